@@ -1,0 +1,1 @@
+//! Resources on one side, what one system understands on the other.

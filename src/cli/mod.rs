@@ -1,0 +1,1 @@
+//! What people type and see; the only module that prints.

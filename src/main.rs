@@ -1,0 +1,3 @@
+//! The `ovsns` command.
+
+fn main() {}

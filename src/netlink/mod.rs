@@ -1,0 +1,1 @@
+//! rtnetlink in the words of `ip`.

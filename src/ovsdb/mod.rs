@@ -1,0 +1,1 @@
+//! An OVSDB client (RFC 7047) on jsonrpsee. Knows nothing of ovsns.

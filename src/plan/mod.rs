@@ -1,0 +1,1 @@
+//! Plans: what has to change, as plain data.
