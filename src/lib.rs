@@ -19,3 +19,4 @@ pub mod model;
 pub mod netlink;
 pub mod ovsdb;
 pub mod plan;
+pub mod process;

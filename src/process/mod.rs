@@ -1,0 +1,1 @@
+//! Runs the user's commands inside namespaces, as `ip netns exec` does.
