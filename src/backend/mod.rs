@@ -6,7 +6,7 @@ mod set;
 
 use async_trait::async_trait;
 
-use crate::model::{Entry, Key, Owner, Place, Resource, SwitchName};
+use crate::model::{Entry, Key, Kind, Owner, Place, Resource, SwitchName};
 use crate::plan::Step;
 
 pub use error::{ApplyError, BackendError, Fault, Stage, Unsupported};
@@ -22,6 +22,8 @@ pub enum Scope {
     Place(Place),
     /// A switch and its ports.
     Switch(SwitchName),
+    /// All of one kind.
+    Kind(Kind),
     /// What bears one owner's mark.
     Owner(Owner),
     /// Everything.
