@@ -1,1 +1,5 @@
 //! An OVSDB client (RFC 7047) on jsonrpsee. Knows nothing of ovsns.
+
+pub mod operation;
+pub mod row;
+pub mod value;
