@@ -1,1 +1,57 @@
 //! Resources on one side, what one system understands on the other.
+
+mod error;
+pub mod memory;
+mod set;
+
+use async_trait::async_trait;
+
+use crate::model::{Entry, Key, Owner, Place, Resource, SwitchName};
+use crate::plan::Step;
+
+pub use error::{ApplyError, BackendError, Fault, Stage, Unsupported};
+pub use set::BackendSet;
+pub(crate) use set::Batch;
+
+/// What to look at. The cost of looking follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These resources.
+    Keys(Vec<Key>),
+    /// What is in one namespace, and the veth pairs that lead into it.
+    Place(Place),
+    /// A switch and its ports.
+    Switch(SwitchName),
+    /// What bears one owner's mark.
+    Owner(Owner),
+    /// Everything.
+    All,
+}
+
+/// One system that resources are made in: Open vSwitch, the Linux bridge, the kernel.
+///
+/// The contract of [`apply`](Backend::apply), which one suite of tests holds every backend to:
+///
+/// 1. `Ok`: every step is in effect, and [`observe`](Backend::observe) shows it.
+/// 2. `Err`: exactly the first [`applied`](ApplyError::applied) steps are in effect. What was begun and could not be finished
+///    counts as applied, so that undo takes it out again.
+/// 3. Creating what already equals the target succeeds, and so does deleting what is gone. Creating what exists with other
+///    settings converges it.
+/// 4. It does what the steps say and decides nothing: that nothing of others is touched is settled while planning.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// The name in flags, logs and messages: `ovs`, `linux`, `kernel`, `memory`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this backend looks after `resource`: exactly one backend of a set does.
+    fn claims(&self, resource: &Resource) -> bool;
+
+    /// Tells, without I/O, whether the backend can express `resource`, and if not what could.
+    fn check(&self, resource: &Resource) -> Result<(), Unsupported>;
+
+    /// Reads the resources that it looks after within `scope`, in the shape of desired ones: `==` is the diff.
+    async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError>;
+
+    /// Carries out `steps` in order; returns once they are in effect.
+    async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError>;
+}

@@ -1,1 +1,80 @@
-//! Carries a plan out, all or nothing.
+//! Carries a plan out, all or nothing: the only caller of [`Backend::apply`](crate::backend::Backend::apply).
+
+mod apply;
+mod error;
+mod journal;
+mod lock;
+mod recover;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::backend::{BackendSet, Scope};
+use crate::model::State;
+
+pub use error::EngineError;
+pub use journal::{Interrupted, Journal, JournalError};
+pub use lock::{Lock, LockError};
+pub use recover::recovery;
+
+/// Looks and acts, through one set of backends.
+pub struct Engine {
+    backends: BackendSet,
+    journal: Option<Journal>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Engine {
+    /// An engine that keeps no journal: what is interrupted by `kill -9` stays as it is.
+    pub fn new(backends: BackendSet) -> Engine {
+        Engine { backends, journal: None, stop: Arc::default() }
+    }
+
+    /// The same, with a journal and a lock in `directory` (see [`Journal`]).
+    pub fn journal_in(mut self, directory: PathBuf) -> Engine {
+        self.journal = Some(Journal::new(directory));
+        self
+    }
+
+    /// Set to make the engine stop before the next batch and undo what it did.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// What there is within `scope`.
+    pub async fn observe(&self, scope: &Scope) -> Result<State, EngineError> {
+        Ok(self.backends.observe(scope).await?)
+    }
+
+    /// The backends.
+    pub fn backends(&self) -> &BackendSet {
+        &self.backends
+    }
+
+    /// Waits until no other run changes this host, then takes back what an interrupted run left behind. Returns the lock,
+    /// which is to be held from the first look to the end of `apply`, and the run that was taken back.
+    pub async fn begin(&self, timeout: Duration) -> Result<(Option<Lock>, Option<Interrupted>), EngineError> {
+        let Some(journal) = &self.journal else { return Ok((None, None)) };
+        let lock = Lock::acquire(journal.directory(), timeout).await?;
+        let interrupted = journal.read()?;
+        if let Some(interrupted) = &interrupted {
+            self.take_back(interrupted).await?;
+            journal.remove()?;
+        }
+        Ok((Some(lock), interrupted))
+    }
+
+    /// The run that was interrupted and has not been taken back yet. `None` while a run is under way.
+    pub fn interrupted(&self) -> Result<Option<Interrupted>, EngineError> {
+        match &self.journal {
+            Some(journal) if !Lock::is_held(journal.directory()) => Ok(journal.read()?),
+            _ => Ok(None),
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

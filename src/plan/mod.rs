@@ -1,1 +1,91 @@
-//! Plans: what has to change, as plain data.
+//! Plans: what has to change, as plain data. Pure: nothing here touches the system.
+
+mod commands;
+mod diff;
+mod display;
+mod stale;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{BackendName, Entry, Key, Kind};
+
+pub use commands::commands;
+pub use display::describe;
+pub use stale::Stale;
+
+/// One change of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "lowercase")]
+#[expect(clippy::large_enum_variant, reason = "plans are short, and boxes would be all over the patterns")]
+pub enum Step {
+    /// Make what is not there.
+    Create(Entry),
+    /// Change what is there.
+    Modify {
+        /// As it is.
+        before: Entry,
+        /// As it should be.
+        after: Entry,
+    },
+    /// Take away what is there.
+    Delete(Entry),
+}
+
+impl Step {
+    /// The entry that the step is about: the one that is to be, or that is to go.
+    pub fn entry(&self) -> &Entry {
+        match self {
+            Step::Create(entry) | Step::Delete(entry) | Step::Modify { after: entry, .. } => entry,
+        }
+    }
+
+    /// The key of the resource.
+    pub fn key(&self) -> Key {
+        self.entry().key()
+    }
+
+    /// The step that takes this one back.
+    pub fn inverse(self) -> Step {
+        match self {
+            Step::Create(entry) => Step::Delete(entry),
+            Step::Modify { before, after } => Step::Modify { before: after, after: before },
+            Step::Delete(entry) => Step::Create(entry),
+        }
+    }
+
+    /// The place of the step among creations: by kind, link routes before those that go through them (a next hop has to be
+    /// reachable), and within a kind by backend, so that one transaction takes all that belongs to it.
+    fn rank(&self) -> (Kind, bool, Option<BackendName>, Key) {
+        let resource = &self.entry().resource;
+        let indirect = matches!(resource, crate::model::Resource::Route(route) if route.via.is_some());
+        (resource.kind(), indirect, resource.backend(), resource.key())
+    }
+}
+
+/// Steps in the order in which they are carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plan {
+    /// First what goes, dependents first; then what comes or changes, dependents last.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The plan that takes this one back: the inverse of each step, newest first.
+    pub fn inverse(self) -> Plan {
+        Plan { steps: self.steps.into_iter().rev().map(Step::inverse).collect() }
+    }
+
+    /// The keys that the plan touches, each once.
+    pub fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.steps.iter().map(Step::key).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}

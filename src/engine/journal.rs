@@ -1,0 +1,114 @@
+//! What a run is about to do, on disk, so that the next run can take it back if this one is killed.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+
+/// The journal of one network namespace: a file in `directory` that is there while a run is under way.
+///
+/// The directory is on a file system that does not outlive the boot (`/run`), as the devices that it tells of do not. Its
+/// file is named after the network namespace, since runs in different ones have nothing to do with each other.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+/// A run that was under way, from its journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interrupted {
+    /// The process.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
+    /// What it was about to do.
+    pub plan: Plan,
+}
+
+/// The journal could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system said no.
+    #[error("journal {path}")]
+    Io {
+        /// The file or its directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not what this version writes.
+    #[error("journal {path} is damaged or from another version")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not parse.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Journal {
+    /// The journal in `directory`, which is made when it is needed.
+    pub fn new(directory: PathBuf) -> Journal {
+        Journal { directory }
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The file of this network namespace.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(format!("journal-{}.json", netns_id()))
+    }
+
+    /// Writes what is about to be done: whole or not at all, since a rename is one step.
+    pub fn write(&self, plan: &Plan) -> Result<(), JournalError> {
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let run = Interrupted { pid: std::process::id(), command, plan: plan.clone() };
+        let path = self.path();
+        let new = path.with_extension("new");
+        let text = serde_json::to_vec(&run).map_err(|source| JournalError::Damaged { path: path.clone(), source })?;
+        make_directory(&self.directory)?;
+        std::fs::write(&new, text).map_err(|source| JournalError::Io { path: new.clone(), source })?;
+        std::fs::rename(&new, &path).map_err(|source| JournalError::Io { path, source })
+    }
+
+    /// The run that is under way or was interrupted.
+    pub fn read(&self) -> Result<Option<Interrupted>, JournalError> {
+        let path = self.path();
+        match std::fs::read(&path) {
+            Ok(text) => match serde_json::from_slice(&text) {
+                Ok(run) => Ok(Some(run)),
+                Err(source) => Err(JournalError::Damaged { path, source }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(JournalError::Io { path, source }),
+        }
+    }
+
+    /// Takes it away: the run has ended, and the system is as it should be.
+    pub fn remove(&self) -> Result<(), JournalError> {
+        let path = self.path();
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(JournalError::Io { path, source }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Makes the run directory, for root alone.
+pub(super) fn make_directory(directory: &Path) -> Result<(), JournalError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
+    made.map_err(|source| JournalError::Io { path: directory.to_owned(), source })
+}
+
+/// A name for the network namespace that this process runs in: the inode of its file (namespaces(7)).
+pub(super) fn netns_id() -> u64 {
+    std::fs::metadata("/proc/thread-self/ns/net").map_or(0, |file| file.ino())
+}

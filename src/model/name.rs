@@ -1,0 +1,229 @@
+//! Names, checked once at the door, and the one rule by which ovsns names devices.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Place;
+
+/// Longest name of a network device in bytes: `IFNAMSIZ` (16, linux/if.h) less the closing NUL.
+const IFNAME_MAX: usize = 15;
+/// Longest name of a network namespace in bytes: it is a file name (`NAME_MAX`, linux/limits.h).
+const NETNS_MAX: usize = 255;
+/// Device names that vswitchd takes for itself (ovs-vswitchd.conf.db(5), Interface `name`).
+const RESERVED: [&str; 2] = ["ovs-netdev", "ovs-system"];
+const RESERVED_PREFIXES: [&str; 3] = ["vxlan_sys_", "gre_sys", "genev_sys_"];
+
+/// Why a name was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} `{name}` {reason}")]
+pub struct NameError {
+    /// What the name was to name: `switch name`, `device name`, `namespace name`.
+    pub what: &'static str,
+    /// The name as given.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Checks the rules that devices and namespaces share (`dev_valid_name` in net/core/dev.c; a netns name is a file name).
+fn check(what: &'static str, name: &str, max: usize) -> Result<(), NameError> {
+    let refuse = |reason: String| Err(NameError { what, name: name.to_owned(), reason });
+    if name.is_empty() {
+        return refuse("is empty".to_owned());
+    }
+    if name.len() > max {
+        return refuse(format!("is {} bytes long; at most {max} are allowed", name.len()));
+    }
+    if name == "." || name == ".." {
+        return refuse("is reserved for directories".to_owned());
+    }
+    match name.chars().find(|c| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control()) {
+        Some(c) => refuse(format!("holds {c:?}; names have no `/`, no `:`, and no white space")),
+        None => Ok(()),
+    }
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $type:ident, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $type(String);
+
+        impl $type {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = NameError;
+            fn from_str(name: &str) -> Result<Self, NameError> {
+                let check: fn(&str) -> Result<(), NameError> = $check;
+                check(name).map(|()| Self(name.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = NameError;
+            fn try_from(name: String) -> Result<Self, NameError> {
+                name.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The name of a network device: 1 to 15 bytes, no `/`, no `:`, no white space, not `.` or `..`.
+    IfName,
+    |name| check("device name", name, IFNAME_MAX)
+);
+name_type!(
+    /// The name of a switch. Its own device has the same name, so the rules of devices hold, and OVS keeps some for itself.
+    SwitchName,
+    |name| {
+        check("switch name", name, IFNAME_MAX)?;
+        let reserved = RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        if reserved {
+            let reason = "is kept by Open vSwitch for its own devices".to_owned();
+            return Err(NameError { what: "switch name", name: name.to_owned(), reason });
+        }
+        Ok(())
+    }
+);
+name_type!(
+    /// The name of a network namespace: a file name below `/run/netns` (ip-netns(8)). `host` stands for the host's own.
+    NetnsName,
+    |name| {
+        check("namespace name", name, NETNS_MAX)?;
+        if name == "host" {
+            let reason = "stands for the host's own namespace".to_owned();
+            return Err(NameError { what: "namespace name", name: name.to_owned(), reason });
+        }
+        Ok(())
+    }
+);
+
+impl SwitchName {
+    /// The switch's own device, which has the switch's name.
+    pub fn device(&self) -> IfName {
+        IfName(self.0.clone())
+    }
+}
+
+/// The names of the two ends of the veth pair by which a namespace is plugged into a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortNames {
+    /// On the host: `veth-ns1`, then `veth2-ns1` …
+    pub host: IfName,
+    /// The name before it was cut, if it was.
+    pub host_full: Option<String>,
+    /// In the namespace: `eth1-ns1`, then `eth2-ns1` …
+    pub inside: IfName,
+    /// The name before it was cut, if it was.
+    pub inside_full: Option<String>,
+}
+
+impl PortNames {
+    /// The names of the `number`-th port (from 1) of the namespace at `place`.
+    pub fn of(place: &Place, number: u32) -> PortNames {
+        let label = place.label();
+        let host_prefix = if number == 1 { "veth-".to_owned() } else { format!("veth{number}-") };
+        let (host, host_full) = fit(&host_prefix, &label);
+        let (inside, inside_full) = fit(&format!("eth{number}-"), &label);
+        PortNames { host, host_full, inside, inside_full }
+    }
+}
+
+/// Joins `prefix` and `label`; what is longer than a device name may be is cut and ends in a hash of the whole.
+fn fit(prefix: &str, label: &str) -> (IfName, Option<String>) {
+    let full = format!("{prefix}{label}");
+    if full.len() <= IFNAME_MAX {
+        return (IfName(full), None);
+    }
+    let hash = format!("{:04x}", fnv1a(full.as_bytes()) & 0xffff);
+    let mut end = IFNAME_MAX - hash.len();
+    while !full.is_char_boundary(end) {
+        end -= 1;
+    }
+    (IfName(format!("{}{hash}", &full[..end])), Some(full))
+}
+
+/// FNV-1a, 32 bits: names must be the same on every machine and in every version, which std's hasher does not promise.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_names_follow_the_kernel() {
+        for good in ["a", "veth-ns1", "exactly15bytes!"] {
+            assert_eq!(good.parse::<IfName>().unwrap().as_str(), good);
+        }
+        for (bad, why) in [
+            ("", "is empty"),
+            ("sixteen-bytes-xx", "16 bytes"),
+            ("a/b", "'/'"),
+            ("a:b", "':'"),
+            ("a b", "white space"),
+            (".", "reserved"),
+            ("..", "reserved"),
+        ] {
+            let error = bad.parse::<IfName>().unwrap_err().to_string();
+            assert!(error.contains(why), "{bad:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn switch_names_leave_ovs_its_own() {
+        assert!("ovs-netdev".parse::<SwitchName>().is_err());
+        assert!("vxlan_sys_4789".parse::<SwitchName>().is_err());
+        assert!("OVS-1".parse::<SwitchName>().is_ok());
+    }
+
+    #[test]
+    fn host_is_no_namespace_name() {
+        assert!("host".parse::<NetnsName>().is_err());
+        assert!("a-name-that-is-longer-than-a-device's".parse::<NetnsName>().is_ok());
+    }
+
+    #[test]
+    fn ports_are_named_after_their_namespace() {
+        let ns1 = Place::Named("ns1".parse().unwrap());
+        let first = PortNames::of(&ns1, 1);
+        assert_eq!((first.host.as_str(), first.inside.as_str()), ("veth-ns1", "eth1-ns1"));
+        assert_eq!((first.host_full, first.inside_full), (None, None));
+        let second = PortNames::of(&ns1, 2);
+        assert_eq!((second.host.as_str(), second.inside.as_str()), ("veth2-ns1", "eth2-ns1"));
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let names = |name: &str| PortNames::of(&Place::Named(name.parse().unwrap()), 1);
+        let (one, two) = (names("warehouse-one"), names("warehouse-two"));
+        assert_eq!(one.host.as_str().len(), IFNAME_MAX);
+        assert_ne!(one.host, two.host);
+        assert_eq!(one.host_full.as_deref(), Some("veth-warehouse-one"));
+        // Ten bytes of a name still fit behind `veth-`.
+        assert_eq!(names("ten-bytes-").host.as_str(), "veth-ten-bytes-");
+        assert!(names("ä-long-näme-with-ümlauts").host.as_str().len() <= IFNAME_MAX);
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a device is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NameError, NetnsName};
+
+/// A network namespace: the host's own, one with a name, or one that is reached through a path.
+///
+/// Written `host`, `ns1`, `pid:1234` or `path:/run/docker/netns/1a2b`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Place {
+    /// The namespace that ovsns itself runs in.
+    Host,
+    /// A name below `/run/netns` (ip-netns(8)).
+    Named(NetnsName),
+    /// The namespace of a process.
+    Pid(u32),
+    /// A file that is a namespace, by its absolute path.
+    Path(String),
+}
+
+impl Place {
+    /// A short word for the names of devices: the name, `pid1234`, or the last part of the path.
+    pub fn label(&self) -> String {
+        match self {
+            Place::Host => "host".to_owned(),
+            Place::Named(name) => name.to_string(),
+            Place::Pid(pid) => format!("pid{pid}"),
+            Place::Path(path) => {
+                let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("netns");
+                last.chars().map(|c| if c == ':' || c.is_whitespace() || c.is_control() { '_' } else { c }).collect()
+            }
+        }
+    }
+
+    /// The name, for a namespace that has one.
+    pub fn name(&self) -> Option<&NetnsName> {
+        match self {
+            Place::Named(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Place, NameError> {
+        let refuse = |reason: &str| NameError { what: "namespace", name: text.to_owned(), reason: reason.to_owned() };
+        if text == "host" {
+            return Ok(Place::Host);
+        }
+        if let Some(pid) = text.strip_prefix("pid:") {
+            let pid = pid.parse().ok().filter(|pid| *pid > 0);
+            return pid.map(Place::Pid).ok_or_else(|| refuse("names no process id; write `pid:1234`"));
+        }
+        if let Some(path) = text.strip_prefix("path:") {
+            if !path.starts_with('/') {
+                return Err(refuse("has a path that is not absolute; write `path:/proc/1234/ns/net`"));
+            }
+            return Ok(Place::from_path(path));
+        }
+        if let Some((prefix, _)) = text.split_once(':') {
+            let reason = format!("starts with `{prefix}:`, which is none of `pid:`, `path:`");
+            return Err(NameError { what: "namespace", name: text.to_owned(), reason });
+        }
+        text.parse().map(Place::Named)
+    }
+}
+
+impl Place {
+    /// The plainest way to write the namespace at `path`, so that one namespace is not two keys.
+    fn from_path(path: &str) -> Place {
+        if let Some(Ok(name)) = path.strip_prefix("/run/netns/").map(str::parse) {
+            return Place::Named(name);
+        }
+        let pid = path.strip_prefix("/proc/").and_then(|rest| rest.strip_suffix("/ns/net")).map(str::parse);
+        match pid {
+            Some(Ok(pid)) => Place::Pid(pid),
+            _ => Place::Path(path.to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for Place {
+    type Error = NameError;
+    fn try_from(text: String) -> Result<Place, NameError> {
+        text.parse()
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> String {
+        place.to_string()
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Host => f.write_str("host"),
+            Place::Named(name) => name.fmt(f),
+            Place::Pid(pid) => write!(f, "pid:{pid}"),
+            Place::Path(path) => write!(f, "path:{path}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_namespace_is_written_one_way() {
+        for (text, written) in [
+            ("host", "host"),
+            ("ns1", "ns1"),
+            ("pid:12", "pid:12"),
+            ("path:/proc/12/ns/net", "pid:12"),
+            ("path:/run/netns/ns1", "ns1"),
+            ("path:/run/docker/netns/ab", "path:/run/docker/netns/ab"),
+        ] {
+            assert_eq!(text.parse::<Place>().unwrap().to_string(), written);
+        }
+        for bad in ["pid:", "pid:0", "pid:x", "path:relative", "dev:eth0", ""] {
+            assert!(bad.parse::<Place>().is_err(), "{bad}");
+        }
+    }
+}

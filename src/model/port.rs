@@ -1,0 +1,118 @@
+//! What is plugged into a switch.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BackendName, IfName, Place, SwitchName};
+
+/// A VLAN identifier (IEEE 802.1Q): 1 to 4094. 0 means "no VLAN" in a tag, 4095 is reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct VlanId(u16);
+
+/// Why a number is no VLAN identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("VLAN `{0}` is not a number from 1 to 4094")]
+pub struct VlanError(pub String);
+
+impl VlanId {
+    /// The identifier as a number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for VlanId {
+    type Error = VlanError;
+    fn try_from(id: u16) -> Result<VlanId, VlanError> {
+        if (1..=4094).contains(&id) { Ok(VlanId(id)) } else { Err(VlanError(id.to_string())) }
+    }
+}
+
+impl From<VlanId> for u16 {
+    fn from(id: VlanId) -> u16 {
+        id.0
+    }
+}
+
+impl FromStr for VlanId {
+    type Err = VlanError;
+    fn from_str(text: &str) -> Result<VlanId, VlanError> {
+        text.parse::<u16>().ok().and_then(|id| id.try_into().ok()).ok_or_else(|| VlanError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for VlanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Which VLANs a port carries, in the words of table Port (ovs-vswitchd.conf.db(5)).
+///
+/// Neither: everything, as it comes. `tag` alone: an access port. `trunks` alone: a trunk port. Both: a trunk port whose
+/// untagged frames belong to `tag` (`vlan_mode=native-untagged`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vlan {
+    /// The VLAN of untagged frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<VlanId>,
+    /// The VLANs that pass with their tags.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub trunks: BTreeSet<VlanId>,
+}
+
+impl Vlan {
+    /// Whether nothing was asked of VLANs.
+    pub fn is_any(&self) -> bool {
+        self.tag.is_none() && self.trunks.is_empty()
+    }
+}
+
+/// A device plugged into a switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// The switch.
+    pub switch: SwitchName,
+    /// The device on the host.
+    pub device: IfName,
+    /// Which system the switch is made with.
+    pub backend: BackendName,
+    /// Which VLANs it carries.
+    #[serde(default, skip_serializing_if = "Vlan::is_any")]
+    pub vlan: Vlan,
+    /// `external_ids:iface-id` of the OVS Interface: the name by which a controller knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iface_id: Option<String>,
+    /// `external_ids:ovsns-netns` of the OVS Interface: the namespace behind the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub netns: Option<Place>,
+}
+
+impl Port {
+    /// This port, with what it leaves open taken from `observed`.
+    pub(super) fn over(&self, observed: &Port) -> Port {
+        let mut port = self.clone();
+        port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
+        port.netns = port.netns.or_else(|| observed.netns.clone());
+        port
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vlan_ids_are_1_to_4094() {
+        for good in ["1", "4094"] {
+            assert_eq!(good.parse::<VlanId>().unwrap().to_string(), good);
+        }
+        for bad in ["0", "4095", "65536", "-1", "ten", ""] {
+            assert!(bad.parse::<VlanId>().is_err(), "{bad}");
+        }
+    }
+}

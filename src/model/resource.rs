@@ -1,0 +1,240 @@
+//! Everything that ovsns makes, as one type, and what identifies it.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{Address, BackendName, Device, IfName, Link, Netns, NetnsName, Place, Port, Route, Switch, SwitchName};
+
+/// Something that can be on a host. Each kind may depend only on those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Resource {
+    /// A network namespace.
+    Netns(Netns),
+    /// A switch.
+    Switch(Switch),
+    /// A veth pair.
+    Link(Link),
+    /// A device plugged into a switch.
+    Port(Port),
+    /// The state of a device that somebody else makes.
+    Device(Device),
+    /// An IP address.
+    Address(Address),
+    /// A route.
+    Route(Route),
+}
+
+/// What stays the same while a resource changes. The variants stand in creation order.
+///
+/// The backend is no part of a switch's key, nor the switch of a port's: a device is on one switch at most, and the names
+/// of switches are unique over both backends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Key {
+    /// By name.
+    Netns {
+        /// The name below `/run/netns`.
+        name: NetnsName,
+    },
+    /// By name.
+    Switch {
+        /// The switch's name.
+        name: SwitchName,
+    },
+    /// By its `a` end.
+    Link {
+        /// The namespace of the `a` end.
+        place: Place,
+        /// The name of the `a` end.
+        name: IfName,
+    },
+    /// By the device that is plugged in.
+    Port {
+        /// The device on the host.
+        device: IfName,
+    },
+    /// By place and name.
+    Device {
+        /// The namespace that it is in.
+        place: Place,
+        /// The device's name.
+        name: IfName,
+    },
+    /// By device and address.
+    Address {
+        /// The namespace that the device is in.
+        place: Place,
+        /// The device.
+        device: IfName,
+        /// Address and prefix length.
+        address: IpNet,
+    },
+    /// By destination and metric.
+    Route {
+        /// The namespace that it is in.
+        place: Place,
+        /// The destination.
+        destination: IpNet,
+        /// The metric, unless it is the kernel's own choice.
+        metric: Option<u32>,
+    },
+}
+
+/// The kinds of resource, in creation order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// [`Resource::Netns`]
+    Netns,
+    /// [`Resource::Switch`]
+    Switch,
+    /// [`Resource::Link`]
+    Link,
+    /// [`Resource::Port`]
+    Port,
+    /// [`Resource::Device`]
+    Device,
+    /// [`Resource::Address`]
+    Address,
+    /// [`Resource::Route`]
+    Route,
+}
+
+impl Resource {
+    /// What identifies it.
+    pub fn key(&self) -> Key {
+        match self {
+            Resource::Netns(netns) => Key::Netns { name: netns.name.clone() },
+            Resource::Switch(switch) => Key::Switch { name: switch.name.clone() },
+            Resource::Link(link) => Key::Link { place: link.a.place.clone(), name: link.a.name.clone() },
+            Resource::Port(port) => Key::Port { device: port.device.clone() },
+            Resource::Device(device) => Key::Device { place: device.place.clone(), name: device.name.clone() },
+            Resource::Address(a) => {
+                Key::Address { place: a.place.clone(), device: a.device.clone(), address: a.address }
+            }
+            Resource::Route(r) => Key::Route { place: r.place.clone(), destination: r.destination, metric: r.metric },
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Resource::Netns(_) => Kind::Netns,
+            Resource::Switch(_) => Kind::Switch,
+            Resource::Link(_) => Kind::Link,
+            Resource::Port(_) => Kind::Port,
+            Resource::Device(_) => Kind::Device,
+            Resource::Address(_) => Kind::Address,
+            Resource::Route(_) => Kind::Route,
+        }
+    }
+
+    /// The backend of a switch or a port; `None` for what belongs to the kernel whatever the switch is made with.
+    pub fn backend(&self) -> Option<BackendName> {
+        match self {
+            Resource::Switch(switch) => Some(switch.backend),
+            Resource::Port(port) => Some(port.backend),
+            _ => None,
+        }
+    }
+
+    /// This resource, with what it leaves open taken from `observed`, which has the same key: so `==` is the diff.
+    pub fn over(&self, observed: &Resource) -> Resource {
+        match (self, observed) {
+            (Resource::Switch(wanted), Resource::Switch(seen)) => Resource::Switch(wanted.over(seen)),
+            (Resource::Link(wanted), Resource::Link(seen)) => Resource::Link(wanted.over(seen)),
+            (Resource::Port(wanted), Resource::Port(seen)) => Resource::Port(wanted.over(seen)),
+            (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
+            (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
+            _ => self.clone(),
+        }
+    }
+
+    /// Whether one `Modify` turns `observed` into this resource. If not, it is deleted and made again.
+    pub fn can_follow(&self, observed: &Resource) -> bool {
+        match (self, observed) {
+            (Resource::Link(wanted), Resource::Link(seen)) => wanted.same_ends(seen),
+            // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
+            (Resource::Route(wanted), Resource::Route(seen)) => wanted == seen,
+            _ => true,
+        }
+    }
+
+    /// The devices that come and go with this resource.
+    pub fn provides(&self) -> Vec<(Place, IfName)> {
+        match self {
+            Resource::Switch(switch) => vec![(Place::Host, switch.name.device())],
+            Resource::Link(link) => [&link.a, &link.b].map(|end| (end.place.clone(), end.name.clone())).into(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The devices that have to be there for this resource to be.
+    pub fn needs(&self) -> Vec<(Place, IfName)> {
+        match self {
+            Resource::Port(port) => {
+                vec![(Place::Host, port.switch.device()), (Place::Host, port.device.clone())]
+            }
+            Resource::Device(device) => vec![(device.place.clone(), device.name.clone())],
+            Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
+            Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
+            Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) => Vec::new(),
+        }
+    }
+}
+
+impl Key {
+    /// The kind of what it identifies.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Key::Netns { .. } => Kind::Netns,
+            Key::Switch { .. } => Kind::Switch,
+            Key::Link { .. } => Kind::Link,
+            Key::Port { .. } => Kind::Port,
+            Key::Device { .. } => Kind::Device,
+            Key::Address { .. } => Kind::Address,
+            Key::Route { .. } => Kind::Route,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Kind::Netns => "netns",
+            Kind::Switch => "switch",
+            Kind::Link => "link",
+            Kind::Port => "port",
+            Kind::Device => "device",
+            Kind::Address => "address",
+            Kind::Route => "route",
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind())?;
+        match self {
+            Key::Netns { name } => write!(f, "{name}"),
+            Key::Switch { name } => write!(f, "{name}"),
+            Key::Port { device } => write!(f, "{device}"),
+            Key::Link { place, name } | Key::Device { place, name } => located(f, place, name),
+            Key::Address { place, device, address } => {
+                write!(f, "{address} on ")?;
+                located(f, place, device)
+            }
+            Key::Route { place, destination, .. } => write!(f, "to {destination} in {place}"),
+        }
+    }
+}
+
+/// A device as people say it: by name, with its namespace unless that is the host's.
+fn located(f: &mut fmt::Formatter<'_>, place: &Place, name: &IfName) -> fmt::Result {
+    match place {
+        Place::Host => write!(f, "{name}"),
+        _ => write!(f, "{name} in {place}"),
+    }
+}

@@ -1,0 +1,63 @@
+//! Routes.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::{IfName, Place};
+
+/// The protocol number that marks a route as ours (`rtm_protocol`, linux/rtnetlink.h: above `RTPROT_STATIC` they are free;
+/// none of iproute2's rt_protos has it).
+pub const ROUTE_PROTOCOL: u8 = 79;
+
+/// A route of the main table, as `ip route add` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The namespace that the route is in.
+    pub place: Place,
+    /// Where to: `0.0.0.0/0` and `::/0` are `default`.
+    pub destination: IpNet,
+    /// The next router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<IpAddr>,
+    /// The device that it leaves through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<IfName>,
+    /// Of two routes with the same destination the one with the lower metric is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<u32>,
+}
+
+impl Route {
+    /// The default route by way of `via`.
+    pub fn default_via(place: Place, via: IpAddr, device: IfName) -> Route {
+        let destination = match via {
+            IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
+            IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
+        };
+        Route { place, destination, via: Some(via), device: Some(device), metric: None }
+    }
+
+    /// This route with the metric that the kernel takes by itself (0, for IPv6 1024: `IP6_RT_PRIO_USER`) left open, so that
+    /// what was asked for and what the kernel shows are written one way.
+    pub fn normalised(mut self) -> Route {
+        let default = if matches!(self.destination, IpNet::V4(_)) { 0 } else { 1024 };
+        self.metric = self.metric.filter(|metric| *metric != default);
+        self
+    }
+
+    /// The destination as `ip route` prints it.
+    pub fn destination_text(&self) -> String {
+        if self.destination.prefix_len() == 0 { "default".to_owned() } else { self.destination.to_string() }
+    }
+
+    /// This route, with what it leaves open taken from `observed`.
+    pub(super) fn over(&self, observed: &Route) -> Route {
+        Route {
+            via: self.via.or(observed.via),
+            device: self.device.clone().or_else(|| observed.device.clone()),
+            ..self.clone()
+        }
+    }
+}

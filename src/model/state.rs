@@ -1,0 +1,109 @@
+//! A set of resources: what is there, or what should be.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Kind, Owner, Resource};
+
+/// A resource and whose it is. `owner` is `None` for what is not ours, and for what bears no mark of its own: an address, a
+/// device's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The resource.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// The mark on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+impl Entry {
+    /// A resource that bears the mark of `owner`.
+    pub fn owned(resource: Resource, owner: &Owner) -> Entry {
+        Entry { resource, owner: Some(owner.clone()) }
+    }
+
+    /// A resource without a mark.
+    pub fn unmarked(resource: Resource) -> Entry {
+        Entry { resource, owner: None }
+    }
+
+    /// What identifies the resource.
+    pub fn key(&self) -> Key {
+        self.resource.key()
+    }
+
+    /// This entry, with what it leaves open taken from `observed`. A mark is put on, never taken off; addresses, devices and
+    /// ports of a Linux bridge have none of their own, so theirs says nothing.
+    pub fn over(&self, observed: &Entry) -> Entry {
+        let marked = !matches!(self.resource.kind(), Kind::Device | Kind::Address | Kind::Route | Kind::Port);
+        let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
+        Entry { resource: self.resource.over(&observed.resource), owner }
+    }
+}
+
+/// Resources by key. As JSON, the list of its entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
+pub struct State(BTreeMap<Key, Entry>);
+
+impl State {
+    /// The entry of `key`.
+    pub fn get(&self, key: &Key) -> Option<&Entry> {
+        self.0.get(key)
+    }
+
+    /// Puts `entry` in, in place of what had its key.
+    pub fn insert(&mut self, entry: Entry) {
+        self.0.insert(entry.key(), entry);
+    }
+
+    /// Takes out what `key` identifies.
+    pub fn remove(&mut self, key: &Key) -> Option<Entry> {
+        self.0.remove(key)
+    }
+
+    /// Whether `key` is in it.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The keys, in creation order.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.0.keys()
+    }
+
+    /// The entries, in creation order.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.0.values()
+    }
+
+    /// The resources, in creation order.
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.entries().map(|entry| &entry.resource)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Entry> for State {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> State {
+        State(entries.into_iter().map(|entry| (entry.key(), entry)).collect())
+    }
+}
+
+impl From<Vec<Entry>> for State {
+    fn from(entries: Vec<Entry>) -> State {
+        entries.into_iter().collect()
+    }
+}
+
+impl From<State> for Vec<Entry> {
+    fn from(state: State) -> Vec<Entry> {
+        state.0.into_values().collect()
+    }
+}
