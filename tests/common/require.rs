@@ -1,0 +1,118 @@
+//! `require!(Feature, …)`: a test says what it needs of the machine.
+//!
+//! What is lacking makes the test end with "skipped: needs …", counted in the file that `OVSNS_TEST_SKIPS` names, or fail where
+//! `OVSNS_TEST_STRICT=1` forbids skips (in the virtual machine, which has everything).
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+
+/// Something that a machine may lack. Each is found out by trying it, in a network namespace that goes away with the try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// The rights to make namespaces and devices.
+    Root,
+    /// `ovsdb-server` and `ovs-vswitchd` are installed.
+    OpenVswitch,
+    /// The kernel's own Open vSwitch datapath.
+    KernelDatapath,
+    /// `ip link add type bridge vlan_filtering 1`.
+    VlanFiltering,
+    /// 802.1Q devices on top of another device.
+    VlanDevice,
+    /// VXLAN devices.
+    Vxlan,
+    /// The `netem` queueing discipline.
+    Netem,
+    /// Masquerading by nftables.
+    NftNat,
+    /// Dummy devices.
+    Dummy,
+}
+
+impl Feature {
+    /// A shell command that succeeds where the feature is there.
+    fn probe(self) -> &'static str {
+        match self {
+            Feature::Root => "true",
+            Feature::OpenVswitch => "ovsdb-server --version && ovs-vswitchd --version && ovs-vsctl --version",
+            // without the module, the first one says so after a failed modprobe
+            Feature::KernelDatapath => {
+                "(modprobe -q openvswitch || true) && ovs-dpctl add-dp probe && ovs-dpctl del-dp probe"
+            }
+            Feature::VlanFiltering => "ip link add probe type bridge vlan_filtering 1",
+            Feature::VlanDevice => {
+                "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type vlan id 5"
+            }
+            Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
+            Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
+            Feature::NftNat => {
+                "nft 'add table ip probe; add chain ip probe nat { type nat hook postrouting priority 100; }; \
+                 add rule ip probe nat masquerade'"
+            }
+            Feature::Dummy => "ip link add probe type dummy",
+        }
+    }
+
+    fn is_there(self) -> bool {
+        static KNOWN: Mutex<BTreeMap<Feature, bool>> = Mutex::new(BTreeMap::new());
+        // held while probing: tests that run side by side ask for the same
+        *KNOWN.lock().unwrap().entry(self).or_insert_with(|| {
+            let script = format!("{{ {}; }} >/dev/null 2>&1", self.probe());
+            let mut probe = Command::new("unshare");
+            probe.args(["--net", "--", "sh", "-c", &script]).stdin(Stdio::null()).stderr(Stdio::null());
+            probe.status().is_ok_and(|status| status.success())
+        })
+    }
+}
+
+/// Whether the machine has `feature`, for a test that takes one of two ways.
+pub fn has(feature: Feature) -> bool {
+    feature.is_there()
+}
+
+/// Ends the test unless the machine has all the features named.
+macro_rules! require {
+    ($($feature:ident),+ $(,)?) => {{
+        fn here() {}
+        let needs = [$($crate::common::require::Feature::$feature),+];
+        if $crate::common::require::lacks(&needs, ::std::any::type_name_of_val(&here)) {
+            return;
+        }
+    }};
+}
+pub(crate) use require;
+
+/// Whether something of `needs` is missing, after having said and counted it. `here` is the path of a function within the test.
+///
+/// # Panics
+///
+/// If something is missing and `OVSNS_TEST_STRICT=1`.
+pub fn lacks(needs: &[Feature], here: &str) -> bool {
+    let missing: Vec<_> = needs.iter().copied().filter(|feature| !feature.is_there()).collect();
+    if missing.is_empty() {
+        return false;
+    }
+    let (binary, test) = test_of(here);
+    assert!(
+        std::env::var_os("OVSNS_TEST_STRICT").is_none_or(|v| v != "1"),
+        "{test} needs {missing:?}, and skips are forbidden"
+    );
+    println!("skipped: needs {missing:?}");
+    if let Some(file) = std::env::var_os("OVSNS_TEST_SKIPS") {
+        let mut skips = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        // one write: several test binaries may append at once
+        skips.write_all(format!("{binary} {test} needs {missing:?}\n").as_bytes()).unwrap();
+    }
+    true
+}
+
+/// The test binary and the test's name as libtest prints it, from the path of a function within the test: `ovs::vlan::tags::here`
+/// and `ovs::vlan::tags::{{closure}}::here` are both `("ovs", "vlan::tags")`.
+pub fn test_of(here: &str) -> (&str, &str) {
+    let path = here.strip_suffix("::here").unwrap_or(here);
+    let path = path.split("::{{closure}}").next().unwrap_or(path);
+    path.split_once("::").unwrap_or(("", path))
+}
