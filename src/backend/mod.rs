@@ -1,6 +1,8 @@
 //! Resources on one side, what one system understands on the other.
 
 mod error;
+pub mod kernel;
+pub mod linux_bridge;
 pub mod memory;
 mod set;
 
