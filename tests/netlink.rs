@@ -25,7 +25,7 @@ fn json(command: &[&str]) -> Value {
 fn a_port_is_made_in_one_message() {
     sandbox::run(|| async {
         let dir = NetnsDir::default();
-        let ns1 = dir
+        let (ns1, mut inside) = dir
             .create("ns1", |netlink| netlink.request(link::set("lo").up().alias("ovsns:lab").request()))
             .expect("ns1");
         let mut host = Netlink::host().expect("host");
@@ -53,7 +53,6 @@ fn a_port_is_made_in_one_message() {
             ..Default::default()
         }))
         .expect("veth");
-        let mut inside = Netlink::open(&ns1).expect("inside");
         let eth = inside.link("eth1-ns1").expect("read").expect("there");
         inside
             .batch([

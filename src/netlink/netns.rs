@@ -151,12 +151,13 @@ impl NetnsDir {
     /// sees the name sees what `prepare` did, also after a `kill -9` at any moment.
     ///
     /// Fails with [`Error::NetnsExists`] where the name is taken, by a stale file too. Of several that make the same name
-    /// at once exactly one succeeds. After a failure the name is as free as before.
+    /// at once exactly one succeeds. After a failure the name is as free as before. Hands back the connection too, which
+    /// spares the caller opening another.
     pub fn create(
         &self,
         name: &str,
         prepare: impl FnOnce(&mut Netlink) -> Result<(), Error> + Send,
-    ) -> Result<NetnsFile, Error> {
+    ) -> Result<(NetnsFile, Netlink), Error> {
         let path = self.path(name);
         if fs::symlink_metadata(&path).is_ok() {
             // Spares the namespace; the O_EXCL below is what decides.
@@ -165,11 +166,12 @@ impl NetnsDir {
         on_fresh_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| Error::io("make a network namespace (unshare)", errno))?;
-            prepare(&mut Netlink::of_this_thread()?)?;
+            let mut netlink = Netlink::of_this_thread()?;
+            prepare(&mut netlink)?;
             let netns = NetnsFile::host()?;
             self.share()?;
             bind(&path)?;
-            Ok(netns)
+            Ok((netns, netlink))
         })
     }
 

@@ -14,27 +14,32 @@ use super::socket::Socket;
 ///
 /// It is in effect as a whole or not at all.
 #[derive(Debug)]
+#[must_use = "a request is nothing until it is sent"]
 pub struct Request {
     words: String,
-    /// Sent as one datagram: the kernel handles all of them before this process runs, or dies, again.
-    messages: Vec<(u16, RouteNetlinkMessage)>,
-    /// Takes back what the earlier of several `messages` did, when a later one fails; fails itself where nothing was done.
-    retreat: Option<RouteNetlinkMessage>,
+    /// Each is sent in one `sendmsg(2)`: the kernel handles all its messages before this process runs, or dies, again.
+    datagrams: Vec<Vec<Message>>,
+    /// Takes back what was done when something fails later; fails itself where nothing was done.
+    retreat: Option<Message>,
     /// Keeps the descriptors open whose numbers stand in the messages.
     netns: Vec<NetnsFile>,
 }
 
+/// A message, and its flags besides `NLM_F_REQUEST` and `NLM_F_ACK`.
+pub(super) type Message = (u16, RouteNetlinkMessage);
+
 impl Request {
-    /// `flags` are those besides `NLM_F_REQUEST` and `NLM_F_ACK`.
     pub(super) fn new(words: impl Into<String>, flags: u16, message: RouteNetlinkMessage) -> Self {
-        Self { words: words.into(), messages: vec![(flags, message)], retreat: None, netns: Vec::new() }
+        Self::of_several(words, vec![vec![(flags, message)]], None)
     }
 
-    /// Lets `message` follow in the same datagram, and `retreat` undo the whole should it fail.
-    pub(super) fn followed_by(mut self, message: RouteNetlinkMessage, retreat: RouteNetlinkMessage) -> Self {
-        self.messages.push((0, message));
-        self.retreat = Some(retreat);
-        self
+    pub(super) fn of_several(
+        words: impl Into<String>,
+        datagrams: Vec<Vec<Message>>,
+        retreat: impl Into<Option<RouteNetlinkMessage>>,
+    ) -> Self {
+        let retreat = retreat.into().map(|message| (0, message));
+        Self { words: words.into(), datagrams, retreat, netns: Vec::new() }
     }
 
     pub(super) fn holding(mut self, netns: Option<NetnsFile>) -> Self {
@@ -76,14 +81,14 @@ impl Netlink {
 
     /// Carries out one change; it is in effect when this returns `Ok`, and not at all when it returns `Err`.
     pub fn request(&mut self, request: Request) -> Result<(), Error> {
-        let Request { words, messages, retreat, netns } = request;
-        let result = self.socket.change(messages).map_err(|failure| failure.of(words));
+        let Request { words, datagrams, retreat, netns } = request;
+        let result = datagrams.into_iter().try_for_each(|messages| self.socket.change(messages));
         if let (Err(_), Some(retreat)) = (&result, retreat) {
             // Fails where the first message failed already, and then there is nothing to take back.
-            let _ = self.socket.change(vec![(0, retreat)]);
+            let _ = self.socket.change(vec![retreat]);
         }
         drop(netns);
-        result
+        result.map_err(|failure| failure.of(words))
     }
 
     /// Carries out the changes in order and stops at the first that fails: then exactly the first

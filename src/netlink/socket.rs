@@ -30,27 +30,6 @@ const HEADER_LEN: usize = 16;
 /// `NLMSGERR_ATTR_MSG`, linux/netlink.h.
 const EXTENDED_ACK_MESSAGE: u16 = 1;
 
-/// What the kernel is asked to do with a message.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Mode {
-    /// Change something and acknowledge it; the value holds further flags (`NLM_F_CREATE`, `NLM_F_EXCL`).
-    Change(u16),
-    /// Answer with one message.
-    Get,
-    /// Answer with all that matches.
-    Dump,
-}
-
-impl Mode {
-    fn flags(self) -> u16 {
-        match self {
-            Self::Change(flags) => NLM_F_REQUEST | NLM_F_ACK | flags,
-            Self::Get => NLM_F_REQUEST,
-            Self::Dump => NLM_F_REQUEST | NLM_F_DUMP,
-        }
-    }
-}
-
 /// Why an exchange failed, before it is known what it was about.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -97,30 +76,30 @@ impl Socket {
     }
 
     /// Sends `messages` as one datagram, so that the kernel has handled all of them before this process runs, or dies,
-    /// again. Like the kernel it does not stop at a message that fails; the first failure is what it returns.
-    pub fn change<T>(&mut self, messages: Vec<(u16, T)>) -> Result<(), Failure>
-    where
-        T: NetlinkSerializable + NetlinkDeserializable,
-    {
-        let messages = messages.into_iter().map(|(flags, message)| (Mode::Change(flags), message)).collect();
-        self.exchange(messages).map(drop)
+    /// again. Like the kernel it does not stop at a message that fails; the first failure is what it returns. The numbers
+    /// are flags besides `NLM_F_REQUEST` and `NLM_F_ACK`.
+    pub fn change<Q: NetlinkSerializable>(&mut self, messages: Vec<(u16, Q)>) -> Result<(), Failure> {
+        let messages = messages.into_iter().map(|(flags, message)| (NLM_F_ACK | flags, message)).collect();
+        self.exchange::<Q, Nothing>(messages, true).map(drop)
     }
 
-    /// Asks for one thing. `None` where the kernel accepts the question and sends nothing back.
-    pub fn get<T>(&mut self, message: T) -> Result<Option<T>, Failure>
+    /// Asks for one thing. `None` where the kernel sends something else than an `A`.
+    pub fn get<Q, A>(&mut self, question: Q) -> Result<Option<A>, Failure>
     where
-        T: NetlinkSerializable + NetlinkDeserializable,
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
     {
-        self.exchange(vec![(Mode::Get, message)]).map(|answers| answers.into_iter().next())
+        self.exchange(vec![(0, question)], false).map(|answers| answers.into_iter().next())
     }
 
     /// Lists all that matches; read again while others change it in the middle, so that the answer is one snapshot.
-    pub fn dump<T>(&mut self, message: T) -> Result<Vec<T>, Failure>
+    pub fn dump<Q, A>(&mut self, question: Q) -> Result<Vec<A>, Failure>
     where
-        T: NetlinkSerializable + NetlinkDeserializable + Clone,
+        Q: NetlinkSerializable + Clone,
+        A: NetlinkDeserializable,
     {
         for _ in 0..DUMP_ATTEMPTS {
-            match self.exchange(vec![(Mode::Dump, message.clone())]) {
+            match self.exchange(vec![(NLM_F_DUMP, question.clone())], false) {
                 Err(Failure::Interrupted) => {}
                 result => return result,
             }
@@ -128,12 +107,14 @@ impl Socket {
         Err(Failure::Interrupted)
     }
 
-    fn exchange<T>(&mut self, messages: Vec<(Mode, T)>) -> Result<Vec<T>, Failure>
+    fn exchange<Q, A>(&mut self, messages: Vec<(u16, Q)>, acked: bool) -> Result<Vec<A>, Failure>
     where
-        T: NetlinkSerializable + NetlinkDeserializable,
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
     {
-        let mut open = Open { first: self.sequence.wrapping_add(1), left: messages.len(), ..Open::default() };
-        open.acked = matches!(messages.first(), Some((Mode::Change(_), _)));
+        let first = self.sequence.wrapping_add(1);
+        let mut open =
+            Open { first, left: messages.len(), acked, interrupted: false, answers: Vec::new(), refusal: None };
         let datagram = self.encode(messages);
         self.inner.send_to(&datagram, &SocketAddr::new(0, 0), 0).map_err(Failure::Io)?;
         while open.left > 0 {
@@ -143,12 +124,12 @@ impl Socket {
         open.finish()
     }
 
-    fn encode<T: NetlinkSerializable>(&mut self, messages: Vec<(Mode, T)>) -> Vec<u8> {
+    fn encode<Q: NetlinkSerializable>(&mut self, messages: Vec<(u16, Q)>) -> Vec<u8> {
         let mut datagram = Vec::new();
-        for (mode, message) in messages {
+        for (flags, message) in messages {
             self.sequence = self.sequence.wrapping_add(1);
             let mut message = NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(message));
-            message.header.flags = mode.flags();
+            message.header.flags = NLM_F_REQUEST | flags;
             message.header.sequence_number = self.sequence;
             message.finalize();
             let start = datagram.len();
@@ -173,20 +154,28 @@ impl Socket {
     }
 }
 
+/// What a change is answered with, besides the acknowledgement.
+struct Nothing;
+
+impl NetlinkDeserializable for Nothing {
+    type Error = DecodeError;
+
+    fn deserialize(_: &NetlinkHeader, _: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self)
+    }
+}
+
 /// The answers to one datagram, while they come in.
 struct Open<T> {
+    /// The sequence number of the datagram's first message.
     first: u32,
+    /// How many messages have no final answer yet.
     left: usize,
+    /// Whether the final answer is an acknowledgement, and not a first answer without `NLM_F_MULTI`.
     acked: bool,
     interrupted: bool,
     answers: Vec<T>,
     refusal: Option<Refusal>,
-}
-
-impl<T> Default for Open<T> {
-    fn default() -> Self {
-        Self { first: 0, left: 0, acked: false, interrupted: false, answers: Vec::new(), refusal: None }
-    }
 }
 
 impl<T: NetlinkDeserializable> Open<T> {

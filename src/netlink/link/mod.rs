@@ -1,17 +1,15 @@
 //! Links: what `ip link` shows, and (in the files beside) what it changes.
 
+mod answer;
 mod change;
 mod create;
 
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{
-    BridgeStpState, InfoBridge, InfoData, InfoKind, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    Prop,
-};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
 
 pub use change::{Change, add_altname, delete, delete_altname, delete_group, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
-pub use netlink_packet_route::link::State as OperState;
+use nix::libc::IFLA_ALT_IFNAME;
 
 use super::error::Error;
 use super::request::Netlink;
@@ -75,14 +73,13 @@ impl Device {
 
 /// `IFLA_ALT_IFNAME` outside of a list, which the packet crate has no name for.
 fn alternative_name(name: &str) -> LinkAttribute {
-    const IFLA_ALT_IFNAME: u16 = 53;
     let mut value = name.as_bytes().to_vec();
     value.push(0);
     LinkAttribute::Other(netlink_packet_core::DefaultNla::new(IFLA_ALT_IFNAME, value))
 }
 
 /// A link as the kernel shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Link {
     /// The interface index in its namespace.
@@ -127,6 +124,26 @@ pub struct Link {
     pub bridge: Option<BridgeInfo>,
 }
 
+/// The operational state of a link, RFC 2863 section 3.1.14 (`IF_OPER_*`, linux/if.h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OperState {
+    /// The driver does not say, as for `lo`.
+    #[default]
+    Unknown,
+    /// The hardware is missing.
+    NotPresent,
+    /// Down.
+    Down,
+    /// A device below is down, or the other end of a veth pair.
+    LowerLayerDown,
+    /// In a test mode.
+    Testing,
+    /// Waiting for an outside event, such as 802.1X.
+    Dormant,
+    /// Able to pass packets.
+    Up,
+}
+
 /// The settings of a Linux bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -149,7 +166,7 @@ impl Netlink {
         let device = device.into();
         let answer = self.socket.get(RouteNetlinkMessage::GetLink(without_statistics(device.message())));
         match answer.map_err(|failure| failure.of(format!("link show {device}"))) {
-            Ok(answer) => Ok(answer.as_ref().and_then(Link::read)),
+            Ok(link) => Ok(link),
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
@@ -176,8 +193,8 @@ impl Netlink {
     }
 
     fn dump_links(&mut self, filter: LinkMessage, words: &str) -> Result<Vec<Link>, Error> {
-        let answers = self.socket.dump(RouteNetlinkMessage::GetLink(without_statistics(filter)));
-        Ok(answers.map_err(|failure| failure.of(words))?.iter().filter_map(Link::read).collect())
+        let question = RouteNetlinkMessage::GetLink(without_statistics(filter));
+        self.socket.dump(question).map_err(|failure| failure.of(words))
     }
 }
 
@@ -185,101 +202,4 @@ impl Netlink {
 fn without_statistics(mut message: LinkMessage) -> LinkMessage {
     message.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     message
-}
-
-impl Link {
-    /// `None` where the message is not about a link.
-    pub(super) fn read(message: &RouteNetlinkMessage) -> Option<Self> {
-        let (RouteNetlinkMessage::NewLink(message) | RouteNetlinkMessage::DelLink(message)) = message else {
-            return None;
-        };
-        let flags = message.header.flags;
-        let mut link = Self {
-            index: message.header.index,
-            up: flags.contains(LinkFlags::Up),
-            running: flags.contains(LinkFlags::Running),
-            carrier: flags.contains(LinkFlags::LowerUp),
-            ..Self::blank()
-        };
-        message.attributes.iter().for_each(|attribute| link.take(attribute));
-        Some(link)
-    }
-
-    fn blank() -> Self {
-        Self {
-            index: 0,
-            name: String::new(),
-            altnames: Vec::new(),
-            kind: None,
-            mac: None,
-            mtu: 0,
-            min_mtu: None,
-            max_mtu: None,
-            up: false,
-            running: false,
-            carrier: false,
-            operstate: OperState::Unknown,
-            master: None,
-            peer: None,
-            peer_nsid: None,
-            alias: None,
-            group: 0,
-            promiscuity: 0,
-            parent_device: None,
-            bridge: None,
-        }
-    }
-
-    fn take(&mut self, attribute: &LinkAttribute) {
-        match attribute {
-            LinkAttribute::IfName(name) => self.name.clone_from(name),
-            LinkAttribute::PropList(props) => self.altnames = props.iter().filter_map(altname).collect(),
-            LinkAttribute::Address(mac) => self.mac = mac.as_slice().try_into().ok(),
-            LinkAttribute::Mtu(mtu) => self.mtu = *mtu,
-            LinkAttribute::MinMtu(mtu) => self.min_mtu = Some(*mtu),
-            LinkAttribute::MaxMtu(mtu) => self.max_mtu = (*mtu > 0).then_some(*mtu),
-            LinkAttribute::OperState(state) => self.operstate = *state,
-            LinkAttribute::Controller(master) => self.master = (*master > 0).then_some(*master),
-            LinkAttribute::Link(peer) => self.peer = (*peer > 0).then_some(*peer),
-            LinkAttribute::LinkNetNsId(nsid) => self.peer_nsid = Some(*nsid),
-            LinkAttribute::IfAlias(alias) => self.alias = Some(alias.clone()),
-            LinkAttribute::Group(group) => self.group = *group,
-            LinkAttribute::Promiscuity(count) => self.promiscuity = *count,
-            LinkAttribute::ParentDevName(name) => self.parent_device = Some(name.clone()),
-            LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| self.take_info(info)),
-            _ => {}
-        }
-    }
-
-    fn take_info(&mut self, info: &LinkInfo) {
-        match info {
-            LinkInfo::Kind(kind) => self.kind = Some(kind.to_string()),
-            LinkInfo::Data(InfoData::Bridge(settings)) => self.bridge = Some(BridgeInfo::read(settings)),
-            _ => {}
-        }
-    }
-}
-
-fn altname(prop: &Prop) -> Option<String> {
-    match prop {
-        Prop::AltIfName(name) => Some(name.clone()),
-        _ => None,
-    }
-}
-
-impl BridgeInfo {
-    fn read(settings: &[InfoBridge]) -> Self {
-        let mut info = Self::default();
-        for setting in settings {
-            match setting {
-                InfoBridge::StpState(state) => info.stp = *state != BridgeStpState::Disabled,
-                InfoBridge::VlanFiltering(on) => info.vlan_filtering = *on,
-                InfoBridge::VlanDefaultPvid(vlan) => info.default_pvid = Some(*vlan),
-                InfoBridge::AgeingTime(time) => info.ageing_time = *time,
-                InfoBridge::GroupAddr(address) => info.group_address = *address,
-                _ => {}
-            }
-        }
-        info
-    }
 }
