@@ -104,7 +104,7 @@ pub fn lacks(needs: &[Feature], here: &str) -> bool {
     if let Some(file) = std::env::var_os("OVSNS_TEST_SKIPS") {
         let mut skips = OpenOptions::new().create(true).append(true).open(file).unwrap();
         // one write: several test binaries may append at once
-        skips.write_all(format!("{binary} {test} needs {missing:?}\n").as_bytes()).unwrap();
+        skips.write_all(format!("{binary}::{test} needs {missing:?}\n").as_bytes()).unwrap();
     }
     true
 }

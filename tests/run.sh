@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# run.sh - all tests of the project: checks of the sources, `cargo test`, the demo, and the virtual
+# machine; then whether this machine is as it was. Ends with a line `N passed, N failed, N skipped`.
+#
+# A test that is skipped here, for what this machine lacks, and passes in the virtual machine,
+# which has it, is not counted as skipped.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/machine.sh
+. tests/machine.sh
+
+WORK=$(mktemp -d)
+trap 'rm -rf "$WORK"' EXIT
+PASSED=0 FAILED=0 SKIPPED=0
+
+main() {
+    mkdir "$WORK/tmp"
+    touch "$WORK/skips" "$WORK/lacking"
+    # what only root may do, and root's alone: the build stays the user's
+    AS_ROOT=()
+    if ((EUID)); then
+        AS_ROOT=(sudo --preserve-env)
+    fi
+    check "the tests build" cargo test --locked --no-run
+    lint fmt
+    lint clippy
+    check "make doc" make doc
+    check "make shellcheck" make shellcheck
+
+    machine_state >"$WORK/before"
+    title "cargo test"
+    tier cargo-test cargo_test
+    check "the demo" marked "${AS_ROOT[@]}" demo/demo.sh target/debug/ovsns
+    title "The virtual machine"
+    tier machine "${AS_ROOT[@]}" tests/vm/suite.sh
+    machine_state >"$WORK/after"
+    check "the machine is as it was" diff "$WORK/before" "$WORK/after"
+    check "no process is left" no_process_of "$WORK"
+    check "no temporary file is left" is_empty "$WORK/tmp"
+    closing
+}
+
+# marked CMD...: with the mark by which its processes and temporary files are found afterwards
+marked() {
+    env TMPDIR="$WORK/tmp" OVSNS_TEST_RUN="$WORK" OVSNS_TEST_SKIPS="$WORK/skips" "$@"
+}
+
+cargo_test() {
+    local runner=()
+    if ((EUID)); then
+        runner=(--config "target.'cfg(all())'.runner=['sudo', '--preserve-env']")
+    fi
+    marked cargo "${runner[@]}" test --locked --no-fail-fast --color never
+}
+
+# check TITLE CMD...: counts as one test; what it prints is shown if it fails
+check() {
+    local name=$1
+    shift
+    if "$@" >"$WORK/check.log" 2>&1 </dev/null; then
+        PASSED=$((PASSED + 1))
+        echo "ok: $name"
+    else
+        FAILED=$((FAILED + 1))
+        cat "$WORK/check.log"
+        echo "FAILED: $name"
+    fi
+}
+
+# lint COMPONENT: of the toolchain, which may lack it
+lint() {
+    if cargo "$1" --version &>/dev/null; then
+        check "make $1" make "$1"
+    else
+        echo "make-$1 needs rustup component add $1" >>"$WORK/lacking"
+    fi
+}
+
+# tier NAME CMD...: CMD runs test binaries; its log is kept and its tests are counted
+tier() {
+    local log=$WORK/$1.log status=0 failed
+    shift
+    "$@" 2>&1 </dev/null | tee "$log" || status=$?
+    failed=$(count failed "$log")
+    PASSED=$((PASSED + $(count passed "$log")))
+    SKIPPED=$((SKIPPED + $(count ignored "$log")))
+    # what did not compile, or died, has counted nothing
+    FAILED=$((FAILED + (status && !failed ? 1 : failed)))
+}
+
+# count WHAT LOG: the sum over the lines "test result: ok. 8 passed; 0 failed; 0 ignored; ..."
+count() {
+    sed -n "s/^test result:.* \([0-9]*\) $1;.*/\1/p" "$2" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# libtest counts a skipped test as passed, and so does `tier`: put that right here
+closing() {
+    title "Skipped"
+    passed_in_machine | sort >"$WORK/made-good"
+    { sort "$WORK/skips" | join -v 1 - "$WORK/made-good" && cat "$WORK/lacking"; } | tee "$WORK/skipped"
+    PASSED=$((PASSED - $(wc -l <"$WORK/skips")))
+    SKIPPED=$((SKIPPED + $(wc -l <"$WORK/skipped")))
+    printf '\n%d passed, %d failed, %d skipped\n' "$PASSED" "$FAILED" "$SKIPPED"
+    ((FAILED == 0))
+}
+
+# The tests that passed in the virtual machine, as the skips name them: BINARY::TEST
+passed_in_machine() {
+    awk '/^== / { binary = $2 } /^test .* ok$/ { print binary "::" $2 }' "$WORK/machine.log"
+}
+
+title() {
+    printf '\n=== %s\n' "$1"
+}
+
+main

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# suite.sh - runs the tests of tests.txt in one virtual machine, where skips are forbidden.
+#
+# Prints what the test binaries print, each under a line `== NAME`. Exit status: 0 if all passed,
+# 1 if some failed, 125 if the machine itself failed.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$HERE/../.."
+
+die() {
+    echo "vm: $*" >&2
+    exit 125
+}
+
+# chosen: "NAME BINARY ARGUMENT..." for each built test that is to run
+chosen() {
+    local name binary arguments built
+    local -A listed
+    while read -r name arguments; do
+        listed[$name]=$arguments
+    done < <(sed -e '/^#/d' -e '/^$/d' -e 's/^- */-/' "$HERE/tests.txt")
+    built=$(built) || die "the tests do not build"
+    while read -r name binary; do
+        if [[ -v listed[$name] ]]; then
+            echo "$name $binary ${listed[$name]}"
+        elif [[ ! -v listed[-$name] ]]; then
+            die "tests/vm/tests.txt does not say whether $name should run in the machine"
+        fi
+    done <<<"$built"
+}
+
+# built: "NAME BINARY" for each integration test, which this builds
+built() {
+    cargo test --locked --tests --no-run --message-format=json |
+        sed -n 's/.*"target":{"kind":\["test"\][^}]*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*/\1 \2/p'
+}
+
+VM_SHARE=$(mktemp -d)
+export VM_SHARE
+trap 'rm -rf "$VM_SHARE"' EXIT
+chosen >"$VM_SHARE/tests"
+[[ -s $VM_SHARE/tests ]] || die "no test was built"
+OVSNS_TEST_STRICT=1 "$HERE/run.sh" -t "${VM_SECONDS:-600}" -- bash tests/vm/inside.sh
