@@ -33,11 +33,13 @@ pub struct Options {
     /// How long the server may be silent before it is sent an echo; after as long again the connection is given up.
     /// Zero is never. Without it, as Open vSwitch has it: 5 s for `tcp:` and `ssl:`, never for `unix:`.
     pub probe_interval: Option<Duration>,
+    /// How many updates of a monitor may wait to be taken, at least 1. With one more the monitor has lagged, and ends.
+    pub monitor_buffer: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tls: None, timeout: Duration::from_secs(10), probe_interval: None }
+        Self { tls: None, timeout: Duration::from_secs(10), probe_interval: None, monitor_buffer: 1024 }
     }
 }
 
@@ -89,6 +91,7 @@ impl Client {
         let rpc = ClientBuilder::default()
             .id_format(IdKind::String)
             .request_timeout(NEVER)
+            .max_buffer_capacity_per_subscription(options.monitor_buffer.max(1))
             .set_rpc_middleware(RpcServiceBuilder::new().layer_fn(move |service: RpcService| {
                 catch.get_or_init(|| service.clone());
                 service
@@ -178,7 +181,7 @@ impl Client {
     pub async fn cancel(&self, id: RequestId) -> Result<(), ClientError> {
         let sent = timeout(self.timeout, self.inner.service.notification(cancel(id))).await;
         let outcome = sent.map_err(|_| self.timed_out("cancel"))?;
-        outcome.map(|_| ()).map_err(|error| self.lost("cancel", error))
+        outcome.map(drop).map_err(|error| self.failed("cancel", error))
     }
 
     /// Asks for a lock (section 4.1.8): whether it is owned now. If not, a `locked` notification tells when it is.
@@ -227,12 +230,16 @@ impl Client {
         self.call("set_db_change_aware", &json!([aware])).await.map(drop)
     }
 
-    /// Calls any method. `params` is an array; another value is put into one.
+    /// Calls any method. `params` is an array, or null for an empty one; another value is put into one.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn call(&self, method: &str, params: &Value) -> Result<Value, ClientError> {
-        let params = params.as_array().map_or_else(|| std::slice::from_ref(params), Vec::as_slice);
+        let params = match params {
+            Value::Array(params) => params.as_slice(),
+            Value::Null => &[],
+            _ => std::slice::from_ref(params),
+        };
         self.request(self.request_id(), method, params).await
     }
 
@@ -254,7 +261,7 @@ impl Client {
             self.abandon(id);
             return Err(self.timed_out(method));
         };
-        match outcome.map_err(|error| self.lost(method, error))?.into_response().into_inner().payload {
+        match outcome.map_err(|error| self.failed(method, error))?.into_response().into_inner().payload {
             ResponsePayload::Success(result) => Ok(result.into_owned()),
             ResponsePayload::Error(error) => Err(self.refused(method, &error)),
         }
@@ -265,8 +272,42 @@ impl Client {
         let _ = self.inner.service.notification(cancel(id)).now_or_never();
     }
 
-    fn timed_out(&self, method: &str) -> ClientError {
+    /// jsonrpsee's client, for subscriptions.
+    pub(super) fn rpc(&self) -> &Rpc<RpcService> {
+        &self.inner.rpc
+    }
+
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// An id for a monitor to come, unique on this connection (ovsdb-server(7) section 4.1.5).
+    pub(super) fn monitor_id(&self) -> String {
+        format!("monitor-{}", self.request_id().0)
+    }
+
+    pub(super) fn timed_out(&self, method: &str) -> ClientError {
         ClientError::TimedOut { endpoint: self.endpoint().clone(), method: method.to_owned(), after: self.timeout }
+    }
+
+    /// What jsonrpsee's error says of a call.
+    pub(super) fn failed(&self, method: &str, error: RpcError) -> ClientError {
+        match error {
+            RpcError::Call(error) => self.refused(method, &error),
+            error => self.lost(method, error.to_string()),
+        }
+    }
+
+    pub(super) fn disconnected(&self, method: &str) -> ClientError {
+        self.lost(method, "it is gone".to_owned())
+    }
+
+    pub(super) fn senseless_because(&self, method: &str, source: ValueError) -> ClientError {
+        ClientError::Senseless { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+    }
+
+    fn senseless(&self, method: &str, wanted: &'static str, found: &Value) -> ClientError {
+        self.senseless_because(method, ValueError::expected(wanted, found))
     }
 
     fn refused(&self, method: &str, error: &ErrorObject<'_>) -> ClientError {
@@ -276,14 +317,10 @@ impl Client {
         ClientError::Refused { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
     }
 
-    fn lost(&self, method: &str, error: RpcError) -> ClientError {
-        let source = self.inner.shared.fault().unwrap_or_else(|| Fault::Rpc(error.to_string()));
+    /// The transport knows why the connection ended; jsonrpsee's words are only for an end of its own making.
+    fn lost(&self, method: &str, words: String) -> ClientError {
+        let source = self.inner.shared.fault().unwrap_or(Fault::Rpc(words));
         ClientError::Lost { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
-    }
-
-    fn senseless(&self, method: &str, wanted: &'static str, found: &Value) -> ClientError {
-        let source = ValueError::expected(wanted, found);
-        ClientError::Senseless { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
     }
 }
 

@@ -59,6 +59,9 @@ pub enum ClientError {
         /// What is wrong with it.
         source: ValueError,
     },
+    /// The connection's notifications have a reader already.
+    #[error("the connection's notifications are being read already")]
+    NotificationsTaken,
 }
 
 impl ClientError {

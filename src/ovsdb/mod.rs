@@ -17,6 +17,8 @@ mod connect;
 pub mod endpoint;
 pub mod error;
 pub mod framing;
+pub mod monitor;
+pub mod notification;
 pub mod operation;
 pub mod row;
 pub mod tls;

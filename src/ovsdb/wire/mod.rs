@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// The method under which jsonrpsee gets every notification that is no update of one of its subscriptions, with
 /// `{"method": …, "params": […]}` as its parameters.
@@ -81,6 +81,12 @@ pub(super) struct SubscriptionParams<'a> {
     /// The real parameters.
     #[serde(borrow)]
     pub params: &'a RawValue,
+}
+
+impl jsonrpsee_core::traits::ToRpcParams for SubscriptionParams<'_> {
+    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+        to_raw_value(&self).map(Some)
+    }
 }
 
 /// What to do with a message from the server.
@@ -189,8 +195,8 @@ impl Ledger {
         if let Some(cancelled) = cancelled_before(id) {
             // ovsdb-server works off a session's messages in order, so a reply to the cancelled request would have
             // come before this one. Open vSwitch 3.1 sends none.
-            return match self.awaited.remove(&cancelled) {
-                Some(_) => failure(&cancelled, r#""canceled""#),
+            return match self.awaited.remove(cancelled) {
+                Some(_) => failure(cancelled, r#""canceled""#),
                 None => Inbound::Drop,
             };
         }
@@ -222,8 +228,8 @@ impl Ledger {
 fn with_barrier(method: &str, params: &str) -> String {
     let notification = request("null", method, params);
     match sole(params) {
-        Ok(id) if method == "cancel" => {
-            let barrier = format!("{BARRIER_PREFIX}{}\"", id.trim_matches('"'));
+        Ok(id) if method == "cancel" && id.parse::<u64>().is_ok() => {
+            let barrier = format!("{BARRIER_PREFIX}{id}\"");
             notification + &request(&barrier, "echo", "[]")
         }
         _ => notification,
@@ -231,8 +237,8 @@ fn with_barrier(method: &str, params: &str) -> String {
 }
 
 /// The id, as JSON, of the cancelled request that the echo with `id` follows.
-fn cancelled_before(id: &str) -> Option<String> {
-    id.strip_prefix(BARRIER_PREFIX)?.strip_suffix('"').map(str::to_owned)
+fn cancelled_before(id: &str) -> Option<&str> {
+    id.strip_prefix(BARRIER_PREFIX)?.strip_suffix('"')
 }
 
 /// The only element of an array, as JSON.
@@ -292,3 +298,6 @@ pub(super) fn shorten(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(&message[..message.len().min(LONGEST)]);
     if message.len() > LONGEST { format!("{text}…") } else { text.into_owned() }
 }
+
+#[cfg(test)]
+mod tests;
