@@ -115,6 +115,16 @@ impl Error {
     pub(super) fn io(action: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Io { action: action.into(), source: source.into() }
     }
+
+    /// Says that the kernel lacks `feature`, if it is one and the kernel answered EOPNOTSUPP.
+    pub(super) fn without(self, feature: Option<&'static str>) -> Self {
+        match (self, feature) {
+            (Self::Refused { request, source }, Some(feature)) if source.errno == Errno::EOPNOTSUPP => {
+                Self::Unsupported { request, feature, source }
+            }
+            (error, _) => error,
+        }
+    }
 }
 
 /// A negative answer of the kernel: its errno, and the sentence that came with it, if any (`NLMSGERR_ATTR_MSG`,

@@ -1,13 +1,16 @@
 //! rtnetlink in the words of `ip`.
 
 pub mod address;
+pub mod bridge;
 mod error;
+pub mod ethtool;
 pub mod link;
 mod netns;
 pub mod nsid;
 mod request;
 pub mod route;
 mod socket;
+mod watch;
 
 pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
@@ -15,3 +18,4 @@ pub use link::{Device, Link, Mac};
 pub use netns::{NetnsDir, NetnsFile, Status};
 pub use request::{Netlink, Request};
 pub use route::Route;
+pub use watch::{Watch, wait_for_link};

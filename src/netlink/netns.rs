@@ -42,13 +42,25 @@ impl NetnsFile {
     ///
     /// Fails with [`Error::NetnsMissing`] where there is no file, and [`Error::NotNetns`] where the file is something else.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |error| Error::io(format!("open {}", path.display()), error);
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NetnsMissing { path: path.to_owned() },
-            _ => Error::io(format!("open {}", path.display()), error),
+            _ => failed(error),
         })?;
-        match is_netns(&file).map_err(|error| Error::io(format!("examine {}", path.display()), error))? {
-            true => Ok(Self(Arc::new(file.into()))),
+        let of_any_kind = fstatfs(&file).map_err(|errno| failed(errno.into()))?.filesystem_type() == NSFS_MAGIC;
+        let netns = Self(Arc::new(file.into()));
+        match of_any_kind && netns.is_of_the_network()? {
+            true => Ok(netns),
             false => Err(Error::NotNetns { path: path.to_owned() }),
+        }
+    }
+
+    /// The kernel refuses the number of what is a namespace of another kind (EINVAL, `rtnl_net_getid`).
+    fn is_of_the_network(&self) -> Result<bool, Error> {
+        match Netlink::of_this_thread()?.nsid(self) {
+            Ok(_) => Ok(true),
+            Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -197,26 +209,26 @@ impl NetnsDir {
     /// go, and above all so that they do not keep a deleted namespace alive.
     fn share(&self) -> Result<(), Error> {
         fs::create_dir_all(&self.0).map_err(|error| Error::io(format!("make {}", self.0.display()), error))?;
-        match self.set_shared() {
+        match self.set_shared(MsFlags::empty()) {
             // EINVAL: not a mount point yet.
             Err(Errno::EINVAL) => self.bind_on_itself(),
             result => result.map_err(|errno| self.mount_error(errno)),
         }
     }
 
-    fn set_shared(&self) -> Result<(), Errno> {
-        mount(None::<&str>, &self.0, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>)
+    fn set_shared(&self, depth: MsFlags) -> Result<(), Errno> {
+        mount(None::<&str>, &self.0, None::<&str>, MsFlags::MS_SHARED | depth, None::<&str>)
     }
 
     /// Under the lock that iproute2 takes too, lest two of us mount the directory on itself twice. Held for two system calls.
     fn bind_on_itself(&self) -> Result<(), Error> {
         let directory = File::open(&self.0).map_err(|error| Error::io(format!("open {}", self.0.display()), error))?;
         let _lock = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| self.mount_error(errno))?;
-        if self.set_shared().is_ok() {
+        if self.set_shared(MsFlags::empty()).is_ok() {
             return Ok(());
         }
         mount(Some(&self.0), &self.0, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
-            .and_then(|()| self.set_shared())
+            .and_then(|()| self.set_shared(MsFlags::MS_REC))
             .map_err(|errno| self.mount_error(errno))
     }
 
@@ -237,15 +249,6 @@ fn bind(path: &Path) -> Result<(), Error> {
         let _ = fs::remove_file(path);
         Error::io(format!("mount the network namespace on {}", path.display()), errno)
     })
-}
-
-/// Whether the file is a network namespace, and not an ordinary file or a namespace of another kind.
-fn is_netns(file: &File) -> io::Result<bool> {
-    if fstatfs(file)?.filesystem_type() != NSFS_MAGIC {
-        return Ok(false);
-    }
-    let target = fs::read_link(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))?;
-    Ok(target.to_string_lossy().starts_with("net:["))
 }
 
 /// Runs `work` on a thread that nothing else uses, waits for it, and passes on its panic.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
-use crate::netlink::{self, Error, Status, address, link, route};
+use crate::netlink::{self, Error, Status, address, ethtool, link, route};
 use crate::plan::Step;
 
 use super::observe::find_link;
@@ -209,7 +209,7 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
         places.at(&end.place)?.netlink.request(link::add_altname(name, altname))?;
     }
     if let Some(on) = end.tx_checksum {
-        places.set_tx_checksum(&end.place, name, on)?;
+        set_tx_checksum(places, end, on)?;
     }
     let mut change = link::set(name);
     if let Some(alias) = alias {
@@ -219,6 +219,11 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
         change = change.up();
     }
     places.at(&end.place)?.netlink.request(change.request())
+}
+
+fn set_tx_checksum(places: &mut Places, end: &End, on: bool) -> Result<(), Error> {
+    let index = index(places, &end.place, &end.name)?.ok_or_else(|| missing(&end.place, &end.name))?;
+    places.at(&end.place)?.netlink.request(ethtool::set_tx_checksum(index, on))
 }
 
 /// A pair that is there already will do if it is ours and has the same ends; what is different is set.
@@ -251,7 +256,7 @@ fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
         }
     }
     if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
-        places.set_tx_checksum(&new.place, name, on)?;
+        set_tx_checksum(places, new, on)?;
     }
     let mut change = link::set(name);
     if let Some(mac) = new.mac.filter(|_| old.mac != new.mac) {

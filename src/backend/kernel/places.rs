@@ -116,14 +116,15 @@ impl Places {
 }
 
 impl Places {
-    /// Whether the device leaves checksums to its hardware; `None` where it cannot be asked.
-    pub fn tx_checksum(&mut self, _place: &Place, _name: &str) -> Result<Option<bool>, Error> {
-        Ok(None)
-    }
-
-    /// `ethtool -K NAME tx on|off`.
-    pub fn set_tx_checksum(&mut self, _place: &Place, _name: &str, _on: bool) -> Result<(), Error> {
-        Ok(())
+    /// Whether the device with this index leaves checksums to its hardware (`ethtool -k`, tx-checksumming); `None` where it
+    /// cannot be asked.
+    pub fn tx_checksum(&mut self, place: &Place, index: u32) -> Result<Option<bool>, Error> {
+        match self.at(place)?.netlink.tx_checksum(index) {
+            Ok(on) => Ok(Some(on)),
+            Err(Error::Unsupported { .. }) => Ok(None),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

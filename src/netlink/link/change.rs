@@ -9,6 +9,7 @@ use netlink_packet_route::link::{
 };
 
 use super::{Device, Mac};
+use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::netns::NetnsFile;
 use crate::netlink::request::Request;
 
@@ -16,7 +17,7 @@ use crate::netlink::request::Request;
 /// message.
 pub fn set(device: impl Into<Device>) -> Change {
     let device = device.into();
-    Change { words: format!("link set {device}"), message: device.message(), netns: None }
+    Change { words: format!("link set {device}"), message: device.message(), netns: None, needs: None }
 }
 
 /// A change of one link that is being put together; see [`set`].
@@ -26,6 +27,7 @@ pub struct Change {
     words: String,
     message: LinkMessage,
     netns: Option<NetnsFile>,
+    needs: Option<&'static str>,
 }
 
 impl Change {
@@ -69,7 +71,7 @@ impl Change {
 
     /// `ip link set DEV alias TEXT`, up to 255 bytes; an empty text takes the alias away.
     pub fn alias(self, alias: &str) -> Self {
-        self.with(&format!("alias '{alias}'"), LinkAttribute::IfAlias(alias.to_owned()))
+        self.with(&format!("alias '{alias}'"), super::alias(alias))
     }
 
     /// `ip link set DEV group GROUP`.
@@ -89,7 +91,8 @@ impl Change {
     }
 
     /// `ip link set DEV type bridge vlan_filtering 0|1`.
-    pub fn vlan_filtering(self, on: bool) -> Self {
+    pub fn vlan_filtering(mut self, on: bool) -> Self {
+        self.needs = Some(VLAN_FILTERING);
         self.bridge(&format!("vlan_filtering {}", u8::from(on)), InfoBridge::VlanFiltering(on))
     }
 
@@ -101,7 +104,8 @@ impl Change {
             true => RouteNetlinkMessage::NewLink(self.message),
             false => RouteNetlinkMessage::SetLink(self.message),
         };
-        Request::new(self.words, 0, message).holding(self.netns)
+        let request = Request::new(self.words, 0, message).holding(self.netns);
+        self.needs.into_iter().fold(request, Request::needing)
     }
 
     fn with(mut self, words: &str, attribute: LinkAttribute) -> Self {
