@@ -7,6 +7,7 @@ mod ops;
 mod read;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -48,6 +49,11 @@ impl Ovs {
     /// has run.
     pub async fn datapath_types(&self) -> Result<Vec<String>, BackendError> {
         read::datapath_types(self).await
+    }
+
+    /// What ovs-vswitchd says of the interfaces that it could not set up, by name (Interface `error`).
+    pub async fn interface_errors(&self) -> Result<BTreeMap<String, String>, BackendError> {
+        read::interface_errors(self).await
     }
 
     /// One transaction, within the deadline.
