@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::backend::{BackendError, Fault, Unsupported};
-use crate::engine::{EngineError, LockError};
+use crate::engine::{EngineError, JournalError, LockError};
 use crate::model::NameError;
 
 /// A verb that did not do what was asked.
@@ -138,6 +138,9 @@ impl From<EngineError> for Failure {
             }
             EngineError::Mixed { cause, undo, left } => mixed(*cause, undo, &left),
             EngineError::Stopped => Failure::new("interrupted; what had been done is undone"),
+            EngineError::Journal(error @ JournalError::Damaged { .. }) => Failure::new("cannot read what was under way")
+                .cause(error)
+                .hint("ovsns gc --yes puts it aside; what it told of is to be found with ovsns show"),
             error => {
                 let mut lines = chain(&error);
                 let what = if lines.is_empty() { String::new() } else { lines.remove(0) };

@@ -94,13 +94,17 @@ pub fn names() -> Result<Vec<NetnsName>, BackendError> {
     Places::default().names().map_err(|error| failed("cannot list the namespaces", error))
 }
 
-/// Fails where there is no namespace at `place`: a process that is gone, a file that is something else.
-pub fn check_place(place: &Place) -> Result<(), BackendError> {
-    match Places::default().file(place) {
-        Ok(_) => Ok(()),
-        Err(netlink::Error::NetnsMissing { .. }) if matches!(place, Place::Pid(_)) => {
-            Err(BackendError::refused(format!("there is no namespace {place}"), "no such process"))
-        }
-        Err(error) => Err(failed(format!("there is no namespace {place}"), error)),
+/// The plainest way to write the namespace at `place`: `host` or a name, where it has one. A process and a path lead to
+/// namespaces that may have other names, and one namespace must not be two. Fails where there is none.
+pub fn canonical(place: Place) -> Result<Place, BackendError> {
+    if matches!(place, Place::Host | Place::Named(_)) {
+        return Ok(place);
+    }
+    let what = format!("there is no namespace {place}");
+    let places = Places::default();
+    match (places.plainest(&place), &place) {
+        (Ok(plainest), _) => Ok(plainest.unwrap_or(place)),
+        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => Err(BackendError::refused(what, "no such process")),
+        (Err(error), _) => Err(failed(what, error)),
     }
 }

@@ -79,6 +79,20 @@ impl Places {
         }
     }
 
+    /// `host`, or the first name of the namespace at `place`; `None` where it has neither.
+    pub fn plainest(&self, place: &Place) -> Result<Option<Place>, Error> {
+        let wanted = self.file(place)?;
+        let named = self.names()?.into_iter().map(Place::Named);
+        for candidate in std::iter::once(Place::Host).chain(named) {
+            match self.file(&candidate) {
+                Ok(netns) if netns.is_same(&wanted)? => return Ok(Some(candidate)),
+                Ok(_) | Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
     /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks among those that are open before it looks
     /// at all that there are, so that a verb that names its namespaces does not pay for the others.
     pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
