@@ -242,6 +242,22 @@ fn a_group_goes_in_one_message() {
 }
 
 #[test]
+fn many_links_go_in_one_go() {
+    sandbox::run(|| async {
+        let mut host = Netlink::host().expect("host");
+        for k in 0..50 {
+            host.request(link::add_veth(pair(&format!("a{k}"), &format!("b{k}")))).expect("a pair");
+        }
+        run("ip link set dev a49 group 7");
+        let names: Vec<_> = (0..49).map(|k| format!("a{k}")).chain(["gone already".into()]).collect();
+        host.delete_links(names.iter().map(|name| name.as_str().into())).expect("deleted");
+        assert_eq!(host.links_of_kind("veth").expect("links").len(), 2);
+        assert_eq!(ip_shows("a49")["group"], "7");
+        host.delete_links(names.iter().map(|name| name.as_str().into())).expect("all gone already");
+    });
+}
+
+#[test]
 fn a_netns_is_recognised_by_its_number() {
     sandbox::run(|| async {
         let mut host = Netlink::host().expect("host");

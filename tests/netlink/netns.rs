@@ -1,11 +1,13 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Pid;
-use ovsns::netlink::{Error, NetnsDir, NetnsFile, Status, link, wait_for_link};
+use ovsns::netlink::{Error, Netlink, NetnsDir, NetnsFile, Status, link, wait_for_link};
 
 use crate::common::sandbox;
 use crate::{json, make_netns, pair, run};
@@ -99,13 +101,43 @@ fn of_twenty_that_make_the_same_netns_one_succeeds() {
     });
 }
 
+/// Between making the file and mounting on it, a netns looks like a stale file; who took it for one would delete it.
+#[test]
+fn a_netns_in_the_making_is_not_taken_for_stale() {
+    sandbox::run(|| async {
+        let dir = NetnsDir::default();
+        make_netns("ns0");
+        let lock = fs::File::open("/run/netns").expect("the directory");
+        let lock = Flock::lock(lock, FlockArg::LockExclusive).expect("the lock that `ip netns add` takes");
+        fs::write("/run/netns/ns1", "").expect("the file");
+        let inode = fs::metadata("/run/netns").expect("the directory").ino();
+        thread::scope(|scope| {
+            let status = scope.spawn(|| dir.status("ns1").expect("a status"));
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while !is_awaited(inode) && !status.is_finished() {
+                assert!(Instant::now() < deadline, "neither waits nor answers");
+                thread::yield_now();
+            }
+            run("mount --bind /run/netns/ns0 /run/netns/ns1");
+            drop(lock);
+            assert_eq!(status.join().expect("no panic"), Status::Live);
+        });
+    });
+}
+
+/// Whether somebody waits for a lock on this inode: a line with an arrow in /proc/locks (proc_locks(5)).
+fn is_awaited(inode: u64) -> bool {
+    let locks = fs::read_to_string("/proc/locks").expect("locks");
+    locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&format!(":{inode} ")))
+}
+
 #[test]
 fn an_open_netns_outlives_its_name() {
     sandbox::run(|| async {
         let (netns, mut inside) = make_netns("ns1");
         NetnsDir::default().delete("ns1").expect("the name goes");
         inside.request(link::add_veth(pair("a", "b"))).expect("the connection works");
-        let mut other = ovsns::netlink::Netlink::open(&netns).expect("it can be entered");
+        let mut other = Netlink::open(&netns).expect("it can be entered");
         assert!(other.link("a").expect("an answer").is_some());
     });
 }
@@ -132,30 +164,40 @@ fn namespaces_are_told_apart_by_identity() {
     });
 }
 
-/// Without the shared mount a mount namespace made in between would keep the deleted netns, and its links, for ever.
+/// A mount namespace that was made in between: a container, a service.
 #[test]
-fn a_deleted_netns_ends_although_others_saw_it() {
+fn names_come_and_go_in_other_mount_namespaces_too() {
     sandbox::run(|| async {
-        let (netns, inside) = make_netns("ns1");
-        let mut host = ovsns::netlink::Netlink::host().expect("host");
-        let peer = link::VethPeer { name: "b".into(), netns: Some(netns.clone()), ..Default::default() };
-        host.request(link::add_veth(link::Veth { peer, ..pair("a", "b") })).expect("a pair");
-        drop((netns, inside));
-        let mut bystander =
-            Command::new("unshare").args(["--mount", "--propagation", "slave", "sleep", "60"]).spawn().expect("starts");
-        let mounts = format!("/proc/{}/mountinfo", bystander.id());
+        make_netns("ns0");
+        let unshare = ["--mount", "--propagation", "slave", "sleep", "60"];
+        let mut bystander = Command::new("unshare").args(unshare).spawn().expect("starts");
+        let of = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", bystander.id())).expect("alive");
         let deadline = Instant::now() + Duration::from_secs(10);
         // `unshare` has done its work once the process is `sleep`.
-        while fs::read_to_string(format!("/proc/{}/comm", bystander.id())).expect("alive") != "sleep\n" {
+        while of("comm") != "sleep\n" {
             assert!(Instant::now() < deadline, "unshare did not come to sleep");
             thread::yield_now();
         }
-        assert!(fs::read_to_string(&mounts).expect("mounts").contains("/run/netns/ns1"), "the bystander sees it");
-        NetnsDir::default().delete("ns1").expect("the name goes");
-        let host = NetnsFile::host().expect("the host's");
-        let gone = wait_for_link(&host, "a", |link| link.is_none(), deadline).await;
+        make_netns("ns1");
+        assert!(of("mountinfo").contains("/run/netns/ns1"));
+        NetnsDir::default().delete("ns1").expect("deleted");
+        assert!(!of("mountinfo").contains("/run/netns/ns1"));
         bystander.kill().and_then(|()| bystander.wait()).expect("the bystander ends");
-        gone.expect("the veth went with its namespace");
+    });
+}
+
+#[test]
+fn a_netns_that_nothing_keeps_ends() {
+    sandbox::run(|| async {
+        let (netns, inside) = make_netns("ns1");
+        let mut host = Netlink::host().expect("host");
+        let peer = link::VethPeer { name: "b".into(), netns: Some(netns.clone()), ..Default::default() };
+        host.request(link::add_veth(link::Veth { peer, ..pair("a", "b") })).expect("a pair");
+        drop((netns, inside));
+        NetnsDir::default().delete("ns1").expect("deleted");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let host = NetnsFile::host().expect("the host's");
+        wait_for_link(&host, "a", |link| link.is_none(), deadline).await.expect("the pair goes with it");
     });
 }
 

@@ -1,4 +1,4 @@
-//! Changing links: `ip link set`, `del` and `property`.
+//! Changing links: `ip link set` and `ip link property`.
 
 use std::os::fd::AsRawFd;
 
@@ -134,25 +134,6 @@ impl Change {
         self.words.push_str(words);
         self
     }
-}
-
-/// `ip link del DEV`. Either end of a veth pair takes the other along.
-///
-/// One link costs the kernel 14 to 20 ms (it waits for readers): many go by [`delete_group`], or with their namespace.
-pub fn delete(device: impl Into<Device>) -> Request {
-    let device = device.into();
-    Request::new(format!("link del {device}"), 0, RouteNetlinkMessage::DelLink(device.message()))
-}
-
-/// `ip link del group GROUP`: all links of the namespace that are in the group, in one go. A group without links is ENODEV.
-pub fn delete_group(group: u32) -> Request {
-    Request::new(format!("link del group {group}"), 0, delete_group_message(group))
-}
-
-pub(super) fn delete_group_message(group: u32) -> RouteNetlinkMessage {
-    let mut message = LinkMessage::default();
-    message.attributes.push(LinkAttribute::Group(group));
-    RouteNetlinkMessage::DelLink(message)
 }
 
 /// `ip link property add dev DEV altname NAME`, up to 127 bytes. EEXIST where any link of the namespace has the name.

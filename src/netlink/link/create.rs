@@ -10,7 +10,8 @@ use netlink_packet_route::link::{
 };
 
 use super::Mac;
-use super::change::{delete_group_message, set_up};
+use super::change::set_up;
+use super::delete::delete_group_message;
 use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::netns::NetnsFile;
 use crate::netlink::request::{Datagram, Request};
@@ -144,6 +145,6 @@ fn create(words: String, mut message: LinkMessage, name: &str, alias: Option<Str
 }
 
 /// A number that nobody else uses: random, and above those that people choose.
-fn group_of_its_own() -> u32 {
+pub(super) fn group_of_its_own() -> u32 {
     RandomState::new().build_hasher().finish() as u32 | 0x8000_0000
 }

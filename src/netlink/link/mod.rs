@@ -3,13 +3,15 @@
 mod answer;
 mod change;
 mod create;
+mod delete;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
 
-pub use change::{Change, add_altname, delete, delete_altname, delete_group, set};
+pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
+pub use delete::{delete, delete_group};
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 
 use super::error::Error;
