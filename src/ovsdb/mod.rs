@@ -2,4 +2,6 @@
 
 pub mod operation;
 pub mod row;
+pub mod schema;
+pub mod text;
 pub mod value;
