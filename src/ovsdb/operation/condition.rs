@@ -81,7 +81,7 @@ impl Function {
     fn argument(self, column_type: &ColumnType) -> ColumnType {
         match self {
             Self::Excludes if !column_type.is_scalar() => column_type.with_count(0, UNLIMITED),
-            Self::Includes if !column_type.is_scalar() => column_type.with_count(0, column_type.max()),
+            Self::Includes if !column_type.is_scalar() => column_type.with_count(0, column_type.max_count()),
             _ if self.is_ordering() => column_type.with_count(1, 1),
             _ => column_type.clone(),
         }
@@ -186,7 +186,7 @@ impl Function {
 }
 
 fn is_orderable(column_type: &ColumnType) -> bool {
-    is_number(column_type.key().atomic()) && column_type.max() == 1 && !column_type.is_map()
+    is_number(column_type.key().atomic()) && column_type.max_count() == 1 && !column_type.is_map()
 }
 
 pub(super) const fn is_number(atomic: AtomicType) -> bool {

@@ -95,7 +95,7 @@ impl Mutator {
     fn read_argument(self, column_type: &ColumnType, json: &Value) -> Result<Datum, ValueError> {
         let unlimited = column_type.with_count(0, UNLIMITED);
         match self {
-            Self::Insert => column_type.with_count(0, column_type.max()).read_datum(json),
+            Self::Insert => column_type.with_count(0, column_type.max_count()).read_datum(json),
             Self::Delete if column_type.is_map() => {
                 let keys = ColumnType::set(column_type.key().clone(), 0, UNLIMITED);
                 unlimited.read_datum(json).or_else(|_| keys.read_datum(json))
@@ -209,7 +209,7 @@ fn delete(mut datum: Datum, value: &Datum) -> Datum {
 
 fn check_count(datum: Datum, column_type: &ColumnType) -> Result<Datum, MutationError> {
     let present = datum.len();
-    if (column_type.min() as usize..=column_type.max() as usize).contains(&present) {
+    if (column_type.min_count() as usize..=column_type.max_count() as usize).contains(&present) {
         return Ok(datum);
     }
     Err(MutationError::Count { present, column_type: column_type.clone() })

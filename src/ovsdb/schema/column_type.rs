@@ -52,13 +52,13 @@ impl ColumnType {
 
     /// The fewest elements or pairs, 0 or 1.
     #[must_use]
-    pub const fn min(&self) -> u32 {
+    pub const fn min_count(&self) -> u32 {
         self.min
     }
 
     /// The most elements or pairs, or [`UNLIMITED`].
     #[must_use]
-    pub const fn max(&self) -> u32 {
+    pub const fn max_count(&self) -> u32 {
         self.max
     }
 

@@ -82,7 +82,7 @@ impl ColumnType {
     fn is_like(&self, other: &Self) -> bool {
         let shape = |column_type: &Self| {
             let value = column_type.value().map(super::BaseType::atomic);
-            (column_type.key().atomic(), value, column_type.min(), column_type.max())
+            (column_type.key().atomic(), value, column_type.min_count(), column_type.max_count())
         };
         shape(self) == shape(other)
     }

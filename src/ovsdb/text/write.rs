@@ -42,7 +42,7 @@ impl ColumnType {
     pub fn to_text(&self, datum: &Datum) -> String {
         let members = members(datum, Atom::to_text).join(", ");
         match datum {
-            _ if self.max() == 1 && !datum.is_empty() => members,
+            _ if self.max_count() == 1 && !datum.is_empty() => members,
             _ if self.is_map() => format!("{{{members}}}"),
             _ => format!("[{members}]"),
         }
