@@ -307,7 +307,8 @@ async fn mutations_do_what_the_server_does() {
             });
             match (ours, theirs) {
                 (Ok(ours), Ok(theirs)) => {
-                    let column = |rows: &[Row]| rows.iter().map(|row| row.get(name).cloned()).collect::<Vec<_>>();
+                    let text = |row: &Row| json_text(&row.get(name).unwrap().to_json(), false);
+                    let column = |rows: &[Row]| rows.iter().map(text).collect::<Vec<_>>();
                     assert_eq!(column(&ours), column(&theirs), "{mutation}");
                     carried_out += 1;
                 }
