@@ -1,6 +1,6 @@
 //! One connection to an OVSDB server and the methods of RFC 7047 section 4.1.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -234,13 +234,13 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn call(&self, method: &str, params: Value) -> Result<Value, ClientError> {
-        let params = match params {
-            Value::Array(params) => params,
-            Value::Null => Vec::new(),
-            other => vec![other],
+    pub async fn call(&self, method: &str, params: impl Borrow<Value>) -> Result<Value, ClientError> {
+        let params = match params.borrow() {
+            Value::Array(params) => params.as_slice(),
+            Value::Null => &[],
+            other => std::slice::from_ref(other),
         };
-        self.request(self.request_id(), method, &params).await
+        self.request(self.request_id(), method, params).await
     }
 
     async fn request(&self, id: RequestId, method: &str, params: &[Value]) -> Result<Value, ClientError> {
