@@ -98,6 +98,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
     match scope {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
+        Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,

@@ -1,12 +1,15 @@
 //! Resources on one side, what one system understands on the other.
 
 mod error;
+pub mod kernel;
+pub mod linux_bridge;
 pub mod memory;
+pub mod ovs;
 mod set;
 
 use async_trait::async_trait;
 
-use crate::model::{Entry, Key, Owner, Place, Resource, SwitchName};
+use crate::model::{Entry, Key, Kind, Owner, Place, Resource, SwitchName};
 use crate::plan::Step;
 
 pub use error::{ApplyError, BackendError, Fault, Stage, Unsupported};
@@ -22,6 +25,8 @@ pub enum Scope {
     Place(Place),
     /// A switch and its ports.
     Switch(SwitchName),
+    /// All of one kind.
+    Kind(Kind),
     /// What bears one owner's mark.
     Owner(Owner),
     /// Everything.

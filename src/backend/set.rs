@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Entry, Resource, State};
+use crate::model::{Kind, Resource, State};
 use crate::plan::{Plan, Step};
 
 use super::{Backend, BackendError, Scope, Unsupported};
@@ -23,13 +23,21 @@ impl BackendSet {
         BackendSet(backends)
     }
 
-    /// What there is within `scope`, over all backends.
+    /// What there is within `scope`, over all backends. Two switches of one name, one a backend, are an error: nobody can say
+    /// which is meant.
     pub async fn observe(&self, scope: &Scope) -> Result<State, BackendError> {
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut state = State::default();
         for backend in &self.0 {
-            entries.extend(backend.observe(scope).await?);
+            for entry in backend.observe(scope).await? {
+                match state.get(&entry.key()) {
+                    Some(there) if entry.resource.kind() == Kind::Switch => {
+                        return Err(twice(&there.resource, &entry.resource));
+                    }
+                    _ => state.insert(entry),
+                }
+            }
         }
-        Ok(entries.into_iter().collect())
+        Ok(state)
     }
 
     /// The backend that looks after `resource`.
@@ -65,5 +73,15 @@ impl BackendSet {
             }
         }
         Ok(batches)
+    }
+}
+
+fn twice(one: &Resource, other: &Resource) -> BackendError {
+    let name = |resource: &Resource| resource.backend().map_or("kernel", |name| name.as_str());
+    BackendError {
+        what: format!("{} is there twice: on backend {} and on backend {}", one.key(), name(one), name(other)),
+        fault: super::Fault::Refused,
+        hint: Some(format!("say which one: --backend {} or --backend {}", name(one), name(other))),
+        source: None,
     }
 }

@@ -56,6 +56,25 @@ impl End {
 }
 
 impl Link {
+    /// A pair of these ends. Which is `a` follows from where they are (the host's first) and their names, so that one pair has
+    /// one key whichever end it is looked at from.
+    pub fn new(one: End, other: End) -> Link {
+        let order = |end: &End| (end.place.clone(), end.name.clone());
+        let (a, b) = if order(&one) <= order(&other) { (one, other) } else { (other, one) };
+        Link { a, b }
+    }
+
+    /// The end in the namespace at `place`, and the other one.
+    pub fn from_place(&self, place: &Place) -> Option<(&End, &End)> {
+        if self.a.place == *place {
+            Some((&self.a, &self.b))
+        } else if self.b.place == *place {
+            Some((&self.b, &self.a))
+        } else {
+            None
+        }
+    }
+
     /// This pair, with what it leaves open taken from `observed`.
     pub(super) fn over(&self, observed: &Link) -> Link {
         Link { a: self.a.over(&observed.a), b: self.b.over(&observed.b) }

@@ -21,6 +21,9 @@ pub enum Place {
     Pid(u32),
     /// A file that is a namespace, by its absolute path.
     Path(String),
+    /// A namespace that no file and no process leads to, by the number that the host's namespace has for it
+    /// (`ip netns list-id`).
+    Nsid(i32),
 }
 
 impl Place {
@@ -30,6 +33,7 @@ impl Place {
             Place::Host => "host".to_owned(),
             Place::Named(name) => name.to_string(),
             Place::Pid(pid) => format!("pid{pid}"),
+            Place::Nsid(nsid) => format!("nsid{nsid}"),
             Place::Path(path) => {
                 let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("netns");
                 last.chars().map(|c| if c == ':' || c.is_whitespace() || c.is_control() { '_' } else { c }).collect()
@@ -63,6 +67,10 @@ impl FromStr for Place {
                 return Err(refuse("has a path that is not absolute; write `path:/proc/1234/ns/net`"));
             }
             return Ok(Place::from_path(path));
+        }
+        if let Some(nsid) = text.strip_prefix("nsid:") {
+            let nsid = nsid.parse().ok().filter(|nsid| *nsid >= 0);
+            return nsid.map(Place::Nsid).ok_or_else(|| refuse("names no namespace id; `ip netns list-id` lists them"));
         }
         if let Some((prefix, _)) = text.split_once(':') {
             let reason = format!("starts with `{prefix}:`, which is none of `pid:`, `path:`");
@@ -106,6 +114,7 @@ impl fmt::Display for Place {
             Place::Named(name) => name.fmt(f),
             Place::Pid(pid) => write!(f, "pid:{pid}"),
             Place::Path(path) => write!(f, "path:{path}"),
+            Place::Nsid(nsid) => write!(f, "nsid:{nsid}"),
         }
     }
 }

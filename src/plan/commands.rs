@@ -97,6 +97,8 @@ fn netns_argument(place: &Place) -> Option<String> {
         Place::Named(name) => Some(quote(name.as_str())),
         Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net")),
         Place::Path(path) => Some(quote(path)),
+        // No tool reaches it; the command shows what is meant.
+        Place::Nsid(nsid) => Some(format!("nsid:{nsid}")),
     }
 }
 
@@ -105,7 +107,7 @@ fn enter(place: &Place) -> String {
     match place {
         Place::Host => String::new(),
         Place::Named(name) => format!("ip netns exec {} ", quote(name.as_str())),
-        Place::Pid(_) | Place::Path(_) => {
+        Place::Pid(_) | Place::Path(_) | Place::Nsid(_) => {
             format!("nsenter --net={} ", netns_argument(place).unwrap_or_default())
         }
     }

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod ovs;
 pub mod require;
+pub mod sandbox;
 
 /// `use common::require` brings in the macro together with its module.
 pub(crate) use require::require;

@@ -1,0 +1,335 @@
+//! From steps to the kernel.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
+use crate::netlink::{self, Error, Status, address, link, route};
+use crate::plan::Step;
+
+use super::observe::find_link;
+use super::places::Places;
+use crate::backend::{ApplyError, BackendError};
+
+/// From so many on, veth pairs go in one message: the kernel takes 15 ms for each that goes alone, and as long for all that go
+/// as one group.
+const MANY: usize = 3;
+
+/// Carries out `steps` in order.
+pub fn apply(places: &mut Places, steps: &[Step]) -> Result<(), ApplyError> {
+    let doomed = Doomed::by(steps);
+    let mut done = 0;
+    while let Some(step) = steps.get(done) {
+        let run = deletions(&steps[done..]);
+        let (count, result) =
+            if run.len() >= MANY { (run.len(), delete_links(places, &run)) } else { (1, one(places, step, &doomed)) };
+        result.map_err(|error| ApplyError::after(done, failed(step, error)))?;
+        done += count;
+    }
+    Ok(())
+}
+
+fn failed(step: &Step, error: Error) -> BackendError {
+    let verb = match step {
+        Step::Create(_) => "make",
+        Step::Modify { .. } => "change",
+        Step::Delete(_) => "delete",
+    };
+    let what = format!("cannot {verb} {}", step.key());
+    let hint = match (&error, &step.entry().resource) {
+        (Error::NetnsExists { .. } | Error::NotNetns { .. }, Resource::Netns(netns)) => {
+            Some(format!("if nothing uses that file, remove it: ovsns del-ns {}", netns.name))
+        }
+        _ => None,
+    };
+    BackendError { hint, ..super::failed(what, error) }
+}
+
+/// The namespaces and devices that go in this batch, and take their addresses and routes with them.
+struct Doomed {
+    netnses: BTreeSet<Place>,
+    devices: BTreeSet<(Place, IfName)>,
+}
+
+impl Doomed {
+    fn by(steps: &[Step]) -> Doomed {
+        let deleted =
+            || steps.iter().filter_map(|step| if let Step::Delete(entry) = step { Some(entry) } else { None });
+        let netnses = deleted().filter_map(|entry| match &entry.resource {
+            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
+            _ => None,
+        });
+        Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }
+    }
+
+    fn takes(&self, place: &Place, device: Option<&IfName>) -> bool {
+        let with_device = device.is_some_and(|device| self.devices.contains(&(place.clone(), device.clone())));
+        with_device || self.netnses.contains(place)
+    }
+}
+
+/// The veth pairs of one namespace that the steps begin by deleting.
+fn deletions(steps: &[Step]) -> Vec<&Link> {
+    let link = |step| match step {
+        &Step::Delete(Entry { resource: Resource::Link(ref link), .. }) => Some(link),
+        _ => None,
+    };
+    let links = || steps.iter().map_while(link);
+    let first = links().next().map(|link| &link.a.place);
+    links().take_while(|link| Some(&link.a.place) == first).collect()
+}
+
+/// Puts the pairs into a group of their own and deletes that. Nothing has gone where it fails.
+fn delete_links(places: &mut Places, links: &[&Link]) -> Result<(), Error> {
+    let Some(located) = places.find(&links[0].a.place)? else { return Ok(()) };
+    let group = fresh_group();
+    let mut any = false;
+    for pair in links {
+        match located.netlink.request(link::set(pair.a.name.as_str()).group(group).request()) {
+            Ok(()) => any = true,
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if any { gone(located.netlink.request(link::delete_group(group))) } else { Ok(()) }
+}
+
+/// The number of a group that nobody uses: large, and another one each time.
+fn fresh_group() -> u32 {
+    let mut bytes = [0; 4];
+    // Without it the group is merely the same each time.
+    let _ = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    u32::from_ne_bytes(bytes) | 0x4000_0000
+}
+
+/// Deleting what is gone succeeds.
+fn gone(result: Result<(), Error>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.is_missing() => Ok(()),
+        result => result,
+    }
+}
+
+fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
+    let owner = step.entry().owner.as_ref();
+    match step {
+        Step::Create(entry) => match &entry.resource {
+            Resource::Netns(netns) => create_netns(places, netns, owner),
+            Resource::Link(link) => create_link(places, link, owner),
+            Resource::Device(device) => set_device(places, device),
+            Resource::Address(address) => add_address(places, address),
+            Resource::Route(route) => add_route(places, route),
+            Resource::Switch(_) | Resource::Port(_) => Ok(()),
+        },
+        Step::Delete(entry) => match &entry.resource {
+            Resource::Netns(netns) => {
+                places.close(&Place::Named(netns.name.clone()));
+                places.directory().delete(netns.name.as_str())
+            }
+            Resource::Link(pair) => match places.find(&pair.a.place)? {
+                Some(located) => gone(located.netlink.request(link::delete(pair.a.name.as_str()))),
+                None => Ok(()),
+            },
+            Resource::Address(address) if doomed.takes(&address.place, Some(&address.device)) => Ok(()),
+            Resource::Address(address) => delete_address(places, address),
+            Resource::Route(route) if doomed.takes(&route.place, route.device.as_ref()) => Ok(()),
+            Resource::Route(route) => delete_route(places, route),
+            // It goes with what brought it.
+            Resource::Device(_) | Resource::Switch(_) | Resource::Port(_) => Ok(()),
+        },
+        Step::Modify { before, after } => match (&before.resource, &after.resource) {
+            (Resource::Link(old), Resource::Link(new)) => {
+                set_end(places, &old.a, &new.a)?;
+                set_end(places, &old.b, &new.b)
+            }
+            (_, Resource::Device(device)) => set_device(places, device),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.
+fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Result<(), Error> {
+    let place = Place::Named(netns.name.clone());
+    let lo = || {
+        let up = link::set("lo").up();
+        match owner {
+            Some(owner) => up.alias(&owner.alias()).request(),
+            None => up.request(),
+        }
+    };
+    match places.directory().create(netns.name.as_str(), |netlink| netlink.request(lo())) {
+        Err(Error::NetnsExists { path }) => {
+            let same = places.directory().status(netns.name.as_str())? == Status::Live
+                && places.at(&place)?.netlink.link("lo")?.and_then(|lo| lo.alias) == owner.map(Owner::alias);
+            if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
+        }
+        result => result.map(|_| places.close(&place)),
+    }
+}
+
+fn create_link(places: &mut Places, pair: &Link, owner: Option<&Owner>) -> Result<(), Error> {
+    let peer_netns = if pair.b.place == pair.a.place { None } else { Some(places.at(&pair.b.place)?.netns.clone()) };
+    let alias = owner.map(Owner::alias);
+    let veth = link::Veth {
+        name: pair.a.name.to_string(),
+        mac: pair.a.mac.map(|mac| mac.octets()),
+        mtu: pair.a.mtu,
+        master: None,
+        up: pair.a.up,
+        alias: alias.clone(),
+        peer: link::VethPeer {
+            name: pair.b.name.to_string(),
+            netns: peer_netns,
+            mac: pair.b.mac.map(|mac| mac.octets()),
+            mtu: pair.b.mtu,
+        },
+    };
+    let made = places.at(&pair.a.place)?.netlink.request(link::add_veth(veth));
+    if let Err(error) = made {
+        return if error.is_exists() { adopt(places, pair, owner, error) } else { Err(error) };
+    }
+    finish(places, pair, alias.as_deref()).inspect_err(|_| {
+        // Half a pair is none: the caller counts it as not made.
+        let located = places.at(&pair.a.place);
+        let _ = located.and_then(|located| located.netlink.request(link::delete(pair.a.name.as_str())));
+    })
+}
+
+/// What the message that makes a pair cannot say: all of the inside end but its name, and what ethtool sets.
+fn finish(places: &mut Places, pair: &Link, alias: Option<&str>) -> Result<(), Error> {
+    set_new_end(places, &pair.a, None)?;
+    set_new_end(places, &pair.b, alias)
+}
+
+fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<(), Error> {
+    let name = end.name.as_str();
+    if let Some(altname) = &end.altname {
+        places.at(&end.place)?.netlink.request(link::add_altname(name, altname))?;
+    }
+    if let Some(on) = end.tx_checksum {
+        places.set_tx_checksum(&end.place, name, on)?;
+    }
+    let mut change = link::set(name);
+    if let Some(alias) = alias {
+        change = change.alias(alias);
+    }
+    if end.up {
+        change = change.up();
+    }
+    places.at(&end.place)?.netlink.request(change.request())
+}
+
+/// A pair that is there already will do if it is ours and has the same ends; what is different is set.
+fn adopt(places: &mut Places, pair: &Link, owner: Option<&Owner>, exists: Error) -> Result<(), Error> {
+    let key = crate::model::Key::Link { place: pair.a.place.clone(), name: pair.a.name.clone() };
+    let seen = super::observe::observe(places, &crate::backend::Scope::Keys(vec![key]))?;
+    let wanted = Entry { resource: Resource::Link(pair.clone()), owner: owner.cloned() };
+    let Some(seen) = seen.into_iter().find(|seen| seen.owner.as_ref() == owner) else { return Err(exists) };
+    match (&wanted.over(&seen).resource, &seen.resource) {
+        (Resource::Link(new), Resource::Link(old)) if wanted.resource.can_follow(&seen.resource) => {
+            set_end(places, &old.a, &new.a)?;
+            set_end(places, &old.b, &new.b)
+        }
+        _ => Err(exists),
+    }
+}
+
+fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
+    if old == new {
+        return Ok(());
+    }
+    let name = new.name.as_str();
+    if old.altname != new.altname {
+        let netlink = &mut places.at(&new.place)?.netlink;
+        if let Some(altname) = &old.altname {
+            gone(netlink.request(link::delete_altname(name, altname)))?;
+        }
+        if let Some(altname) = &new.altname {
+            netlink.request(link::add_altname(name, altname))?;
+        }
+    }
+    if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
+        places.set_tx_checksum(&new.place, name, on)?;
+    }
+    let mut change = link::set(name);
+    if let Some(mac) = new.mac.filter(|_| old.mac != new.mac) {
+        change = change.mac(mac.octets());
+    }
+    if let Some(mtu) = new.mtu.filter(|_| old.mtu != new.mtu) {
+        change = change.mtu(mtu);
+    }
+    change = if new.up { change.up() } else { change.down() };
+    places.at(&new.place)?.netlink.request(change.request())
+}
+
+fn set_device(places: &mut Places, device: &Device) -> Result<(), Error> {
+    let change = link::set(device.name.as_str());
+    let change = if device.up { change.up() } else { change.down() };
+    places.at(&device.place)?.netlink.request(change.request())
+}
+
+fn index(places: &mut Places, place: &Place, device: &IfName) -> Result<Option<u32>, Error> {
+    Ok(find_link(places, place, device)?.map(|link| link.index))
+}
+
+fn missing(place: &Place, device: &IfName) -> Error {
+    Error::Io {
+        action: format!("find device {device} in namespace {place}"),
+        source: std::io::Error::from_raw_os_error(nix::libc::ENODEV),
+    }
+}
+
+fn add_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
+    let index = index(places, &wanted.place, &wanted.device)?;
+    let index = index.ok_or_else(|| missing(&wanted.place, &wanted.device))?;
+    match places.at(&wanted.place)?.netlink.request(address::add(index, wanted.address, wanted.nodad)) {
+        // The device has just this address.
+        Err(error) if error.is_exists() => Ok(()),
+        result => result,
+    }
+}
+
+fn delete_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
+    match index(places, &wanted.place, &wanted.device)? {
+        Some(index) => gone(places.at(&wanted.place)?.netlink.request(address::delete(index, wanted.address))),
+        None => Ok(()),
+    }
+}
+
+fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, Error> {
+    let link = match &wanted.device {
+        None => None,
+        Some(device) => Some(index(places, &wanted.place, device)?.ok_or_else(|| missing(&wanted.place, device))?),
+    };
+    Ok(netlink::Route {
+        destination: wanted.destination,
+        via: wanted.via,
+        link,
+        metric: wanted.metric,
+        protocol: ROUTE_PROTOCOL,
+    })
+}
+
+fn add_route(places: &mut Places, wanted: &Route) -> Result<(), Error> {
+    let there =
+        super::observe::observe(places, &crate::backend::Scope::Keys(vec![Resource::Route(wanted.clone()).key()]))?;
+    if there.iter().any(|entry| matches!(&entry.resource, Resource::Route(route) if wanted == route)) {
+        return Ok(());
+    }
+    let request = route::add(&kernel_route(places, wanted)?);
+    places.at(&wanted.place)?.netlink.request(request)
+}
+
+/// Whoever's it is: the user named it.
+fn delete_route(places: &mut Places, wanted: &Route) -> Result<(), Error> {
+    match kernel_route(places, wanted) {
+        Ok(route) => {
+            // `RTPROT_UNSPEC` matches any protocol.
+            let any = netlink::Route { protocol: 0, ..route };
+            gone(places.at(&wanted.place)?.netlink.request(route::delete(&any)))
+        }
+        Err(error) if error.is_missing() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

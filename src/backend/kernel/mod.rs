@@ -1,0 +1,90 @@
+//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes.
+
+mod apply;
+mod dad;
+mod observe;
+mod places;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{Entry, Kind, Place, Resource};
+use crate::netlink;
+use crate::plan::Step;
+
+use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
+use places::Places;
+
+/// The kernel, through rtnetlink and the files of `ip netns`.
+pub struct Kernel {
+    places: Mutex<Places>,
+    timeout: Duration,
+}
+
+impl Kernel {
+    /// The kernel that this process runs on; `timeout` is how long duplicate address detection may take.
+    pub fn new(timeout: Duration) -> Kernel {
+        Kernel { places: Mutex::default(), timeout }
+    }
+
+    /// The connections. Never held across an await: the kernel answers before its call returns.
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Backend for Kernel {
+    fn name(&self) -> &'static str {
+        "kernel"
+    }
+
+    fn claims(&self, resource: &Resource) -> bool {
+        !matches!(resource.kind(), Kind::Switch | Kind::Port)
+    }
+
+    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+        let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
+        let places = match resource {
+            Resource::Link(link) => vec![&link.b.place],
+            Resource::Address(address) => vec![&address.place],
+            Resource::Route(route) => vec![&route.place],
+            _ => Vec::new(),
+        };
+        match places.into_iter().find(|place| unreachable(place)) {
+            None => Ok(()),
+            Some(place) => Err(Unsupported {
+                what: format!("a change in namespace {place}"),
+                backend: "kernel",
+                reason: "neither a file nor a process leads there".to_owned(),
+                hint: None,
+            }),
+        }
+    }
+
+    async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
+        observe::observe(&mut self.places(), scope).map_err(|error| look_failed(scope, error))
+    }
+
+    async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {
+        apply::apply(&mut self.places(), steps)?;
+        dad::settle(&self.places, steps, self.timeout).await
+    }
+}
+
+fn look_failed(scope: &Scope, error: netlink::Error) -> BackendError {
+    let what = match scope {
+        Scope::Keys(_) => "cannot read the state of the kernel".to_owned(),
+        Scope::Place(place) => format!("cannot look into namespace {place}"),
+        _ => "cannot list what is in the kernel".to_owned(),
+    };
+    failed(what, error)
+}
+
+/// An error of the kernel, in the context of what was being done.
+pub(super) fn failed(what: impl Into<String>, error: netlink::Error) -> BackendError {
+    let fault = if error.is_not_permitted() { Fault::Denied } else { Fault::Refused };
+    BackendError::refused(what, error).fault(fault)
+}

@@ -1,0 +1,241 @@
+//! From the kernel to resources.
+
+use std::collections::HashMap;
+
+use crate::model::{
+    Address, Device, End, Entry, IfName, Key, Kind, Link, Mac, Netns, NetnsName, Owner, Place, Resource, Route,
+};
+use crate::netlink::{self, Error};
+
+use super::places::Places;
+use crate::backend::Scope;
+
+/// The protocol numbers of routes that nobody asked for: redirects, the kernel's own, router advertisements
+/// (`RTPROT_*`, linux/rtnetlink.h).
+const AUTOMATIC: [u8; 3] = [1, 2, 9];
+
+pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> {
+    match scope {
+        Scope::Keys(keys) => of_keys(places, keys),
+        Scope::Place(place) => of_place(places, place),
+        Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
+        Scope::Kind(Kind::Netns) => netnses(places),
+        Scope::Kind(Kind::Switch | Kind::Port) => Ok(Vec::new()),
+        Scope::Kind(kind) => Ok(all(places)?.into_iter().filter(|entry| entry.resource.kind() == *kind).collect()),
+        Scope::Owner(owner) => {
+            Ok(all(places)?.into_iter().filter(|entry| entry.owner.as_ref() == Some(owner)).collect())
+        }
+        Scope::All => all(places),
+    }
+}
+
+/// Everything: each namespace in turn, and each veth pair once.
+fn all(places: &mut Places) -> Result<Vec<Entry>, Error> {
+    let named = places.names()?.into_iter().map(Place::Named);
+    let mut seen = std::collections::BTreeSet::new();
+    let mut entries = Vec::new();
+    for place in std::iter::once(Place::Host).chain(named).collect::<Vec<_>>() {
+        entries.extend(of_place(places, &place)?.into_iter().filter(|entry| seen.insert(entry.key())));
+    }
+    Ok(entries)
+}
+
+fn netnses(places: &mut Places) -> Result<Vec<Entry>, Error> {
+    let names = places.names()?;
+    names.iter().filter_map(|name| netns(places, name).transpose()).collect()
+}
+
+fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
+    // The namespaces that the keys name are opened first: it is them that veth pairs lead into.
+    for key in keys {
+        match key {
+            Key::Netns { name } => _ = places.find(&Place::Named(name.clone()))?,
+            Key::Address { place, .. } | Key::Route { place, .. } => _ = places.find(place)?,
+            _ => {}
+        }
+    }
+    keys.iter().filter_map(|key| of_key(places, key).transpose()).collect()
+}
+
+fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
+    match key {
+        Key::Netns { name } => netns(places, name),
+        Key::Link { place, name } => link(places, place, name),
+        Key::Device { place, name } => device(places, place, name),
+        Key::Address { place, device, .. } => pick(addresses_of(places, place, device)?, key),
+        Key::Route { place, .. } => pick(routes(places, place)?, key),
+        Key::Switch { .. } | Key::Port { .. } => Ok(None),
+    }
+}
+
+fn pick(entries: Vec<Entry>, key: &Key) -> Result<Option<Entry>, Error> {
+    Ok(entries.into_iter().find(|entry| entry.key() == *key))
+}
+
+/// A namespace bears its mark on its `lo`.
+fn netns(places: &mut Places, name: &NetnsName) -> Result<Option<Entry>, Error> {
+    let Some(located) = places.find(&Place::Named(name.clone()))? else { return Ok(None) };
+    let alias = located.netlink.link("lo")?.and_then(|lo| lo.alias);
+    let owner = alias.as_deref().and_then(Owner::from_alias);
+    Ok(Some(Entry { resource: Resource::Netns(Netns { name: name.clone() }), owner }))
+}
+
+fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
+    let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+    let links = located.netlink.links()?;
+    let mut entries: Vec<Entry> = match place.name() {
+        Some(name) => netns(places, name)?.into_iter().collect(),
+        None => Vec::new(),
+    };
+    let mut nsids: HashMap<i32, Place> = HashMap::new();
+    for link in links.iter().filter(|link| is_veth(link)) {
+        entries.extend(pair(places, place, link, &mut nsids)?);
+    }
+    entries.extend(addresses(places, place, &links)?);
+    entries.extend(routes(places, place)?);
+    Ok(entries)
+}
+
+fn of_device(places: &mut Places, place: &Place, name: &IfName) -> Result<Vec<Entry>, Error> {
+    let Some(device) = device(places, place, name)? else { return Ok(Vec::new()) };
+    let mut entries = vec![device];
+    entries.extend(addresses_of(places, place, name)?);
+    let through =
+        |entry: &Entry| matches!(&entry.resource, Resource::Route(route) if route.device.as_ref() == Some(name));
+    entries.extend(routes(places, place)?.into_iter().filter(through));
+    Ok(entries)
+}
+
+fn is_veth(link: &netlink::Link) -> bool {
+    link.kind.as_deref() == Some("veth")
+}
+
+/// The device of exactly this name: the kernel finds it by its alternative names too.
+pub fn find_link(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<netlink::Link>, Error> {
+    let Some(located) = places.find(place)? else { return Ok(None) };
+    Ok(located.netlink.link(name.as_str())?.filter(|link| link.name == name.as_str()))
+}
+
+fn device(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<Entry>, Error> {
+    let link = find_link(places, place, name)?;
+    let device = |link: netlink::Link| Device { place: place.clone(), name: name.clone(), up: link.up };
+    Ok(link.map(|link| Entry::unmarked(Resource::Device(device(link)))))
+}
+
+fn link(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<Entry>, Error> {
+    match find_link(places, place, name)?.filter(is_veth) {
+        Some(link) => pair(places, place, &link, &mut HashMap::new()),
+        None => Ok(None),
+    }
+}
+
+/// The veth pair that `link` is an end of. `nsids` remembers which namespace is which. `None` where the other end has just
+/// gone, or an end has a name that no user could type.
+fn pair(
+    places: &mut Places,
+    place: &Place,
+    link: &netlink::Link,
+    nsids: &mut HashMap<i32, Place>,
+) -> Result<Option<Entry>, Error> {
+    let there = match link.peer_nsid {
+        None => place.clone(),
+        Some(nsid) => match nsids.get(&nsid) {
+            Some(there) => there.clone(),
+            None => {
+                let there = places.of_nsid(place, nsid)?;
+                nsids.entry(nsid).or_insert(there).clone()
+            }
+        },
+    };
+    let Some(peer) = link.peer else { return Ok(None) };
+    let peer = match &there {
+        Place::Nsid(_) => Some(None),
+        _ => places.at(&there)?.netlink.link(peer)?.map(Some),
+    };
+    let Some(peer) = peer else { return Ok(None) };
+    let owner =
+        [Some(link), peer.as_ref()].into_iter().flatten().find_map(|end| Owner::from_alias(end.alias.as_deref()?));
+    let (Some(one), Some(other)) = (end(places, place, link)?, other_end(places, &there, peer.as_ref())?) else {
+        return Ok(None);
+    };
+    Ok(Some(Entry { resource: Resource::Link(Link::new(one, other)), owner }))
+}
+
+/// The other end, or what can be said of it where it cannot be seen.
+fn other_end(places: &mut Places, there: &Place, peer: Option<&netlink::Link>) -> Result<Option<End>, Error> {
+    match peer {
+        Some(peer) => end(places, there, peer),
+        None => Ok("unseen".parse().ok().map(|name| End { up: false, ..End::new(there.clone(), name) })),
+    }
+}
+
+fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Option<End>, Error> {
+    let Ok(name) = link.name.parse() else { return Ok(None) };
+    let tx_checksum = places.tx_checksum(place, &link.name)?;
+    Ok(Some(End {
+        place: place.clone(),
+        name,
+        altname: link.altnames.first().cloned(),
+        mac: link.mac.map(Mac::from_octets),
+        mtu: Some(link.mtu),
+        up: link.up,
+        tx_checksum,
+    }))
+}
+
+fn addresses_of(places: &mut Places, place: &Place, name: &IfName) -> Result<Vec<Entry>, Error> {
+    match find_link(places, place, name)? {
+        Some(link) => addresses(places, place, std::slice::from_ref(&link)),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The addresses of `links` that somebody asked for: not those of loopback or of the link itself, nor leased ones.
+fn addresses(places: &mut Places, place: &Place, links: &[netlink::Link]) -> Result<Vec<Entry>, Error> {
+    let only = if let [link] = links { Some(link.index) } else { None };
+    let names: HashMap<u32, IfName> =
+        links.iter().filter_map(|link| Some((link.index, link.name.parse().ok()?))).collect();
+    let found = places.at(place)?.netlink.addresses(only)?;
+    let entries = found.into_iter().filter(is_asked_for).filter_map(|found| {
+        let device = names.get(&found.link)?.clone();
+        let address = Address::new(place.clone(), device, found.address, found.is_nodad());
+        Some(Entry::unmarked(Resource::Address(address)))
+    });
+    Ok(entries.collect())
+}
+
+fn is_asked_for(address: &netlink::Address) -> bool {
+    let ip = address.address.addr();
+    let link_local = matches!(ip, std::net::IpAddr::V6(ip) if ip.is_unicast_link_local());
+    address.is_permanent() && !link_local && !ip.is_loopback()
+}
+
+/// The routes of the main table that somebody asked for.
+fn routes(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
+    let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+    let found = located.netlink.routes()?;
+    let mut names: HashMap<u32, Option<IfName>> = HashMap::new();
+    let mut entries = Vec::new();
+    for route in found.into_iter().filter(|route| !AUTOMATIC.contains(&route.protocol)) {
+        let device = match route.link {
+            None => None,
+            Some(index) => match names.get(&index) {
+                Some(name) => name.clone(),
+                None => {
+                    let link = places.at(place)?.netlink.link(index)?;
+                    let name = link.and_then(|link| link.name.parse().ok());
+                    names.entry(index).or_insert(name).clone()
+                }
+            },
+        };
+        let route = Route {
+            place: place.clone(),
+            destination: route.destination,
+            via: route.via,
+            device,
+            metric: route.metric,
+        };
+        entries.push(Entry::unmarked(Resource::Route(route.normalised())));
+    }
+    Ok(entries)
+}

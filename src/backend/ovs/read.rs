@@ -1,0 +1,263 @@
+//! From rows to resources.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::{
+    BackendName, Datapath, Entry, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName, Vlan, VlanId,
+};
+use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select};
+use crate::ovsdb::row::{Row, RowError};
+use crate::ovsdb::value::{Atom, Datum, Uuid};
+use crate::plan::Step;
+
+use super::Ovs;
+use crate::backend::{BackendError, Scope};
+
+/// `external_ids` key of the mark.
+pub const OWNER: &str = "ovsns-owner";
+/// `external_ids` key, on an Interface: the namespace behind it.
+pub const NETNS: &str = "ovsns-netns";
+/// `external_ids` key, on an Interface: the boot in which it was plugged, as /proc/sys/kernel/random/boot_id has it.
+pub const BOOT: &str = "ovsns-boot";
+/// `external_ids` key, on an Interface: its name for controllers.
+pub const IFACE_ID: &str = "iface-id";
+
+const BRIDGE: [&str; 6] = ["_uuid", "name", "datapath_type", "other_config", "stp_enable", "external_ids"];
+const PORT: [&str; 6] = ["_uuid", "name", "tag", "trunks", "vlan_mode", "external_ids"];
+const INTERFACE: [&str; 4] = ["_uuid", "name", "mtu_request", "external_ids"];
+
+/// Rows that the resources of a scope are read from.
+#[derive(Debug, Default)]
+pub struct Rows {
+    bridges: Vec<Row>,
+    ports: Vec<Row>,
+    interfaces: HashMap<String, Row>,
+    /// The bridge that each port is in.
+    port_bridges: HashMap<Uuid, (Uuid, String)>,
+}
+
+/// A resource and the rows that it is made of.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The resource.
+    pub entry: Entry,
+    /// Its row of table Bridge or Port.
+    pub row: Uuid,
+    /// The bridge that a port is in.
+    pub bridge: Option<Uuid>,
+    /// Its row of table Interface, unless it is a bond.
+    pub interface: Option<Uuid>,
+}
+
+pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
+    let rows = match scope {
+        Scope::Keys(keys) => of_keys(ovs, keys).await?,
+        Scope::Switch(name) => of_switch(ovs, name).await?,
+        Scope::Kind(Kind::Switch | Kind::Port) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
+        Scope::Kind(_) | Scope::Place(_) => return Ok(Vec::new()),
+    };
+    let found = rows.found().map_err(misread)?;
+    let within = |entry: &Entry| match scope {
+        Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
+        _ => true,
+    };
+    Ok(found.into_iter().map(|found| found.entry).filter(within).collect())
+}
+
+/// What there is now of what `steps` are about.
+pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, BackendError> {
+    let mut keys: Vec<Key> = steps.iter().map(Step::key).collect();
+    // The bridges that new ports go to.
+    keys.extend(steps.iter().filter_map(|step| match &step.entry().resource {
+        Resource::Port(port) => Some(Key::Switch { name: port.switch.clone() }),
+        _ => None,
+    }));
+    keys.sort();
+    keys.dedup();
+    let found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
+    Ok(found.into_iter().map(|found| (found.entry.key(), found)).collect())
+}
+
+pub async fn userspace_tso(ovs: &Ovs) -> Result<bool, BackendError> {
+    let rows = select(ovs, [Select::from_table("Open_vSwitch").columns(["other_config"])]).await?;
+    let Some(row) = rows.into_iter().flatten().next() else { return Ok(false) };
+    let config = row.map::<String, String>("other_config").map_err(misread)?;
+    Ok(config.get("userspace-tso-enable").is_some_and(|value| value == "true"))
+}
+
+const READ: &str = "read the Open vSwitch database";
+
+fn misread(error: RowError) -> BackendError {
+    BackendError::refused("cannot read the Open vSwitch database", error)
+}
+
+/// Runs `selects` in one transaction and returns the rows of each.
+async fn select(ovs: &Ovs, selects: impl IntoIterator<Item = Select>) -> Result<Vec<Vec<Row>>, BackendError> {
+    let operations: Vec<Operation> = selects.into_iter().map(Operation::from).collect();
+    if operations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let results = ovs.transact(READ, &operations).await?;
+    Ok(results.iter().map(|result| OperationResult::rows(result).unwrap_or_default().to_vec()).collect())
+}
+
+fn by_name(table: &str, name: &str, columns: &[&str]) -> Select {
+    Select::from_table(table).filter(Condition::equal("name", name)).columns(columns.iter().copied())
+}
+
+fn by_uuid(table: &str, uuid: Uuid, columns: &[&str]) -> Select {
+    Select::from_table(table).filter(Condition::uuid(uuid)).columns(columns.iter().copied())
+}
+
+async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Rows, BackendError> {
+    let wanted = keys.iter().filter_map(|key| match key {
+        Key::Switch { name } => Some((by_name("Bridge", name.as_str(), &BRIDGE), name.to_string(), true)),
+        Key::Port { device } => Some((by_name("Port", device.as_str(), &PORT), device.to_string(), false)),
+        _ => None,
+    });
+    let wanted: Vec<(Select, String, bool)> = wanted.collect();
+    let interfaces = wanted.iter().map(|(_, name, _)| by_name("Interface", name, &INTERFACE));
+    let selects: Vec<Select> = wanted.iter().map(|(select, ..)| select.clone()).chain(interfaces).collect();
+    let mut answers = select(ovs, selects).await?.into_iter();
+    let mut rows = Rows::default();
+    for (_, _, is_bridge) in &wanted {
+        let answer = answers.next().unwrap_or_default();
+        if *is_bridge { &mut rows.bridges } else { &mut rows.ports }.extend(answer);
+    }
+    rows.put_interfaces(answers.flatten()).map_err(misread)?;
+    rows.find_bridges(ovs).await?;
+    Ok(rows)
+}
+
+async fn of_switch(ovs: &Ovs, name: &SwitchName) -> Result<Rows, BackendError> {
+    let columns: Vec<&str> = BRIDGE.iter().copied().chain(["ports"]).collect();
+    let answers = select(ovs, [by_name("Bridge", name.as_str(), &columns)]).await?;
+    let mut rows = Rows { bridges: answers.into_iter().flatten().collect(), ..Rows::default() };
+    let Some(bridge) = rows.bridges.first() else { return Ok(rows) };
+    let uuids = bridge.all::<Uuid>("ports").map_err(misread)?;
+    let here = (bridge.row_uuid().map_err(misread)?, name.to_string());
+    let ports = select(ovs, uuids.iter().map(|uuid| by_uuid("Port", *uuid, &PORT))).await?;
+    rows.ports = ports.into_iter().flatten().collect();
+    rows.port_bridges = uuids.into_iter().map(|uuid| (uuid, here.clone())).collect();
+    let names: Vec<String> = rows.ports.iter().filter_map(|row| row.one("name").ok()).collect();
+    let interfaces = select(ovs, names.iter().map(|name| by_name("Interface", name, &INTERFACE))).await?;
+    rows.put_interfaces(interfaces.into_iter().flatten()).map_err(misread)?;
+    Ok(rows)
+}
+
+/// The three tables.
+async fn whole(ovs: &Ovs) -> Result<Rows, BackendError> {
+    let bridge: Vec<&str> = BRIDGE.iter().copied().chain(["ports"]).collect();
+    let tables = [("Bridge", bridge.as_slice()), ("Port", &PORT), ("Interface", &INTERFACE)];
+    let selects = tables.map(|(table, columns)| Select::from_table(table).columns(columns.iter().copied()));
+    let mut answers = select(ovs, selects).await?.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    let mut rows = Rows { bridges: next(), ports: next(), ..Rows::default() };
+    rows.put_interfaces(next()).map_err(misread)?;
+    for bridge in &rows.bridges {
+        let here = (bridge.row_uuid().map_err(misread)?, bridge.one::<String>("name").map_err(misread)?);
+        let ports = bridge.all::<Uuid>("ports").map_err(misread)?;
+        rows.port_bridges.extend(ports.into_iter().map(|port| (port, here.clone())));
+    }
+    Ok(rows)
+}
+
+impl Rows {
+    fn put_interfaces(&mut self, interfaces: impl IntoIterator<Item = Row>) -> Result<(), RowError> {
+        for row in interfaces {
+            self.interfaces.insert(row.one("name")?, row);
+        }
+        Ok(())
+    }
+
+    /// Asks which bridge each port is in: the database picks it out, so that the `ports` of a large bridge stay there.
+    async fn find_bridges(&mut self, ovs: &Ovs) -> Result<(), BackendError> {
+        let uuids: Vec<Uuid> = self.ports.iter().filter_map(|row| row.row_uuid().ok()).collect();
+        let selects = uuids.iter().map(|uuid| {
+            Select::from_table("Bridge").filter(Condition::includes("ports", *uuid)).columns(["_uuid", "name"])
+        });
+        let answers = select(ovs, selects).await?;
+        for (port, rows) in uuids.into_iter().zip(answers) {
+            if let Some(row) = rows.first() {
+                self.port_bridges.insert(port, (row.row_uuid().map_err(misread)?, row.one("name").map_err(misread)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// The resources that the rows are. Names that ovsns could not give, and the ports of the bridges themselves, are none.
+    pub fn found(&self) -> Result<Vec<Found>, RowError> {
+        let bridges = self.bridges.iter().map(|row| self.switch(row)).filter_map(Result::transpose);
+        let ports = self.ports.iter().map(|row| self.port(row)).filter_map(Result::transpose);
+        bridges.chain(ports).collect()
+    }
+
+    fn switch(&self, row: &Row) -> Result<Option<Found>, RowError> {
+        let name: String = row.one("name")?;
+        let Ok(switch_name) = name.parse::<SwitchName>() else { return Ok(None) };
+        let interface = self.interfaces.get(&name);
+        let mtu = interface.map(|row| row.optional::<i64>("mtu_request")).transpose()?.flatten();
+        let config = row.map::<String, String>("other_config")?;
+        let switch = Switch {
+            name: switch_name,
+            backend: BackendName::Ovs,
+            datapath: Some(datapath(&row.one::<String>("datapath_type")?)),
+            mac: config.get("hwaddr").and_then(|mac| mac.parse().ok()),
+            mtu: mtu.and_then(|mtu| mtu.try_into().ok()),
+            stp: Some(row.one("stp_enable")?),
+            vlan_filtering: None,
+        };
+        let entry = Entry { resource: Resource::Switch(switch), owner: owner(row)? };
+        let interface = interface.map(Row::row_uuid).transpose()?;
+        Ok(Some(Found { entry, row: row.row_uuid()?, bridge: None, interface }))
+    }
+
+    fn port(&self, row: &Row) -> Result<Option<Found>, RowError> {
+        let name: String = row.one("name")?;
+        let uuid = row.row_uuid()?;
+        let Some((bridge, switch)) = self.port_bridges.get(&uuid) else { return Ok(None) };
+        let (Ok(device), Ok(switch)) = (name.parse(), switch.parse::<SwitchName>()) else { return Ok(None) };
+        if switch.as_str() == name {
+            return Ok(None);
+        }
+        let interface = self.interfaces.get(&name);
+        let ids = interface.map(|row| row.map::<String, String>("external_ids")).transpose()?.unwrap_or_default();
+        let port = Port {
+            switch,
+            device,
+            backend: BackendName::Ovs,
+            vlan: vlan(row)?,
+            iface_id: ids.get(IFACE_ID).cloned(),
+            netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
+        };
+        let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
+        let interface = interface.map(Row::row_uuid).transpose()?;
+        Ok(Some(Found { entry, row: uuid, bridge: Some(*bridge), interface }))
+    }
+}
+
+/// The empty string means `system` (ovs-vswitchd.conf.db(5)).
+fn datapath(datapath_type: &str) -> Datapath {
+    if datapath_type == "netdev" { Datapath::Netdev } else { Datapath::System }
+}
+
+fn owner(row: &Row) -> Result<Option<Owner>, RowError> {
+    let ids = row.map::<String, String>("external_ids")?;
+    Ok(ids.get(OWNER).and_then(|owner| owner.parse().ok()))
+}
+
+fn vlan(row: &Row) -> Result<Vlan, RowError> {
+    let id = |number: i64| u16::try_from(number).ok().and_then(|number| VlanId::try_from(number).ok());
+    let tag = row.optional::<i64>("tag")?.and_then(id);
+    let trunks = row.all::<i64>("trunks")?.into_iter().filter_map(id).collect();
+    Ok(Vlan { tag, trunks })
+}
+
+/// The columns `tag`, `trunks` and `vlan_mode` of table Port that say `vlan`.
+pub fn vlan_columns(vlan: &Vlan) -> [(&'static str, Datum); 3] {
+    let tag = vlan.tag.map(|tag| Atom::Integer(tag.get().into()));
+    let mode = (vlan.tag.is_some() && !vlan.trunks.is_empty()).then(|| Atom::from("native-untagged"));
+    let trunks = vlan.trunks.iter().map(|trunk| Atom::Integer(trunk.get().into()));
+    [("tag", Datum::set(tag)), ("trunks", Datum::set(trunks)), ("vlan_mode", Datum::set(mode))]
+}

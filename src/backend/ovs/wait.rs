@@ -1,0 +1,104 @@
+//! From committed to in effect.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select, Until, Wait};
+use crate::ovsdb::row::{Row, RowError};
+use crate::ovsdb::value::Uuid;
+
+use super::{DATABASE, Ovs, refused};
+use crate::backend::{BackendError, Stage};
+
+/// What a transaction waits for.
+#[derive(Debug)]
+pub struct Target {
+    /// The row of table Open_vSwitch.
+    pub row: Uuid,
+    /// `next_cfg` after the transaction.
+    pub next: i64,
+    /// `cur_cfg` at the transaction.
+    pub seen: i64,
+    /// The interfaces that are new.
+    pub interfaces: Vec<Uuid>,
+}
+
+/// Waits until ovs-vswitchd has carried out the transaction, then looks whether it could.
+pub async fn in_effect(ovs: &Ovs, what: &str, target: Target) -> Result<(), BackendError> {
+    let deadline = Instant::now() + ovs.timeout;
+    let mut seen = target.seen;
+    while seen < target.next {
+        seen = changed(ovs, what, target.row, seen, deadline).await?;
+    }
+    ports(ovs, what, &target.interfaces).await
+}
+
+/// Lets the server wait until `cur_cfg` is no longer `seen`, and returns what it is then. The server answers at the change:
+/// one round trip, whatever the size of the database.
+async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant) -> Result<i64, BackendError> {
+    let late = || {
+        BackendError::deadline(format!("cannot {what}"), Stage::Vswitchd, ovs.timeout).hint(
+            "the database took it, ovs-vswitchd did not carry it out: see whether it runs (ovsns doctor), or give it \
+             more time (--timeout)",
+        )
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(late());
+    }
+    let wait = Wait::on_table("Open_vSwitch", ["cur_cfg"], Until::NotEqual)
+        .filter(Condition::uuid(row))
+        .row(Row::new().with("cur_cfg", seen))
+        .timeout(left);
+    let read = Select::from_table("Open_vSwitch").filter(Condition::uuid(row)).columns(["cur_cfg"]);
+    let operations: [Operation; 2] = [wait.into(), read.into()];
+    // The server's own deadline comes first, and says which stage was late.
+    let client = ovs.client.within(left + Duration::from_secs(1));
+    match client.transact(DATABASE, &operations).await {
+        Ok(results) => {
+            let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
+            let row = row.ok_or_else(|| misread(what, RowError::Missing { column: "cur_cfg".to_owned() }))?;
+            row.one("cur_cfg").map_err(|error| misread(what, error))
+        }
+        Err(error) if error.server_error().is_some_and(|error| error.error == "timed out") => Err(late()),
+        Err(error) => Err(refused(what, error)),
+    }
+}
+
+/// Each new interface has an OpenFlow port, or an error that says why not (ovs-vswitchd.conf.db(5), Interface `ofport`).
+async fn ports(ovs: &Ovs, what: &str, interfaces: &[Uuid]) -> Result<(), BackendError> {
+    let selects: Vec<Operation> = interfaces
+        .iter()
+        .map(|uuid| {
+            let select = Select::from_table("Interface").filter(Condition::uuid(*uuid));
+            select.columns(["name", "ofport", "error"]).into()
+        })
+        .collect();
+    if selects.is_empty() {
+        return Ok(());
+    }
+    let results = ovs.transact(what, &selects).await?;
+    let rows = results.iter().filter_map(OperationResult::rows).flatten();
+    rows.into_iter().try_for_each(|row| port(what, row))
+}
+
+fn port(what: &str, row: &Row) -> Result<(), BackendError> {
+    let get = |error| misread(what, error);
+    let name: String = row.one("name").map_err(get)?;
+    let error: Option<String> = row.optional("error").map_err(get)?;
+    let ofport: Option<i64> = row.optional("ofport").map_err(get)?;
+    if let Some(error) = error {
+        return Err(BackendError::refused(format!("cannot {what}"), format!("ovs-vswitchd: {error}")));
+    }
+    if ofport.is_some_and(|ofport| ofport > 0) {
+        return Ok(());
+    }
+    let why = format!("ovs-vswitchd did not set up {name}; its log says why");
+    Err(BackendError::refused(format!("cannot {what}"), why)
+        .hint("where the kernel has no module openvswitch, a switch needs --datapath netdev (ovsns doctor tells)"))
+}
+
+fn misread(what: &str, error: RowError) -> BackendError {
+    BackendError::refused(format!("cannot {what}"), error)
+}

@@ -1,0 +1,53 @@
+//! The way every changing verb takes: two states, a plan, and then to show, explain or apply it.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::model::State;
+use crate::plan::{Plan, commands};
+
+use super::failure::Failure;
+use super::output::Report;
+use super::session::Session;
+
+#[derive(Debug, Clone, Args)]
+pub struct Change {
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the plan as commands of ip, bridge, ethtool and ovs-vsctl that do the same, and change nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    pub explain: bool,
+}
+
+impl Change {
+    /// Whether the system is to be changed at all.
+    pub fn applies(&self) -> bool {
+        !self.dry_run && !self.explain
+    }
+
+    /// Goes from `observed` to `desired`, or tells how.
+    pub async fn carry_out(&self, session: &Session<'_>, observed: &State, desired: &State) -> Result<Report, Failure> {
+        let plan = Plan::between(observed, desired);
+        session.engine.backends().check(&plan)?;
+        if self.explain {
+            return Ok(explained(&plan, session.explain_db()));
+        }
+        if self.dry_run {
+            let text = if plan.is_empty() { "nothing to do".to_owned() } else { format!("{plan}\n{}", plan.summary()) };
+            return Ok(Report::new(text, json!({"plan": plan, "applied": false})));
+        }
+        session.engine.apply(&plan).await?;
+        Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
+    }
+}
+
+fn explained(plan: &Plan, db: Option<&str>) -> Report {
+    let steps = commands(plan, db);
+    let lines = steps.iter().flat_map(|(step, commands)| {
+        std::iter::once(format!("# {step}")).chain(commands.iter().cloned())
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let json = steps.iter().map(|(step, commands)| json!({"step": step, "commands": commands}));
+    Report::new(text, json!({"explain": json.collect::<Vec<_>>(), "applied": false}))
+}

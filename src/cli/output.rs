@@ -1,0 +1,96 @@
+//! stdout is data, stderr is talk. Nothing is printed anywhere else.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+
+/// What a verb has to say at its end.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// For people: lines, without a line feed at the end. Empty: nothing is printed.
+    pub text: String,
+    /// For programs, with `--json`.
+    pub json: Value,
+    /// The exit status.
+    pub code: u8,
+}
+
+impl Report {
+    /// Text for people and a document for programs; exit status 0.
+    pub fn new(text: impl Into<String>, json: Value) -> Report {
+        Report { text: text.into(), json, code: 0 }
+    }
+
+    /// The same with another exit status.
+    pub fn code(mut self, code: u8) -> Report {
+        self.code = code;
+        self
+    }
+}
+
+/// Where things are printed, and in which form.
+#[derive(Debug)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Text, or one JSON document.
+    pub fn new(json: bool) -> Output {
+        Output { json }
+    }
+
+    /// Says something about how it is done, to people, at once.
+    pub fn note(&self, text: &str) {
+        eprintln!("ovsns: {text}");
+    }
+
+    /// Prints what came of a verb.
+    pub fn report(&self, report: Report) -> ExitCode {
+        let text = if self.json { pretty(&report.json) } else { report.text };
+        match print(&text) {
+            Ok(()) => ExitCode::from(report.code),
+            // Who reads has gone (`ovsns show | head -1`): nothing is wrong with the system.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(report.code),
+            Err(error) => {
+                eprintln!("ovsns: cannot write to standard output: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Prints what failed, why, and what to do.
+    pub fn failure(&self, failure: &Failure) -> ExitCode {
+        if self.json {
+            let document = json!({"error": failure});
+            // There is nobody left to tell if this fails too.
+            let _ = print(&pretty(&document));
+        }
+        eprintln!("{failure}");
+        ExitCode::from(failure.code)
+    }
+}
+
+fn pretty(document: &Value) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default()
+}
+
+fn print(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}")?;
+    stdout.flush()
+}
+
+/// Prints clap's own words: help on stdout, errors on stderr with exit status 2.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    // There is nobody left to tell if this fails.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

@@ -1,0 +1,48 @@
+//! Namespace ids: how one namespace numbers another (ip-netns(8), `ip netns list-id`).
+//!
+//! The other end of a veth pair is told as an index and such a number ([`Link::peer_nsid`](super::Link::peer_nsid)), so
+//! that asking for the number of one namespace tells which links lead there, without a look into any other.
+
+use std::os::fd::AsRawFd;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::nsid::{NsidAttribute, NsidMessage};
+
+use super::error::Error;
+use super::netns::NetnsFile;
+use super::request::{Netlink, Request};
+
+/// The kernel's word for "no number yet" and "any free number" (`NETNSA_NSID_NOT_ASSIGNED`, linux/net_namespace.h).
+const NOT_ASSIGNED: i32 = -1;
+
+/// `ip netns set NAME auto`: gives `netns` a number. The kernel does so itself when it shows a link that leads there.
+/// EEXIST where it has one.
+pub fn assign(netns: &NetnsFile) -> Request {
+    let mut message = question(netns);
+    message.attributes.push(NsidAttribute::Id(NOT_ASSIGNED));
+    Request::new("netns set auto", 0, RouteNetlinkMessage::NewNsId(message)).holding(Some(netns.clone()))
+}
+
+fn question(netns: &NetnsFile) -> NsidMessage {
+    let mut message = NsidMessage::default();
+    message.attributes.push(NsidAttribute::Fd(netns.as_raw_fd() as u32));
+    message
+}
+
+impl Netlink {
+    /// The number of `netns` in this connection's namespace; `None`: it has none, so no link shown so far leads there.
+    pub fn nsid(&mut self, netns: &NetnsFile) -> Result<Option<i32>, Error> {
+        let answer = self.socket.get(RouteNetlinkMessage::GetNsId(question(netns)));
+        match answer.map_err(|failure| failure.of("netns list-id"))? {
+            Some(RouteNetlinkMessage::NewNsId(message)) => Ok(message.attributes.iter().find_map(number)),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn number(attribute: &NsidAttribute) -> Option<i32> {
+    match attribute {
+        NsidAttribute::Id(id) if *id != NOT_ASSIGNED => Some(*id),
+        _ => None,
+    }
+}
