@@ -1,3 +1,7 @@
 //! The `ovsns` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ovsns::cli::run(std::env::args_os())
+}

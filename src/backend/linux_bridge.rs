@@ -190,6 +190,7 @@ fn create_switch(netlink: &mut Netlink, wanted: &Switch, owner: Option<&Owner>) 
         vlan_filtering: wanted.vlan_filtering.unwrap_or(false),
         up: false,
         alias: owner.map(Owner::alias),
+        group: 0,
     };
     match netlink.request(link::add_bridge(bridge)) {
         Err(error) if error.is_exists() => match find(netlink, wanted.name.as_str())?.as_ref().and_then(switch) {

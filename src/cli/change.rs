@@ -44,9 +44,8 @@ impl Change {
 
 fn explained(plan: &Plan, db: Option<&str>) -> Report {
     let steps = commands(plan, db);
-    let lines = steps.iter().flat_map(|(step, commands)| {
-        std::iter::once(format!("# {step}")).chain(commands.iter().cloned())
-    });
+    let lines =
+        steps.iter().flat_map(|(step, commands)| std::iter::once(format!("# {step}")).chain(commands.iter().cloned()));
     let text = lines.collect::<Vec<_>>().join("\n");
     let json = steps.iter().map(|(step, commands)| json!({"step": step, "commands": commands}));
     Report::new(text, json!({"explain": json.collect::<Vec<_>>(), "applied": false}))

@@ -137,9 +137,7 @@ impl From<EngineError> for Failure {
                 Failure { code: DEADLINE, ..failure }
             }
             EngineError::Mixed { cause, undo, left } => mixed(*cause, undo, &left),
-            EngineError::Stopped => {
-                Failure { code: 130, ..Failure::new("interrupted; what had been done is undone") }
-            }
+            EngineError::Stopped => Failure::new("interrupted; what had been done is undone"),
             error => {
                 let mut lines = chain(&error);
                 let what = if lines.is_empty() { String::new() } else { lines.remove(0) };

@@ -33,7 +33,14 @@ impl Choice {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The kind of switch
-    #[arg(long, global = true, value_name = "KIND", env = "OVSNS_BACKEND", default_value = "auto", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        env = "OVSNS_BACKEND",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     #[arg(help = "The kind of switch: auto, ovs or linux")]
     pub backend: Choice,
 

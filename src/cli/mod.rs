@@ -1,1 +1,147 @@
 //! What people type and see; the only module that prints.
+
+mod change;
+mod doctor;
+mod exec;
+mod failure;
+mod gc;
+mod global;
+mod netns;
+mod output;
+mod ovs;
+mod port;
+mod session;
+mod show;
+mod switch;
+mod texts;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+use global::Global;
+use output::{Output, Report};
+use session::Session;
+
+/// Plugs Linux network namespaces into virtual switches, Open vSwitch or the Linux bridge, all or nothing.
+#[derive(Debug, Parser)]
+#[command(name = "ovsns", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ovsns add-br OVS-1                              a switch; on Open vSwitch where it runs, else a Linux bridge
+  ovsns add-port OVS-1 ns1 --ip 192.168.0.1/24    namespace, veth pair, port, address, all up
+  ovsns add-port OVS-1 ns2 --ip 192.168.0.2/24
+  ovsns exec ns1 -- ping -c1 192.168.0.2
+  ovsns show
+
+Exit status: 0 done, or nothing to do; 1 failed, and the system is as it was; 2 bad usage; 4 failed, and undoing
+failed too; 5 a deadline passed. Of exec: the command's own.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make a switch
+    AddBr(switch::AddBr),
+    /// Delete a switch, its ports, and the veth pairs of ours that end in them
+    DelBr(switch::DelBr),
+    /// List the switches of both kinds
+    ListBr(switch::ListBr),
+    /// Exit with 0 if there is such a switch, with 2 if not
+    BrExists(switch::BrExists),
+    /// Plug a namespace, or a device of the host, into a switch
+    AddPort(port::AddPort),
+    /// Unplug a port, and delete its veth pair if it is ours
+    DelPort(port::DelPort),
+    /// List the ports of a switch
+    ListPorts(port::ListPorts),
+    /// Print the switch that a port is on
+    PortToBr(port::PortToBr),
+    /// Show switches, their ports, and what is behind them
+    Show(show::Show),
+    /// Make a network namespace
+    AddNs(netns::AddNs),
+    /// Delete a network namespace, its ports, and their veth pairs
+    DelNs(netns::DelNs),
+    /// List the network namespaces
+    ListNs(netns::ListNs),
+    /// Run a command in a network namespace
+    Exec(exec::Exec),
+    /// Start an interactive shell in a network namespace
+    Shell(exec::Shell),
+    /// Check what ovsns needs of this machine
+    Doctor(doctor::Doctor),
+    /// Find, and with --yes remove, what our mark proves dead
+    Gc(gc::Gc),
+    /// Run a private Open vSwitch
+    Ovs(ovs::Ovs),
+    /// Print the completions of a shell
+    Completions(texts::Completions),
+    /// Print the manual page, or write all of them into a directory
+    Man(texts::Man),
+}
+
+/// Parses `args`, carries the verb out, prints what came of it, and returns the exit status.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let output = Output::new(cli.global.json);
+    cli.global.start_tracing();
+    match dispatch(&cli, &output) {
+        Ok(report) => output.report(report),
+        Err(failure) => output.failure(&failure),
+    }
+}
+
+/// `exec` and `shell` replace this process, which has to be before a runtime has threads; all else runs in a runtime.
+fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
+    match &cli.verb {
+        Verb::Exec(args) => args.run(output),
+        Verb::Shell(args) => args.run(),
+        Verb::Completions(args) => args.run(),
+        Verb::Man(args) => args.run(),
+        _ => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| Failure::new("cannot start").cause(error))?;
+            let report = runtime.block_on(with_session(cli, output));
+            // A thread that waits for a lock past the deadline must not keep us.
+            runtime.shutdown_background();
+            report
+        }
+    }
+}
+
+async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
+    if let Verb::Ovs(args) = &cli.verb {
+        return args.run(&cli.global, output).await;
+    }
+    let session = Session::open(&cli.global, output).await?;
+    match &cli.verb {
+        Verb::AddBr(args) => args.run(&session).await,
+        Verb::DelBr(args) => args.run(&session).await,
+        Verb::ListBr(args) => args.run(&session).await,
+        Verb::BrExists(args) => args.run(&session).await,
+        Verb::AddPort(args) => args.run(&session).await,
+        Verb::DelPort(args) => args.run(&session).await,
+        Verb::ListPorts(args) => args.run(&session).await,
+        Verb::PortToBr(args) => args.run(&session).await,
+        Verb::Show(args) => args.run(&session).await,
+        Verb::AddNs(args) => args.run(&session).await,
+        Verb::DelNs(args) => args.run(&session).await,
+        Verb::ListNs(args) => args.run(&session).await,
+        Verb::Doctor(args) => args.run(&session).await,
+        Verb::Gc(args) => args.run(&session).await,
+        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Completions(_) | Verb::Man(_) => {
+            unreachable!("handled before there was a session")
+        }
+    }
+}

@@ -178,6 +178,7 @@ fn create_link(places: &mut Places, pair: &Link, owner: Option<&Owner>) -> Resul
         master: None,
         up: pair.a.up,
         alias: alias.clone(),
+        group: 0,
         peer: link::VethPeer {
             name: pair.b.name.to_string(),
             netns: peer_netns,

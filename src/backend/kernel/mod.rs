@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Entry, Kind, Place, Resource};
+use crate::model::{Entry, Kind, NetnsName, Place, Resource};
 use crate::netlink;
 use crate::plan::Step;
 
@@ -87,4 +87,20 @@ fn look_failed(scope: &Scope, error: netlink::Error) -> BackendError {
 pub(super) fn failed(what: impl Into<String>, error: netlink::Error) -> BackendError {
     let fault = if error.is_not_permitted() { Fault::Denied } else { Fault::Refused };
     BackendError::refused(what, error).fault(fault)
+}
+
+/// The names of the namespaces that `ip netns list` shows, without files that are none.
+pub fn names() -> Result<Vec<NetnsName>, BackendError> {
+    Places::default().names().map_err(|error| failed("cannot list the namespaces", error))
+}
+
+/// Fails where there is no namespace at `place`: a process that is gone, a file that is something else.
+pub fn check_place(place: &Place) -> Result<(), BackendError> {
+    match Places::default().file(place) {
+        Ok(_) => Ok(()),
+        Err(netlink::Error::NetnsMissing { .. }) if matches!(place, Place::Pid(_)) => {
+            Err(BackendError::refused(format!("there is no namespace {place}"), "no such process"))
+        }
+        Err(error) => Err(failed(format!("there is no namespace {place}"), error)),
+    }
 }

@@ -44,6 +44,12 @@ impl Ovs {
         read::userspace_tso(self).await
     }
 
+    /// The kinds of datapath that ovs-vswitchd has (ovs-vswitchd.conf.db(5), Open_vSwitch `datapath_types`); none before it
+    /// has run.
+    pub async fn datapath_types(&self) -> Result<Vec<String>, BackendError> {
+        read::datapath_types(self).await
+    }
+
     /// One transaction, within the deadline.
     async fn transact(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
         self.client.transact(DATABASE, operations).await.map_err(|error| refused(what, error))

@@ -86,6 +86,11 @@ pub async fn userspace_tso(ovs: &Ovs) -> Result<bool, BackendError> {
     Ok(config.get("userspace-tso-enable").is_some_and(|value| value == "true"))
 }
 
+pub async fn datapath_types(ovs: &Ovs) -> Result<Vec<String>, BackendError> {
+    let rows = select(ovs, [Select::from_table("Open_vSwitch").columns(["datapath_types"])]).await?;
+    rows.into_iter().flatten().next().map_or(Ok(Vec::new()), |row| row.all("datapath_types").map_err(misread))
+}
+
 const READ: &str = "read the Open vSwitch database";
 
 fn misread(error: RowError) -> BackendError {

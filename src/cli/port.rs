@@ -1,0 +1,559 @@
+//! `add-port`, `del-port`, `list-ports`, `port-to-br`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use clap::Args;
+use ipnet::IpNet;
+use serde_json::json;
+
+use crate::backend::{Scope, kernel};
+use crate::model::{
+    Address, BackendName, Device, End, Entry, IfName, Key, Link, MTU_MAX, MTU_MIN, Mac, Netns, Owner, Place, Port,
+    PortNames, Resource, Route, State, Switch, SwitchName, Vlan, VlanId,
+};
+
+use super::change::Change;
+use super::failure::Failure;
+use super::output::Report;
+use super::session::Session;
+
+/// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
+pub fn address(text: &str) -> Result<IpNet, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        let length = if text.contains(':') { 64 } else { 24 };
+        return Err(format!("the length of its prefix is missing; write for example {text}/{length}"));
+    }
+    text.parse().map_err(|_| "not an IP address with the length of its prefix, such as 192.168.0.1/24".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub struct AddPort {
+    /// The switch
+    switch: SwitchName,
+    /// What is plugged in: a namespace by name (made if it is missing), pid:PID, path:FILE, or dev:DEVICE of the host
+    target: String,
+    /// Do not fail if the target has a port on the switch; set what differs from what is asked for here
+    #[arg(long)]
+    may_exist: bool,
+    /// An address of the inside device; may be given several times
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = address)]
+    ip: Vec<IpNet>,
+    /// The gateway of a default route
+    #[arg(long, value_name = "ADDRESS")]
+    gw: Vec<IpAddr>,
+    /// The Ethernet address of the inside device
+    #[arg(long)]
+    mac: Option<Mac>,
+    /// The MTU of both ends, in bytes
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
+    mtu: Option<u32>,
+    /// The name of the inside device [default: eth1-NETNS, then eth2-NETNS …]
+    #[arg(long, value_name = "DEVICE")]
+    name: Option<IfName>,
+    /// The name of the end on the host [default: veth-NETNS, then veth2-NETNS …]
+    #[arg(long, value_name = "DEVICE")]
+    host_name: Option<IfName>,
+    /// The VLAN of untagged frames: makes it an access port
+    #[arg(long, value_name = "VLAN")]
+    tag: Option<VlanId>,
+    /// The VLANs that pass with their tags: makes it a trunk port
+    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
+    trunks: Vec<VlanId>,
+    /// IPv6 addresses can be used at once, without duplicate address detection
+    #[arg(long)]
+    nodad: bool,
+    /// external_ids:iface-id of the OVS Interface, the port's name for controllers
+    #[arg(long, value_name = "ID")]
+    iface_id: Option<String>,
+    #[command(flatten)]
+    change: Change,
+}
+
+/// What a port leads to.
+enum Target {
+    Place(Place),
+    Device(IfName),
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Target, Failure> {
+        if let Some(device) = text.strip_prefix("dev:") {
+            return Ok(Target::Device(device.parse()?));
+        }
+        match text.parse() {
+            Ok(Place::Host) => Err(Failure::usage("the host is plugged in by the switch's own device")
+                .hint("give that an address: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
+            Ok(place) => Ok(Target::Place(place)),
+            Err(error) => {
+                Err(Failure::from(error).hint("a target is a namespace's name, dev:DEVICE, pid:PID or path:FILE"))
+            }
+        }
+    }
+}
+
+impl AddPort {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let target = Target::parse(&self.target)?;
+        let _lock = session.begin(&self.change).await?;
+        let (switch_entry, switch) = session.switch(&self.switch).await?;
+        let (mut observed, mut desired) = match target {
+            Target::Device(device) => self.device(session, &switch, device).await?,
+            Target::Place(place) => self.namespace(session, &switch, place).await?,
+        };
+        self.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
+        self.change.carry_out(session, &observed, &desired).await
+    }
+
+    fn vlan(&self) -> Vlan {
+        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect() }
+    }
+
+    /// A Linux bridge looks at VLAN tags only when it is told to.
+    fn filter_vlans(&self, entry: &Entry, switch: &Switch, observed: &mut State, desired: &mut State) {
+        if switch.backend == BackendName::Linux && !self.vlan().is_any() {
+            observed.insert(entry.clone());
+            let filtering = Switch { vlan_filtering: Some(true), ..switch.clone() };
+            desired.insert(Entry { resource: Resource::Switch(filtering), owner: entry.owner.clone() });
+        }
+    }
+
+    /// The port as asked for; with `--may-exist` what is not asked for stays as it is in `there`.
+    fn port(&self, switch: &Switch, device: &IfName, netns: Option<Place>, there: Option<&Port>) -> Port {
+        let vlan = self.vlan();
+        let kept = there.map(|port| port.vlan.clone()).unwrap_or_default();
+        let ovs = switch.backend == BackendName::Ovs;
+        Port {
+            switch: switch.name.clone(),
+            device: device.clone(),
+            backend: switch.backend,
+            vlan: if vlan.is_any() { kept } else { vlan },
+            iface_id: self.iface_id.clone(),
+            netns: netns.filter(|_| ovs),
+        }
+    }
+
+    // ---- a device of the host ----
+
+    async fn device(&self, session: &Session<'_>, switch: &Switch, device: IfName) -> Result<(State, State), Failure> {
+        self.only_for_namespaces()?;
+        let port_key = Key::Port { device: device.clone() };
+        let device_key = Key::Device { place: Place::Host, name: device.clone() };
+        let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
+        let observed = session.observe(Scope::Keys(keys.collect())).await?;
+        if !observed.contains(&device_key) {
+            let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
+            return Err(Failure::new(what).hint("ip link lists the host's devices"));
+        }
+        if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
+            let what = format!("cannot plug {device} into {}", switch.name);
+            let why = if device.as_str() == "lo" { "the loopback device" } else { "itself a switch" };
+            return Err(Failure::new(format!("{what}: it is {why}")));
+        }
+        let there = port_of(&observed, &port_key);
+        self.check_there(there, switch, &device)?;
+        if there.is_none() {
+            self.without_addresses(session, switch, &device).await?;
+        }
+        let owner = observed.get(&port_key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+        let mut desired = observed.clone();
+        let port = self.port(switch, &device, None, there);
+        desired.insert(Entry { resource: Resource::Port(port), owner });
+        let up = Device { place: Place::Host, name: device, up: true };
+        desired.insert(Entry::unmarked(Resource::Device(up)));
+        Ok((observed, desired))
+    }
+
+    fn only_for_namespaces(&self) -> Result<(), Failure> {
+        let given = [
+            ("--ip", !self.ip.is_empty()),
+            ("--gw", !self.gw.is_empty()),
+            ("--mac", self.mac.is_some()),
+            ("--mtu", self.mtu.is_some()),
+            ("--name", self.name.is_some()),
+            ("--host-name", self.host_name.is_some()),
+            ("--nodad", self.nodad),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => {
+                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
+                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
+            }
+        }
+    }
+
+    /// A port of a switch cannot use its addresses any more: whoever works over them would be cut off.
+    async fn without_addresses(&self, session: &Session<'_>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
+        let state = session.observe(Scope::Place(Place::Host)).await?;
+        let addresses: Vec<String> = addresses(&state, &Place::Host)
+            .filter(|address| address.device == *device)
+            .map(|address| address.address.to_string())
+            .collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let list = addresses.join(", ");
+        let what = format!("cannot plug {device} into {}: its address {list} would stop working", switch.name);
+        Err(Failure::new(what).hint(format!("take it off first: ip address del {} dev {device}", addresses[0])))
+    }
+
+    /// Whether a port that is there is in the way.
+    fn check_there(&self, there: Option<&Port>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
+        let Some(port) = there else { return Ok(()) };
+        let what = format!("cannot plug {device} into {}", switch.name);
+        if port.switch != switch.name {
+            return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
+                .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
+        }
+        if !self.may_exist {
+            return Err(
+                Failure::new(format!("{what}: it is a port of it already")).hint("with --may-exist that is no failure")
+            );
+        }
+        Ok(())
+    }
+
+    // ---- a namespace ----
+
+    async fn namespace(&self, session: &Session<'_>, switch: &Switch, place: Place) -> Result<(State, State), Failure> {
+        let inside = session.observe(Scope::Place(place.clone())).await?;
+        self.check_place(session, &place, &inside).await?;
+        let ports = host_ends(&inside, &place).map(|device| Key::Port { device });
+        let ports = session.observe(Scope::Keys(ports.collect())).await?;
+        let there = if self.may_exist { self.existing(&inside, &ports, &place) } else { None };
+        let (mut observed, names) = match &there {
+            Some(link) => (State::default(), names_of(link)),
+            None => self.free_names(session, &place, &inside).await?,
+        };
+        for entry in inside.entries().chain(ports.entries()) {
+            observed.insert(entry.clone());
+        }
+        let mut desired = observed.clone();
+        if let Place::Named(name) = &place {
+            let netns = Resource::Netns(Netns { name: name.clone() });
+            if !desired.contains(&netns.key()) {
+                desired.insert(Entry::owned(netns, &Owner::verbs()));
+            }
+        }
+        let tx_checksum = session.tx_checksum(switch).await?;
+        let link = self.link(&place, &names, tx_checksum);
+        let port_key = Key::Port { device: names.host.clone() };
+        let port = self.port(switch, &names.host, Some(place.clone()), port_of(&observed, &port_key));
+        for resource in [Resource::Link(link), Resource::Port(port)] {
+            let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+            desired.insert(Entry { resource, owner });
+        }
+        self.addresses_and_routes(&place, &names.inside, &observed, &mut desired)?;
+        Ok((observed, desired))
+    }
+
+    /// The namespace is there, or can be made.
+    async fn check_place(&self, session: &Session<'_>, place: &Place, inside: &State) -> Result<(), Failure> {
+        match place {
+            Place::Named(name) => {
+                if inside.contains(&Key::Netns { name: name.clone() }) {
+                    return Ok(());
+                }
+                let Ok(device) = name.as_str().parse() else { return Ok(()) };
+                let key = Key::Device { place: Place::Host, name: device };
+                match session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key) {
+                    true => Err(Failure::new(format!("there is no namespace {name}, but a device of the host"))
+                        .hint(format!(
+                            "to plug in the device: ovsns add-port {} dev:{name}; to make the namespace first: ovsns add-ns {name}",
+                            self.switch
+                        ))),
+                    false => Ok(()),
+                }
+            }
+            _ => Ok(kernel::check_place(place)?),
+        }
+    }
+
+    /// The veth pair by which the namespace is on the switch already: the one that was named, or the first.
+    fn existing(&self, inside: &State, ports: &State, place: &Place) -> Option<Link> {
+        let on_switch = |device: &IfName| {
+            let port = port_of(ports, &Key::Port { device: device.clone() });
+            port.is_some_and(|port| port.switch == self.switch)
+        };
+        let wanted = |link: &&Link| {
+            let Some((own, other)) = link.from_place(place) else { return false };
+            self.name.as_ref().is_none_or(|name| own.name == *name)
+                && self.host_name.as_ref().is_none_or(|name| other.name == *name)
+                && other.place == Place::Host
+                && on_switch(&other.name)
+        };
+        links(inside).find(wanted).cloned()
+    }
+
+    /// Names that no device has yet, on the host and inside: those that were asked for, else the first of the rule that are
+    /// free. Returns what was seen of them too.
+    async fn free_names(
+        &self,
+        session: &Session<'_>,
+        place: &Place,
+        inside: &State,
+    ) -> Result<(State, PortNames), Failure> {
+        let taken: BTreeSet<&IfName> =
+            links(inside).filter_map(|link| link.from_place(place)).map(|(own, _)| &own.name).collect();
+        for number in 1.. {
+            let rule = PortNames::of(place, number);
+            let names = PortNames {
+                host: self.host_name.clone().unwrap_or(rule.host),
+                host_full: rule.host_full.filter(|_| self.host_name.is_none()),
+                inside: self.name.clone().unwrap_or(rule.inside),
+                inside_full: rule.inside_full.filter(|_| self.name.is_none()),
+            };
+            if taken.contains(&names.inside) && self.name.is_none() {
+                continue;
+            }
+            let host = Key::Device { place: Place::Host, name: names.host.clone() };
+            let own = Key::Device { place: place.clone(), name: names.inside.clone() };
+            let mut seen = session.observe(Scope::Keys(vec![host.clone(), own.clone()])).await?;
+            match (seen.remove(&host), seen.remove(&own)) {
+                (None, None) => {
+                    // A row that outlived its device: it is taken over or in the way, but never unseen.
+                    let port = Key::Port { device: names.host.clone() };
+                    return Ok((session.observe(Scope::Keys(vec![port])).await?, names));
+                }
+                (Some(_), _) if self.host_name.is_some() => return Err(taken_name("the host", &names.host)),
+                (_, Some(_)) if self.name.is_some() => {
+                    return Err(taken_name(&format!("namespace {place}"), &names.inside));
+                }
+                _ => {}
+            }
+        }
+        unreachable!("a host has fewer devices than there are numbers")
+    }
+
+    fn link(&self, place: &Place, names: &PortNames, tx_checksum: Option<bool>) -> Link {
+        let host = End { altname: names.host_full.clone(), mtu: self.mtu, ..End::new(Place::Host, names.host.clone()) };
+        let inside = End {
+            altname: names.inside_full.clone(),
+            mac: self.mac,
+            mtu: self.mtu,
+            tx_checksum,
+            ..End::new(place.clone(), names.inside.clone())
+        };
+        Link::new(host, inside)
+    }
+
+    fn addresses_and_routes(
+        &self,
+        place: &Place,
+        device: &IfName,
+        observed: &State,
+        desired: &mut State,
+    ) -> Result<(), Failure> {
+        for ip in &self.ip {
+            let wanted = Address::new(place.clone(), device.clone(), *ip, self.nodad);
+            let elsewhere = addresses(observed, place)
+                .find(|there| there.address.addr() == ip.addr() && (there.device != *device || there.address != *ip));
+            if let Some(there) = elsewhere {
+                let what = format!("cannot add {ip} to {device}: {} has {} already", there.device, there.address);
+                return Err(Failure::new(format!("{what}, in namespace {place}"))
+                    .hint("an address belongs on one device; choose another one"));
+            }
+            desired.insert(Entry::unmarked(Resource::Address(wanted)));
+        }
+        for gw in &self.gw {
+            self.check_gateway(*gw, place, device, observed)?;
+            let route = Route::default_via(place.clone(), *gw, device.clone());
+            let key = Resource::Route(route.clone()).key();
+            if let Some(Resource::Route(there)) = observed.get(&key).map(|entry| &entry.resource)
+                && *there != route
+            {
+                let via = there.via.map_or_else(String::new, |via| format!(" via {via}"));
+                let what = format!("cannot route {place} by way of {gw}: it has a default route{via} already");
+                return Err(Failure::new(what).hint(format!("ip -n {place} route del default removes that one")));
+            }
+            desired.insert(Entry::unmarked(Resource::Route(route)));
+        }
+        Ok(())
+    }
+
+    /// A gateway is reached directly, so it is in the subnet of one of the device's addresses.
+    fn check_gateway(&self, gw: IpAddr, place: &Place, device: &IfName, observed: &State) -> Result<(), Failure> {
+        let there =
+            addresses(observed, place).filter(|address| address.device == *device).map(|address| address.address);
+        let subnets: Vec<IpNet> = self.ip.iter().copied().chain(there).collect();
+        if subnets.iter().any(|subnet| subnet.addr() == gw) {
+            return Err(Failure::usage(format!("the gateway {gw} is the port's own address")));
+        }
+        if subnets.iter().any(|subnet| subnet.contains(&gw)) {
+            return Ok(());
+        }
+        let list = subnets.iter().map(|subnet| subnet.trunc().to_string()).collect::<Vec<_>>().join(", ");
+        let list = if list.is_empty() { "none: give the port an --ip".to_owned() } else { list };
+        Err(Failure::usage(format!("the gateway {gw} is outside every subnet of the port"))
+            .hint(format!("the subnets are: {list}")))
+    }
+}
+
+fn taken_name(whose: &str, name: &IfName) -> Failure {
+    Failure::new(format!("cannot name a device {name}: {whose} has one of this name already"))
+        .hint("choose another with --name (inside) or --host-name (on the host)")
+}
+
+fn names_of(link: &Link) -> PortNames {
+    PortNames { host: link.a.name.clone(), host_full: None, inside: link.b.name.clone(), inside_full: None }
+}
+
+fn links(state: &State) -> impl Iterator<Item = &Link> {
+    state.resources().filter_map(|resource| if let Resource::Link(link) = resource { Some(link) } else { None })
+}
+
+fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
+    let address = |resource: &'a Resource| if let Resource::Address(address) = resource { Some(address) } else { None };
+    state.resources().filter_map(address).filter(move |address| address.place == *place)
+}
+
+fn port_of<'a>(state: &'a State, key: &Key) -> Option<&'a Port> {
+    match state.get(key).map(|entry| &entry.resource) {
+        Some(Resource::Port(port)) => Some(port),
+        _ => None,
+    }
+}
+
+/// The ends on the host of the veth pairs that lead into `place`.
+pub fn host_ends<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = IfName> + 'a {
+    let other = |link: &'a Link| link.from_place(place).map(|(_, other)| other);
+    links(state).filter_map(other).filter(|end| end.place == Place::Host).map(|end| end.name.clone())
+}
+
+/// `observed`, with the veth pairs of ours that end in `ports`, and the addresses and routes that go with their inside ends.
+/// Pairs of others are left out: nothing of a plan touches them.
+pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<IfName>) -> Result<State, Failure> {
+    let keys = ports.into_iter().map(|name| Key::Link { place: Place::Host, name });
+    let found = session.observe(Scope::Keys(keys.collect())).await?;
+    let ours: Vec<&Entry> = found.entries().filter(|entry| entry.owner.is_some()).collect();
+    let ends: BTreeSet<(Place, IfName)> = ours.iter().flat_map(|entry| entry.resource.provides()).collect();
+    let places: BTreeSet<&Place> = ends.iter().map(|(place, _)| place).filter(|place| **place != Place::Host).collect();
+    for place in places {
+        let inside = session.observe(Scope::Place(place.clone())).await?;
+        let goes_along = |entry: &&Entry| {
+            let needs = entry.resource.needs();
+            !needs.is_empty() && needs.iter().all(|device| ends.contains(device))
+        };
+        for entry in inside.entries().filter(goes_along) {
+            observed.insert(entry.clone());
+        }
+    }
+    for entry in ours {
+        observed.insert(entry.clone());
+    }
+    Ok(observed)
+}
+
+#[derive(Debug, Args)]
+pub struct DelPort {
+    /// The switch, and what to unplug from it: a port's name, a namespace's name, pid:PID, path:FILE, or dev:DEVICE.
+    /// The name of a port may stand alone
+    #[arg(value_names = ["SWITCH", "TARGET"], num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// Do not fail if there is no such port
+    #[arg(long)]
+    if_exists: bool,
+    /// All ports of the namespace, if it has several on the switch
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl DelPort {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let _lock = session.begin(&self.change).await?;
+        let (switch, target) = match self.words.as_slice() {
+            [switch, target] => (Some(switch.parse::<SwitchName>()?), target),
+            [target] => (None, target),
+            _ => return Err(Failure::usage("del-port takes a switch and a target")),
+        };
+        if let Some(name) = &switch {
+            session.switch(name).await?;
+        }
+        let found = self.find(session, switch.as_ref(), target).await?;
+        let ports: Vec<IfName> = found.resources().filter_map(device_of).collect();
+        if ports.is_empty() && !self.if_exists {
+            return Err(no_port(switch.as_ref(), target));
+        }
+        let observed = with_links(session, found, ports).await?;
+        self.change.carry_out(session, &observed, &State::default()).await
+    }
+
+    /// The ports that are meant.
+    async fn find(&self, session: &Session<'_>, switch: Option<&SwitchName>, target: &str) -> Result<State, Failure> {
+        let on_switch = |entry: &Entry| match &entry.resource {
+            Resource::Port(port) => switch.is_none_or(|switch| port.switch == *switch),
+            _ => false,
+        };
+        let device = target.strip_prefix("dev:").unwrap_or(target).parse::<IfName>();
+        if let Ok(device) = device {
+            let found = session.observe(Scope::Keys(vec![Key::Port { device }])).await?;
+            let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
+            if !found.is_empty() || target.starts_with("dev:") {
+                return Ok(found);
+            }
+        }
+        let place: Place = target.parse()?;
+        let inside = session.observe(Scope::Place(place.clone())).await?;
+        let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
+        let found = session.observe(Scope::Keys(keys.collect())).await?;
+        let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
+        let names: Vec<String> = found.resources().filter_map(device_of).map(|name| name.to_string()).collect();
+        if names.len() > 1 && !self.all {
+            let what = format!("{target} has {} ports: {}", names.len(), names.join(", "));
+            return Err(Failure::new(what).hint("name the one that is meant, or take --all"));
+        }
+        Ok(found)
+    }
+}
+
+fn device_of(resource: &Resource) -> Option<IfName> {
+    if let Resource::Port(port) = resource { Some(port.device.clone()) } else { None }
+}
+
+fn no_port(switch: Option<&SwitchName>, target: &str) -> Failure {
+    match switch {
+        Some(switch) => Failure::new(format!("{target} has no port on switch {switch}"))
+            .hint(format!("ovsns list-ports {switch} lists its ports")),
+        None => Failure::new(format!("there is no port {target}")).hint("ovsns show lists all ports"),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ListPorts {
+    /// The switch
+    switch: SwitchName,
+}
+
+impl ListPorts {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let state = session.observe(Scope::Switch(self.switch.clone())).await?;
+        if !state.contains(&Key::Switch { name: self.switch.clone() }) {
+            return Err(session.no_switch(&self.switch));
+        }
+        let names: Vec<String> = state.resources().filter_map(device_of).map(|name| name.to_string()).collect();
+        let ports: Vec<&Port> =
+            state.resources().filter_map(|r| if let Resource::Port(p) = r { Some(p) } else { None }).collect();
+        Ok(Report::new(names.join("\n"), json!({"switch": self.switch, "ports": ports})))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct PortToBr {
+    /// The port: the device on the host
+    port: IfName,
+}
+
+impl PortToBr {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let key = Key::Port { device: self.port.clone() };
+        let state = session.observe(Scope::Keys(vec![key.clone()])).await?;
+        match port_of(&state, &key) {
+            Some(port) => Ok(Report::new(port.switch.as_str(), json!({"port": self.port, "switch": port.switch}))),
+            None => Err(no_port(None, self.port.as_str())),
+        }
+    }
+}

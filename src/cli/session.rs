@@ -1,0 +1,264 @@
+//! What one run works with: the backends, the engine, and where to say things.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::backend::kernel::Kernel;
+use crate::backend::linux_bridge::LinuxBridge;
+use crate::backend::ovs::Ovs;
+use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
+use crate::engine::{Engine, Lock};
+use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
+use crate::ovsdb::client::{Client, Options};
+use crate::ovsdb::endpoint::Endpoints;
+use crate::ovsdb::error::ConnectError;
+use crate::ovsdb::tls::{CaCert, TlsFiles};
+
+use super::change::Change;
+use super::failure::{Failure, PRIVILEGE_HINT, chain};
+use super::global::{Choice, Global};
+use super::output::Output;
+
+/// Where ovs-vsctl(8) looks for the database by itself.
+const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
+/// Where the journal and the lock are, unless `OVSNS_RUNDIR` says otherwise.
+const OWN_RUN_DIRECTORY: &str = "/run/ovsns";
+
+/// Open vSwitch, as far as this run has it.
+pub enum OvsDatabase {
+    /// It answers.
+    Ready(Arc<Ovs>, Client),
+    /// It does not, for this reason.
+    Absent(String),
+    /// It was not asked: `--backend linux`.
+    Unused,
+}
+
+/// What one run works with.
+pub struct Session<'a> {
+    pub engine: Engine,
+    pub output: &'a Output,
+    pub global: &'a Global,
+    pub ovs: OvsDatabase,
+}
+
+impl<'a> Session<'a> {
+    /// Finds out which backends there are. An Open vSwitch that does not run is an error only where it was asked for.
+    pub async fn open(global: &'a Global, output: &'a Output) -> Result<Session<'a>, Failure> {
+        let ovs = match global.backend {
+            Choice::Linux => OvsDatabase::Unused,
+            Choice::Ovs | Choice::Auto => database(global).await?,
+        };
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout))];
+        if let OvsDatabase::Ready(ovs, _) = &ovs {
+            backends.push(ovs.clone());
+        }
+        if global.backend != Choice::Ovs {
+            backends.push(Arc::new(LinuxBridge));
+        }
+        let directory = std::env::var_os("OVSNS_RUNDIR").map_or_else(|| OWN_RUN_DIRECTORY.into(), PathBuf::from);
+        let engine = Engine::new(BackendSet::new(backends)).journal_in(directory);
+        Ok(Session { engine, output, global, ovs })
+    }
+
+    /// What there is within `scope`.
+    pub async fn observe(&self, scope: Scope) -> Result<State, Failure> {
+        Ok(self.engine.observe(&scope).await?)
+    }
+
+    /// Before a change: the privilege, the lock, and what an interrupted run left behind. Nothing of it before a `--dry-run`.
+    pub async fn begin(&self, change: &Change) -> Result<Option<Lock>, Failure> {
+        if !change.applies() {
+            return Ok(None);
+        }
+        check_privileges()?;
+        self.stop_on_signals();
+        let (lock, interrupted) = self.engine.begin(self.global.timeout).await?;
+        if let Some(run) = interrupted {
+            let (pid, command) = (run.pid, run.command);
+            self.output.note(&format!("took back what `{command}` (pid {pid}) had begun when it was interrupted"));
+        }
+        Ok(lock)
+    }
+
+    /// Lets SIGINT and SIGTERM end the run at the next batch, with everything undone.
+    fn stop_on_signals(&self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let flag = self.engine.stop_flag();
+        let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        for mut signal in signals.into_iter().filter_map(|kind| signal(kind).ok()) {
+            let flag = flag.clone();
+            tokio::spawn(async move {
+                while signal.recv().await.is_some() {
+                    flag.store(true, Ordering::Relaxed);
+                }
+            });
+        }
+    }
+
+    /// The switch of this name. Fails where there is none, and says what may be the matter.
+    pub async fn switch(&self, name: &SwitchName) -> Result<(Entry, Switch), Failure> {
+        let key = Key::Switch { name: name.clone() };
+        let state = self.observe(Scope::Keys(vec![key.clone()])).await?;
+        match state.get(&key).map(|entry| (entry.clone(), entry.resource.clone())) {
+            Some((entry, Resource::Switch(switch))) => Ok((entry, switch)),
+            _ => Err(self.no_switch(name)),
+        }
+    }
+
+    /// There is no such switch on any backend that was looked at.
+    pub fn no_switch(&self, name: &SwitchName) -> Failure {
+        let failure = match (&self.ovs, self.global.backend) {
+            (OvsDatabase::Absent(why), _) => {
+                let what = format!("there is no switch {name}: no Linux bridge has this name, and {why}");
+                return Failure::new(what).hint("if it is one of Open vSwitch, start that: ovsns ovs start");
+            }
+            (_, Choice::Auto) => Failure::new(format!("there is no switch {name}")),
+            (_, choice) => {
+                let backend = choice.name().map_or("auto", BackendName::as_str);
+                Failure::new(format!("there is no switch {name} on backend {backend}"))
+            }
+        };
+        failure.hint(format!("ovsns list-br lists the switches; ovsns add-br {name} makes one"))
+    }
+
+    /// The backend for a switch that does not exist yet, and why that one if nobody asked for it.
+    pub fn backend_for_new(&self) -> (BackendName, Option<String>) {
+        match (self.global.backend.name(), &self.ovs) {
+            (Some(name), _) => (name, None),
+            (None, OvsDatabase::Ready(_, client)) => {
+                let why = format!("on Open vSwitch, whose database answers at {}", client.endpoint());
+                (BackendName::Ovs, Some(why))
+            }
+            (None, OvsDatabase::Absent(why)) => (BackendName::Linux, Some(format!("on the Linux bridge: {why}"))),
+            (None, OvsDatabase::Unused) => (BackendName::Linux, None),
+        }
+    }
+
+    /// The datapath for a new switch of Open vSwitch where the user leaves the choice, and why.
+    pub async fn datapath_for_new(&self) -> Result<(Datapath, &'static str), Failure> {
+        let OvsDatabase::Ready(ovs, _) = &self.ovs else { return Ok((Datapath::System, "")) };
+        let types = ovs.datapath_types().await?;
+        let has = |wanted: Datapath| types.iter().any(|kind| kind == wanted.as_str());
+        let module = Path::new("/sys/module/openvswitch").exists();
+        if module && (types.is_empty() || has(Datapath::System)) {
+            Ok((Datapath::System, "the kernel's datapath"))
+        } else {
+            Ok((
+                Datapath::Netdev,
+                "the userspace datapath (netdev), since ovs-vswitchd finds no kernel module openvswitch",
+            ))
+        }
+    }
+
+    /// Whether the inside of a new port has to compute its checksums itself: the userspace datapath does not look at what a
+    /// veth leaves to its hardware, unless it was told to (facts of ovs-vswitchd.conf.db(5), `userspace-tso-enable`).
+    pub async fn tx_checksum(&self, switch: &Switch) -> Result<Option<bool>, Failure> {
+        match (&self.ovs, switch.datapath) {
+            (OvsDatabase::Ready(ovs, _), Some(Datapath::Netdev)) => {
+                Ok(if ovs.computes_checksums().await? { None } else { Some(false) })
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The database as ovs-vsctl's `--db`, unless ovs-vsctl finds it by itself.
+    pub fn explain_db(&self) -> Option<&str> {
+        self.global.db.as_deref()
+    }
+}
+
+/// Connects to the database.
+async fn database(global: &Global) -> Result<OvsDatabase, Failure> {
+    let endpoints = endpoints(global)?;
+    let options = Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() };
+    let asked_for = global.db.is_some() || global.backend == Choice::Ovs;
+    match Client::connect(&endpoints, &options).await {
+        Ok(client) => {
+            let ovs = Ovs::new(client.clone(), global.timeout);
+            Ok(OvsDatabase::Ready(Arc::new(ovs), client))
+        }
+        Err(error) if error.is_absent() && !asked_for => Ok(OvsDatabase::Absent(absent(&error))),
+        Err(error) => Err(unreachable_database(&error, global)),
+    }
+}
+
+fn absent(error: &ConnectError) -> String {
+    format!("no Open vSwitch database answers ({})", chain(error).join(": "))
+}
+
+fn unreachable_database(error: &ConnectError, global: &Global) -> Failure {
+    use crate::ovsdb::error::ConnectCause;
+    let timed_out = error.attempts.iter().any(|attempt| matches!(attempt.cause, ConnectCause::TimedOut(_)));
+    let denied = error.attempts.iter().any(|attempt| {
+        matches!(&attempt.cause, ConnectCause::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+    });
+    let fault = match (timed_out, denied) {
+        (true, _) => Fault::Deadline(Stage::Socket, global.timeout),
+        (_, true) => Fault::Denied,
+        _ => Fault::Unreachable,
+    };
+    let failure = Failure::from(crate::backend::BackendError {
+        what: "no Open vSwitch database answers".to_owned(),
+        fault,
+        hint: (!denied).then(|| {
+            "start Open vSwitch (ovsns ovs start, or systemctl start openvswitch-switch), name another database with \
+             --db, or use the Linux bridge with --backend linux"
+                .to_owned()
+        }),
+        source: None,
+    });
+    let mut failure = failure;
+    failure.causes.extend(chain(error));
+    failure
+}
+
+/// The database that was asked for, or those that ovs-vsctl would find.
+fn endpoints(global: &Global) -> Result<Endpoints, Failure> {
+    let text = match (&global.db, std::env::var("OVS_RUNDIR")) {
+        (Some(db), _) => db.clone(),
+        (None, Ok(directory)) if !directory.is_empty() => format!("unix:{directory}/db.sock"),
+        (None, _) => default_sockets(),
+    };
+    text.parse().map_err(|error| Failure::usage(format!("`{text}` names no OVSDB server")).cause(error))
+}
+
+/// `/var/run` is a link to `/run` almost everywhere: then trying both says the same thing twice.
+fn default_sockets() -> String {
+    let real = |path: &str| std::fs::canonicalize(Path::new(path).parent().unwrap_or(Path::new("/"))).ok();
+    let mut directories = RUN_DIRECTORIES.to_vec();
+    directories.dedup_by_key(|path| real(path));
+    directories.iter().map(|path| format!("unix:{path}/db.sock")).collect::<Vec<_>>().join(",")
+}
+
+fn tls(global: &Global) -> Result<Option<TlsFiles>, Failure> {
+    match (&global.private_key, &global.certificate, &global.ca_cert) {
+        (None, None, None) => Ok(None),
+        (Some(private_key), Some(certificate), Some(ca_cert)) => Ok(Some(TlsFiles {
+            private_key: private_key.clone(),
+            certificate: certificate.clone(),
+            ca_cert: CaCert::File(ca_cert.clone()),
+        })),
+        _ => Err(Failure::usage("an ssl: database takes all of --private-key, --certificate and --ca-cert")),
+    }
+}
+
+/// Bits of `CapEff` (linux/capability.h), and what they are called.
+const CAPABILITIES: [(u32, &str); 2] = [(12, "CAP_NET_ADMIN"), (21, "CAP_SYS_ADMIN")];
+
+/// The capabilities that a change takes and this process lacks.
+pub fn missing_capabilities() -> Vec<&'static str> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(u64::MAX);
+    CAPABILITIES.into_iter().filter(|(bit, _)| effective >> bit & 1 == 0).map(|(_, name)| name).collect()
+}
+
+fn check_privileges() -> Result<(), Failure> {
+    let missing = missing_capabilities();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("not permitted: this takes {}", missing.join(" and "))).hint(PRIVILEGE_HINT))
+}

@@ -1,0 +1,231 @@
+//! `add-br`, `del-br`, `list-br`, `br-exists`.
+
+use std::io::Read;
+
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use serde_json::json;
+
+use crate::backend::linux_bridge::LinuxBridge;
+use crate::backend::{Backend, Scope};
+use crate::model::{
+    Address, BackendName, Datapath, Device, Entry, Key, Kind, MTU_MAX, MTU_MIN, Mac, Owner, Place, Resource, State,
+    Switch, SwitchName,
+};
+
+use super::change::Change;
+use super::failure::Failure;
+use super::global::Choice;
+use super::output::Report;
+use super::port;
+use super::session::Session;
+
+/// Which datapath is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DatapathChoice {
+    /// The kernel's where ovs-vswitchd has it, else netdev
+    Auto,
+    /// The kernel's
+    System,
+    /// In ovs-vswitchd itself
+    Netdev,
+}
+
+#[derive(Debug, Args)]
+pub struct AddBr {
+    /// The switch
+    switch: SwitchName,
+    /// Do not fail if it exists; set what differs from what is asked for here
+    #[arg(long)]
+    may_exist: bool,
+    /// An address of the switch's own device, so that the host reaches the namespaces; may be given several times
+    #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = port::address)]
+    ip: Vec<IpNet>,
+    /// Where Open vSwitch forwards packets
+    #[arg(long, value_name = "TYPE")]
+    datapath: Option<DatapathChoice>,
+    /// The Ethernet address of the switch's own device
+    #[arg(long)]
+    mac: Option<Mac>,
+    /// The MTU of the switch's own device, in bytes
+    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
+    mtu: Option<u32>,
+    /// Spanning tree (IEEE 802.1D)
+    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", require_equals = true, value_parser = on_off)]
+    stp: Option<bool>,
+    #[command(flatten)]
+    change: Change,
+}
+
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err("neither on nor off".to_owned()),
+    }
+}
+
+impl AddBr {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let _lock = session.begin(&self.change).await?;
+        let key = Key::Switch { name: self.switch.clone() };
+        let device = Key::Device { place: Place::Host, name: self.switch.device() };
+        let mut keys = vec![key.clone(), device.clone()];
+        keys.extend(self.ip.iter().map(|address| self.address(*address).key()));
+        let observed = session.observe(Scope::Keys(keys)).await?;
+        let wanted = match observed.get(&key).map(|entry| (entry, &entry.resource)) {
+            Some((entry, Resource::Switch(there))) => self.changed(session, entry, there)?,
+            _ if observed.contains(&device) => return Err(self.name_taken(session).await?),
+            _ => self.fresh(session).await?,
+        };
+        let mut desired = observed.clone();
+        desired.insert(wanted);
+        desired.insert(Entry::unmarked(Resource::Device(Device {
+            place: Place::Host,
+            name: self.switch.device(),
+            up: true,
+        })));
+        for address in &self.ip {
+            desired.insert(Entry::unmarked(self.address(*address)));
+        }
+        self.change.carry_out(session, &observed, &desired).await
+    }
+
+    fn address(&self, address: IpNet) -> Resource {
+        Resource::Address(Address::new(Place::Host, self.switch.device(), address, false))
+    }
+
+    /// A device has the name: a switch on the backend that `--backend` left out, or something else.
+    async fn name_taken(&self, session: &Session<'_>) -> Result<Failure, Failure> {
+        let name = &self.switch;
+        let key = Key::Switch { name: name.clone() };
+        let bridges = LinuxBridge.observe(&Scope::Keys(vec![key])).await?;
+        if !bridges.is_empty() {
+            let what = format!("cannot make switch {name} on backend ovs: it exists on backend linux");
+            return Ok(Failure::new(what).hint(format!("delete that one first: ovsns del-br {name} --backend linux")));
+        }
+        let what = format!("cannot make switch {name}: there is a device {name} already, which is no Linux bridge");
+        let hint = match session.global.backend {
+            Choice::Linux => "if it is a switch of Open vSwitch, delete that first: ovsns del-br --backend ovs",
+            Choice::Auto | Choice::Ovs => "choose another name, or look at the device: ip -d link show",
+        };
+        Ok(Failure::new(what).hint(hint))
+    }
+
+    /// The switch as it is there, with what is asked for here.
+    fn changed(&self, session: &Session<'_>, entry: &Entry, there: &Switch) -> Result<Entry, Failure> {
+        let name = &self.switch;
+        if let Some(asked) = session.global.backend.name().filter(|asked| *asked != there.backend) {
+            let what = format!("cannot make switch {name} on backend {asked}: it exists on backend {}", there.backend);
+            return Err(Failure::new(what).hint(format!("delete that one first: ovsns del-br {name}")));
+        }
+        if !self.may_exist {
+            let what = format!("cannot make switch {name}: it exists, on backend {}", there.backend);
+            return Err(Failure::new(what).hint("with --may-exist that is no failure"));
+        }
+        let mut wanted = self.asked(there.backend);
+        wanted.datapath = match self.datapath {
+            Some(DatapathChoice::System) => Some(Datapath::System),
+            Some(DatapathChoice::Netdev) => Some(Datapath::Netdev),
+            Some(DatapathChoice::Auto) | None => None,
+        };
+        Ok(Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() })
+    }
+
+    async fn fresh(&self, session: &Session<'_>) -> Result<Entry, Failure> {
+        let (backend, why) = session.backend_for_new();
+        let mut wanted = self.asked(backend);
+        let mut note = why;
+        wanted.datapath = match (backend, self.datapath) {
+            (_, Some(DatapathChoice::System)) => Some(Datapath::System),
+            (_, Some(DatapathChoice::Netdev)) => Some(Datapath::Netdev),
+            (BackendName::Linux, _) => None,
+            (BackendName::Ovs, _) => {
+                let (datapath, which) = session.datapath_for_new().await?;
+                note = Some(note.map_or_else(|| format!("with {which}"), |note| format!("{note}; with {which}")));
+                Some(datapath)
+            }
+        };
+        if let Some(note) = note {
+            session.output.note(&format!("switch {} is {note}", self.switch));
+        }
+        // Left to itself the address follows the ports, and with it the neighbours' idea of where the host is.
+        wanted.mac = wanted.mac.or_else(random_mac);
+        Ok(Entry::owned(Resource::Switch(wanted), &Owner::verbs()))
+    }
+
+    fn asked(&self, backend: BackendName) -> Switch {
+        Switch { mac: self.mac, mtu: self.mtu, stp: self.stp, ..Switch::new(self.switch.clone(), backend) }
+    }
+}
+
+/// A random address, locally administered (IEEE 802, second lowest bit of the first byte).
+fn random_mac() -> Option<Mac> {
+    let mut octets = [0; 6];
+    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut octets)).ok()?;
+    octets[0] = (octets[0] & 0xfe) | 0x02;
+    Some(Mac::from_octets(octets))
+}
+
+#[derive(Debug, Args)]
+pub struct DelBr {
+    /// The switch
+    switch: SwitchName,
+    /// Do not fail if there is none
+    #[arg(long)]
+    if_exists: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl DelBr {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let _lock = session.begin(&self.change).await?;
+        let observed = session.observe(Scope::Switch(self.switch.clone())).await?;
+        if !observed.contains(&Key::Switch { name: self.switch.clone() }) {
+            let nothing = State::default();
+            return match self.if_exists {
+                true => self.change.carry_out(session, &nothing, &nothing).await,
+                false => Err(session.no_switch(&self.switch)),
+            };
+        }
+        let ports = observed.resources().filter_map(|resource| match resource {
+            Resource::Port(port) => Some(port.device.clone()),
+            _ => None,
+        });
+        let observed = port::with_links(session, observed.clone(), ports.collect()).await?;
+        self.change.carry_out(session, &observed, &State::default()).await
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ListBr {}
+
+impl ListBr {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let state = session.observe(Scope::Kind(Kind::Switch)).await?;
+        let names: Vec<String> = switches(&state).map(|switch| switch.name.to_string()).collect();
+        let json = switches(&state).map(|switch| json!(switch)).collect::<Vec<_>>();
+        Ok(Report::new(names.join("\n"), json!({"switches": json})))
+    }
+}
+
+fn switches(state: &State) -> impl Iterator<Item = &Switch> {
+    state.resources().filter_map(|resource| if let Resource::Switch(switch) = resource { Some(switch) } else { None })
+}
+
+#[derive(Debug, Args)]
+pub struct BrExists {
+    /// The switch
+    switch: SwitchName,
+}
+
+impl BrExists {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let key = Key::Switch { name: self.switch.clone() };
+        let exists = session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key);
+        // As ovs-vsctl(8) has it.
+        let code = if exists { 0 } else { 2 };
+        Ok(Report::new("", json!({"switch": self.switch, "exists": exists})).code(code))
+    }
+}
