@@ -1,8 +1,5 @@
 //! The tests' own tools: what they promise to the other tests.
 
-// clippy's allow-unwrap-in-tests reaches functions marked #[test], not what they call.
-#![allow(clippy::unwrap_used)]
-
 mod common;
 
 use std::path::PathBuf;
@@ -12,18 +9,7 @@ use std::time::{Duration, Instant};
 use common::ovs::Ovs;
 use common::require;
 use common::require::test_of;
-use nix::sched::{CloneFlags, unshare};
-
-/// Runs `test` in network and mount namespaces of its own.
-fn isolated(test: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
-        test();
-    });
-    if let Err(panic) = thread.join() {
-        std::panic::resume_unwind(panic);
-    }
-}
+use common::sandbox;
 
 fn is_alive(pid: &u32) -> bool {
     PathBuf::from(format!("/proc/{pid}")).exists()
@@ -45,7 +31,7 @@ fn what_is_there_is_not_missing() {
 #[test]
 fn the_kernel_datapath_forwards() {
     require!(Root, OpenVswitch, KernelDatapath);
-    isolated(|| {
+    sandbox::run(|| async {
         let ovs = Ovs::start();
         ovs.add_br("sw0");
         assert_eq!(ovs.datapath_type(), "system");
@@ -56,7 +42,7 @@ fn the_kernel_datapath_forwards() {
 #[test]
 fn a_private_ovs_serves_and_goes() {
     require!(Root, OpenVswitch);
-    isolated(|| {
+    sandbox::run(|| async {
         let ovs = Ovs::start();
         ovs.add_br("sw0");
         assert_eq!(ovs.vsctl(&["list-br"]), "sw0\n");
@@ -73,10 +59,11 @@ fn a_panicking_test_leaves_no_process() {
     require!(Root, OpenVswitch);
     let (send, receive) = std::sync::mpsc::channel();
     let test = std::thread::spawn(move || {
-        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
-        let ovs = Ovs::start();
-        send.send(ovs.pids()).unwrap();
-        panic!("expected: this is the test that fails");
+        sandbox::run(|| async move {
+            let ovs = Ovs::start();
+            send.send(ovs.pids()).unwrap();
+            panic!("expected: this is the test that fails");
+        });
     });
     let pids = receive.recv().unwrap();
     assert!(test.join().is_err());
@@ -86,7 +73,7 @@ fn a_panicking_test_leaves_no_process() {
 #[test]
 fn a_stopped_vswitchd_answers_nobody_until_it_goes_on() {
     require!(Root, OpenVswitch);
-    isolated(|| {
+    sandbox::run(|| async {
         let ovs = Ovs::start();
         ovs.stop_vswitchd();
         let refused = ovs.command("ovs-vsctl").args(["--timeout=1", "add-br", "sw0"]).output().unwrap();
@@ -100,7 +87,7 @@ fn a_stopped_vswitchd_answers_nobody_until_it_goes_on() {
 #[test]
 fn a_killed_vswitchd_can_be_started_again() {
     require!(Root, OpenVswitch);
-    isolated(|| {
+    sandbox::run(|| async {
         let mut ovs = Ovs::start();
         ovs.add_br("sw0");
         ovs.kill_vswitchd();
@@ -114,7 +101,7 @@ fn a_killed_vswitchd_can_be_started_again() {
 #[test]
 fn a_stopped_server_accepts_and_says_nothing() {
     require!(Root, OpenVswitch);
-    isolated(|| {
+    sandbox::run(|| async {
         let ovs = Ovs::database_only();
         ovs.stop_server();
         let before = Instant::now();

@@ -11,14 +11,15 @@ machine_state() {
     git status --porcelain 2>/dev/null | sed 's/^/worktree /' || true
 }
 
-# no_process_of MARK: fails and names the processes that were started with OVSNS_TEST_RUN=MARK in
-# their environment and are alive. One that is just ending gets five seconds for it.
+# no_process_of MARK: fails, names and ends the processes that were started with OVSNS_TEST_RUN=MARK
+# in their environment and are alive. One that is just ending gets five seconds for it.
 no_process_of() {
     local pid left=0
     for pid in $(processes_of "$1"); do
         if ! timeout 5 tail --pid="$pid" --follow /dev/null; then
             tr '\0' ' ' <"/proc/$pid/cmdline"
-            echo "(process $pid) is still there"
+            echo "(process $pid) was left and is killed"
+            kill -9 "$pid"
             left=1
         fi
     done

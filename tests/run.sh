@@ -13,6 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 PASSED=0 FAILED=0 SKIPPED=0
+STUCK=()
 
 main() {
     mkdir "$WORK/tmp"
@@ -37,6 +38,7 @@ main() {
     machine_state >"$WORK/after"
     check "the machine is as it was" diff "$WORK/before" "$WORK/after"
     check "no process is left" no_process_of "$WORK"
+    ((!${#STUCK[@]})) || kill "${STUCK[@]}" 2>/dev/null || true
     check "no temporary file is left" is_empty "$WORK/tmp"
     closing
 }
@@ -81,7 +83,9 @@ lint() {
 tier() {
     local log=$WORK/$1.log status=0 failed
     shift
-    "$@" 2>&1 </dev/null | tee "$log" || status=$?
+    "$@" > >(exec tee "$log") 2>&1 </dev/null || status=$?
+    # a process that a test left behind may hold the pipe open: do not wait for it for ever
+    timeout 5 tail --pid=$! --follow /dev/null || STUCK+=("$!")
     failed=$(count failed "$log")
     PASSED=$((PASSED + $(count passed "$log")))
     SKIPPED=$((SKIPPED + $(count ignored "$log")))

@@ -5,7 +5,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/lock /run/netns /run/tmp /dev/pts /dev/shm
+mkdir -p /run/lock /run/netns /dev/pts /dev/shm
+mkdir -p /vmtmp
+mount -t tmpfs tmpfs /vmtmp
 mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
@@ -20,7 +22,7 @@ stty -F /dev/ttyS0 raw -echo
 # ovs-vswitchd 3.1.0, started less than 10 s after boot, counts 0 processors ("Overriding
 # n-handler-threads to 0"), handles no upcall and forwards nothing.
 # setsid: a session of its own, whose output goes to the serial line.
-TMPDIR=/run/tmp unshare --time --monotonic 60 --boottime 60 --fork \
+TMPDIR=/vmtmp unshare --time --monotonic 60 --boottime 60 --fork \
     setsid --wait bash /vmshare/command.sh </dev/null >/dev/ttyS0 2>&1
 echo $? >/vmshare/status
 sync

@@ -7,7 +7,8 @@
 # In the guest:
 #   /         the host's files, read-only underneath with a tmpfs on top: whatever CMD writes
 #             goes when the machine stops
-#   /run      an empty tmpfs, so that no socket of the host is seen; TMPDIR lies in it
+#   /run      an empty tmpfs, so that no socket of the host is seen
+#   /vmtmp    another; TMPDIR
 #   /vmshare  a folder of the host, read and write, for what shall outlive the guest ($VM_SHARE
 #             names one; without it, it is temporary)
 #   no network device but lo
