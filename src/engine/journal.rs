@@ -109,7 +109,7 @@ impl Journal {
     }
 }
 
-/// Makes the run directory, for root alone.
+/// Makes the run directory, in which root alone may write.
 pub(super) fn make_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
     made.map_err(|source| JournalError::Io { path: directory.to_owned(), source })

@@ -73,6 +73,12 @@ impl Vlan {
     pub fn is_any(&self) -> bool {
         self.tag.is_none() && self.trunks.is_empty()
     }
+
+    /// Whether it is what a Linux bridge gives to each new port: untagged frames belong to VLAN 1 (`vlan_default_pvid`,
+    /// ip-link(8)). There, nothing asked and `tag` 1 are one.
+    fn is_default(&self) -> bool {
+        self.trunks.is_empty() && self.tag.is_none_or(|tag| tag.get() == 1)
+    }
 }
 
 /// A device plugged into a switch.
@@ -106,6 +112,9 @@ impl Port {
         }
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
+        if self.backend == BackendName::Linux && self.vlan.is_default() && observed.vlan.is_default() {
+            port.vlan = observed.vlan.clone();
+        }
         port
     }
 }
