@@ -1,1 +1,3 @@
 //! What people type and see; the only module that prints.
+
+pub mod ovsdb;
