@@ -98,7 +98,7 @@ impl Shapes {
         let mut params = vec![json!("shapes")];
         params.extend_from_slice(operations);
         params.push(json!({"op": "abort"}));
-        let reply = self.client.call("transact", &json!(params)).await.unwrap();
+        let reply = self.client.call("transact", json!(params)).await.unwrap();
         let mut results = reply.as_array().unwrap().clone();
         results.truncate(operations.len());
         match results.iter().find(|result| !result["error"].is_null()) {
@@ -231,8 +231,8 @@ fn rows() -> Vec<Value> {
 
 async fn insert(shapes: &Shapes) -> Vec<Row> {
     for row in rows() {
-        let params = json!(["shapes", {"op": "insert", "table": "T", "row": row}]);
-        let reply = shapes.client.call("transact", &params).await.unwrap();
+        let params = [json!("shapes"), json!({"op": "insert", "table": "T", "row": row})];
+        let reply = shapes.client.call("transact", json!(params)).await.unwrap();
         assert!(reply[0]["uuid"].is_array(), "{reply}");
     }
     all_rows(shapes, &[]).await.unwrap()

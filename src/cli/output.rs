@@ -94,3 +94,14 @@ pub fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
+
+/// Ends `ovsdb` in the manner of ovsdb-client(1): what failed on stderr, under that program's name.
+pub fn ovsdb(result: Result<(), super::ovsdb::Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ovsdb-client: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
