@@ -9,6 +9,7 @@ mod monitor;
 mod options;
 mod schema;
 mod session;
+mod style_options;
 mod transact;
 mod wait;
 
