@@ -1,6 +1,6 @@
 //! One connection to an OVSDB server and the methods of RFC 7047 section 4.1.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     /// Keeps jsonrpsee's tasks alive, and makes subscriptions, whose requests it numbers with strings.
     rpc: Rpc<RpcService>,
     /// Makes all other calls, which we number with integers: through `rpc` their ids would not be known, which
@@ -100,7 +100,7 @@ impl Client {
         let Some(service) = slot.get().cloned() else {
             unreachable!("jsonrpsee builds the middleware with the client")
         };
-        let inner = Inner { endpoint, rpc, service, shared, next_id: AtomicU64::new(0) };
+        let inner = Inner { endpoint: Arc::new(endpoint), rpc, service, shared, next_id: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner), timeout: options.timeout })
     }
 
@@ -234,13 +234,13 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn call(&self, method: &str, params: Value) -> Result<Value, ClientError> {
-        let params = match params {
-            Value::Array(params) => params,
-            Value::Null => Vec::new(),
-            other => vec![other],
+    pub async fn call(&self, method: &str, params: impl Borrow<Value>) -> Result<Value, ClientError> {
+        let params = match params.borrow() {
+            Value::Array(params) => params.as_slice(),
+            Value::Null => &[],
+            other => std::slice::from_ref(other),
         };
-        self.request(self.request_id(), method, &params).await
+        self.request(self.request_id(), method, params).await
     }
 
     async fn request(&self, id: RequestId, method: &str, params: &[Value]) -> Result<Value, ClientError> {
@@ -287,7 +287,11 @@ impl Client {
     }
 
     pub(super) fn timed_out(&self, method: &str) -> ClientError {
-        ClientError::TimedOut { endpoint: self.endpoint().clone(), method: method.to_owned(), after: self.timeout }
+        ClientError::TimedOut {
+            endpoint: Arc::clone(&self.inner.endpoint),
+            method: method.to_owned(),
+            after: self.timeout,
+        }
     }
 
     /// What jsonrpsee's error says of a call.
@@ -303,7 +307,7 @@ impl Client {
     }
 
     pub(super) fn senseless_because(&self, method: &str, source: ValueError) -> ClientError {
-        ClientError::Senseless { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Senseless { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
     }
 
     fn senseless(&self, method: &str, wanted: &'static str, found: &Value) -> ClientError {
@@ -314,13 +318,13 @@ impl Client {
         let original = error.data().map_or("null", RawValue::get);
         let words = serde_json::from_str(original).ok().as_ref().and_then(ServerError::from_json);
         let source = words.unwrap_or_else(|| ServerError { error: original.to_owned(), details: None, syntax: None });
-        ClientError::Refused { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Refused { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
     }
 
     /// The transport knows why the connection ended; jsonrpsee's words are only for an end of its own making.
     fn lost(&self, method: &str, words: String) -> ClientError {
         let source = self.inner.shared.fault().unwrap_or(Fault::Rpc(words));
-        ClientError::Lost { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Lost { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod notification;
 pub mod operation;
 pub mod row;
 pub mod schema;
+pub mod session;
 pub mod table;
 pub mod text;
 pub mod tls;
