@@ -190,6 +190,50 @@ fn refusals() {
     }
 }
 
+#[test]
+fn faults_of_json_are_placed() {
+    let server = Server::start();
+    for text in [
+        "",
+        " ",
+        "[",
+        "]",
+        "{",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{1:2}",
+        "{\"a\"}",
+        "{\"a\" 1}",
+        "{\"a\":}",
+        "{\"a\":1",
+        "{\"a\":1,}",
+        "{\"a\":1 \"b\"}",
+        "[tru]",
+        "[nulll,",
+        "1",
+        "\"x\"",
+        "true",
+        "[] x",
+        "[]]",
+        "[\"x]",
+        "[\"x\\\"]",
+        "[\"a\nb\"]",
+        "[\n 1,\n\t?]",
+        "[é]",
+        "[1}",
+        "{]",
+        "[\u{1}]",
+        "@",
+        "[\"Open_vSwitch\",{\"op\":'x'}]",
+    ] {
+        let output = compare(&server, &["transact", text]);
+        assert_eq!(output.status.code(), Some(1), "{text:?}");
+    }
+}
+
 /// ovsdb-client hangs without a word when it is refused the unlocking of a lock that it has not.
 #[test]
 fn refused_calls_are_told() {

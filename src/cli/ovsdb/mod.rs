@@ -10,6 +10,7 @@ mod options;
 mod schema;
 mod session;
 mod style_options;
+mod syntax;
 mod transact;
 mod wait;
 
