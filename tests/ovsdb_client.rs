@@ -17,7 +17,7 @@ async fn connects_and_transacts() {
     let results = results.unwrap();
     assert_eq!(results[1].rows().unwrap()[0].one::<i64>("next_cfg").unwrap(), 7);
     assert_eq!(client.echo(&[json!("a\"}")]).await.unwrap(), json!(["a\"}"]));
-    let error = client.call("nonsense", &json!([])).await.unwrap_err();
+    let error = client.call("nonsense", json!([])).await.unwrap_err();
     assert!(error.is_unknown_method(), "{error:?}");
     let error = client.get_schema("nonsense").await.unwrap_err();
     assert_eq!(error.server_error().unwrap().error, "unknown database");

@@ -1,12 +1,14 @@
 //! Switches and ports of the bridge of the Linux kernel.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 
-use crate::model::{BackendName, Entry, IfName, Key, Kind, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan};
+use crate::model::{
+    BackendName, DEFAULT_PVID, Entry, IfName, Key, Kind, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId,
+};
 use crate::netlink::link::{self, Bridge};
-use crate::netlink::{Error, Link, Netlink};
+use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
 use super::kernel::failed;
@@ -58,10 +60,10 @@ impl Backend for LinuxBridge {
     }
 }
 
-/// A connection, and which index is which bridge.
+/// A connection, and which index is which bridge, and whether that looks at VLAN tags.
 struct View {
     netlink: Netlink,
-    bridges: HashMap<u32, Option<SwitchName>>,
+    bridges: HashMap<u32, Option<(SwitchName, bool)>>,
 }
 
 impl View {
@@ -95,7 +97,7 @@ impl View {
     }
 
     fn switches(&mut self) -> Result<Vec<Entry>, Error> {
-        let links = self.netlink.links_of_kind(netlink_packet_route::link::InfoKind::Bridge)?;
+        let links = self.netlink.links_of_kind("bridge")?;
         Ok(links.iter().filter_map(switch).collect())
     }
 
@@ -103,7 +105,6 @@ impl View {
         let Some(bridge) = find(&mut self.netlink, name.as_str())? else { return Ok(Vec::new()) };
         let Some(entry) = switch(&bridge) else { return Ok(Vec::new()) };
         let ports = self.netlink.ports(bridge.index)?;
-        self.bridges.insert(bridge.index, Some(name.clone()));
         let ports = ports.iter().map(|link| self.port(link)).filter_map(Result::transpose);
         std::iter::once(Ok(entry)).chain(ports).collect()
     }
@@ -119,20 +120,20 @@ impl View {
     /// The port that `link` is, if its master is a bridge.
     fn port(&mut self, link: &Link) -> Result<Option<Entry>, Error> {
         let (Some(master), Ok(device)) = (link.master, link.name.parse()) else { return Ok(None) };
-        let Some(switch) = self.bridge(master)? else { return Ok(None) };
-        let vlan = Vlan::default();
+        let Some((switch, filtering)) = self.bridge(master)? else { return Ok(None) };
+        let vlan = if filtering { vlan(&self.netlink.vlans(Some(link.index))?) } else { Vlan::default() };
         let port = Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }
 
-    fn bridge(&mut self, index: u32) -> Result<Option<SwitchName>, Error> {
+    fn bridge(&mut self, index: u32) -> Result<Option<(SwitchName, bool)>, Error> {
         if let Some(known) = self.bridges.get(&index) {
             return Ok(known.clone());
         }
-        let link = self.netlink.link(index)?.filter(|link| link.bridge.is_some());
-        let name = link.and_then(|link| link.name.parse().ok());
-        Ok(self.bridges.entry(index).or_insert(name).clone())
+        let link = self.netlink.link(index)?;
+        let bridge = link.and_then(|link| Some((link.name.parse().ok()?, link.bridge?.vlan_filtering)));
+        Ok(self.bridges.entry(index).or_insert(bridge).clone())
     }
 }
 
@@ -228,9 +229,9 @@ fn set_switch(netlink: &mut Netlink, old: &Switch, new: &Switch) -> Result<(), E
     netlink.request(change.request())
 }
 
-fn index(netlink: &mut Netlink, name: &IfName) -> Result<u32, Error> {
+fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
     match find(netlink, name.as_str())? {
-        Some(link) => Ok(link.index),
+        Some(link) => Ok(link),
         None => Err(Error::Io {
             action: format!("find device {name}"),
             source: std::io::Error::from_raw_os_error(nix::libc::ENODEV),
@@ -239,9 +240,41 @@ fn index(netlink: &mut Netlink, name: &IfName) -> Result<u32, Error> {
 }
 
 fn plug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
-    let bridge = index(netlink, &port.switch.device())?;
-    let device = index(netlink, &port.device)?;
-    netlink.request(link::set(device).master(bridge).request())
+    let bridge = link_of(netlink, &port.switch.device())?;
+    let device = link_of(netlink, &port.device)?;
+    if device.master != Some(bridge.index) {
+        netlink.request(link::set(device.index).master(bridge.index).request())?;
+    }
+    match bridge.bridge.is_some_and(|bridge| bridge.vlan_filtering) {
+        true => set_vlans(netlink, device.index, &port.vlan),
+        false => Ok(()),
+    }
+}
+
+/// What `bridge vlan` shows of a port, in the words of a port.
+fn vlan(vlans: &[(u32, bridge::Vlan)]) -> Vlan {
+    let id = |number: u16| VlanId::try_from(number).ok();
+    let tag = vlans.iter().find(|(_, vlan)| vlan.pvid).and_then(|(_, vlan)| id(vlan.first));
+    let tagged = vlans.iter().filter(|(_, vlan)| !vlan.pvid);
+    Vlan { tag, trunks: tagged.flat_map(|(_, vlan)| vlan.first..=vlan.last).filter_map(id).collect() }
+}
+
+/// Takes the port out of the VLANs that it is not to be in, and puts it into the others.
+fn set_vlans(netlink: &mut Netlink, device: u32, wanted: &Vlan) -> Result<(), Error> {
+    let port = bridge::Member::Port(device);
+    let seen = vlan(&netlink.vlans(Some(device))?);
+    let wanted_tag = wanted.tag.or(wanted.trunks.is_empty().then_some(DEFAULT_PVID));
+    let keep: BTreeSet<VlanId> = wanted.trunks.iter().copied().chain(wanted_tag).collect();
+    for gone in seen.trunks.iter().copied().chain(seen.tag).filter(|id| !keep.contains(id)) {
+        netlink.request(bridge::delete_vlan(port, bridge::Vlan::tagged(gone.get())))?;
+    }
+    for id in wanted.trunks.iter().filter(|id| !seen.trunks.contains(id) && wanted_tag != Some(**id)) {
+        netlink.request(bridge::add_vlan(port, bridge::Vlan::tagged(id.get())))?;
+    }
+    match wanted_tag {
+        Some(tag) if seen.tag != wanted_tag => netlink.request(bridge::add_vlan(port, bridge::Vlan::access(tag.get()))),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the device off the bridge. One that is gone, or on another bridge by now, is left alone.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::backend::{BackendError, Fault, Unsupported};
-use crate::engine::{EngineError, LockError};
+use crate::engine::{EngineError, JournalError, LockError};
 use crate::model::NameError;
 
 /// A verb that did not do what was asked.
@@ -50,6 +50,12 @@ impl Failure {
     /// The same, because of `error` and its causes.
     pub fn cause(mut self, error: impl Error) -> Failure {
         self.causes.extend(chain(&error));
+        self
+    }
+
+    /// The same, with the exit status of a deadline.
+    pub fn deadline(mut self) -> Failure {
+        self.code = DEADLINE;
         self
     }
 
@@ -138,6 +144,11 @@ impl From<EngineError> for Failure {
             }
             EngineError::Mixed { cause, undo, left } => mixed(*cause, undo, &left),
             EngineError::Stopped => Failure::new("interrupted; what had been done is undone"),
+            EngineError::Journal(error @ JournalError::Damaged { .. }) => {
+                Failure::new("cannot read what was under way")
+                    .cause(error)
+                    .hint("ovsns gc --yes puts it aside; what it told of is to be found with ovsns show")
+            }
             error => {
                 let mut lines = chain(&error);
                 let what = if lines.is_empty() { String::new() } else { lines.remove(0) };

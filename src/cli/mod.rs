@@ -107,6 +107,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
     match &cli.verb {
         Verb::Exec(args) => args.run(output),
         Verb::Shell(args) => args.run(),
+        Verb::Ovs(args) => args.run(&cli.global),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -121,9 +122,6 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
 }
 
 async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
-    if let Verb::Ovs(args) = &cli.verb {
-        return args.run(&cli.global, output).await;
-    }
     let session = Session::open(&cli.global, output).await?;
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,

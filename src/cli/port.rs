@@ -82,9 +82,13 @@ impl Target {
             return Ok(Target::Device(device.parse()?));
         }
         match text.parse() {
-            Ok(Place::Host) => Err(Failure::usage("the host is plugged in by the switch's own device")
-                .hint("give that an address: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
-            Ok(place) => Ok(Target::Place(place)),
+            Ok(place) => match kernel::canonical(place)? {
+                Place::Host => {
+                    Err(Failure::usage(format!("{text} is the host, which is plugged in by the switch's own device"))
+                        .hint("give that an address: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
+                }
+                place => Ok(Target::Place(place)),
+            },
             Err(error) => {
                 Err(Failure::from(error).hint("a target is a namespace's name, dev:DEVICE, pid:PID or path:FILE"))
             }
@@ -267,7 +271,7 @@ impl AddPort {
                     false => Ok(()),
                 }
             }
-            _ => Ok(kernel::check_place(place)?),
+            _ => Ok(()),
         }
     }
 
@@ -496,7 +500,7 @@ impl DelPort {
                 return Ok(found);
             }
         }
-        let place: Place = target.parse()?;
+        let place = kernel::canonical(target.parse()?)?;
         let inside = session.observe(Scope::Place(place.clone())).await?;
         let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
         let found = session.observe(Scope::Keys(keys.collect())).await?;

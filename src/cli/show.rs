@@ -1,16 +1,247 @@
-//! `show`.
+//! `show`: the tree of `ovs-vsctl show`, with what that cannot tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::backend::Scope;
+use crate::model::{
+    Device, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+};
 
 use super::failure::Failure;
 use super::output::Report;
-use super::session::Session;
+use super::session::{OvsDatabase, Session};
 
 #[derive(Debug, Args)]
-pub struct Show {}
+pub struct Show {
+    /// Only this switch
+    switch: Option<SwitchName>,
+}
+
+/// A switch and what hangs on it.
+#[derive(Debug, Serialize)]
+struct SwitchTree {
+    #[serde(flatten)]
+    switch: Switch,
+    owner: Option<Owner>,
+    /// Whether its own device is up; `null` where there is none.
+    up: Option<bool>,
+    addresses: Vec<String>,
+    ports: Vec<PortTree>,
+}
+
+/// A port and what is behind it.
+#[derive(Debug, Serialize)]
+struct PortTree {
+    #[serde(flatten)]
+    port: Port,
+    owner: Option<Owner>,
+    /// `up`, or what is wrong.
+    state: String,
+    /// The other end of its veth pair.
+    inside: Option<Inside>,
+}
+
+#[derive(Debug, Serialize)]
+struct Inside {
+    #[serde(flatten)]
+    end: End,
+    addresses: Vec<String>,
+    routes: Vec<String>,
+}
 
 impl Show {
-    pub async fn run(&self, _session: &Session<'_>) -> Result<Report, Failure> {
-        Err(Failure::new("not there yet"))
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let mut state = session.observe(Scope::All).await?;
+        for entry in session.observe(Scope::Keys(device_keys(&state))).await?.entries() {
+            state.insert(entry.clone());
+        }
+        let errors = match &session.ovs {
+            OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
+            OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
+        };
+        let mut trees: Vec<SwitchTree> =
+            state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
+        if let Some(name) = &self.switch {
+            trees.retain(|tree| tree.switch.name == *name);
+            if trees.is_empty() {
+                return Err(session.no_switch(name));
+            }
+        }
+        let alone = if self.switch.is_none() { on_no_switch(&state, &trees) } else { Vec::new() };
+        Ok(Report::new(text(&trees, &alone), json!({"switches": trees, "namespaces_on_no_switch": alone})))
+    }
+}
+
+/// The devices of switches and ports: whether they are there, and up.
+fn device_keys(state: &State) -> Vec<Key> {
+    let device = |resource: &Resource| match resource {
+        Resource::Switch(switch) => Some(switch.name.device()),
+        Resource::Port(port) => Some(port.device.clone()),
+        _ => None,
+    };
+    state.resources().filter_map(device).map(|name| Key::Device { place: Place::Host, name }).collect()
+}
+
+fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) -> Option<SwitchTree> {
+    let Resource::Switch(switch) = &entry.resource else { return None };
+    let ports = state.entries().filter_map(|entry| match &entry.resource {
+        Resource::Port(port) if port.switch == switch.name => Some(port_tree(entry, port, state, errors)),
+        _ => None,
+    });
+    let device = switch.name.device();
+    Some(SwitchTree {
+        switch: switch.clone(),
+        owner: entry.owner.clone(),
+        up: device_of(state, &device).map(|device| device.up),
+        addresses: addresses(state, &Place::Host, &device),
+        ports: ports.collect(),
+    })
+}
+
+fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String, String>) -> PortTree {
+    let key = Key::Link { place: Place::Host, name: port.device.clone() };
+    let link =
+        state.get(&key).and_then(|entry| if let Resource::Link(link) = &entry.resource { Some(link) } else { None });
+    let inside = link.map(|link| Inside {
+        end: link.b.clone(),
+        addresses: addresses(state, &link.b.place, &link.b.name),
+        routes: routes(state, &link.b.place, &link.b.name),
+    });
+    let error = errors.get(port.device.as_str());
+    let state = port_state(device_of(state, &port.device), link, error);
+    PortTree { port: port.clone(), owner: entry.owner.clone(), state, inside }
+}
+
+fn port_state(device: Option<&Device>, link: Option<&Link>, error: Option<&String>) -> String {
+    match (device, link, error) {
+        (_, _, Some(error)) => format!("failed: {error}"),
+        (None, _, None) => "failed: the device is gone (ovsns gc)".to_owned(),
+        (Some(device), _, _) if !device.up => "down".to_owned(),
+        (_, Some(link), _) if !link.b.up => "down: the inside device is down".to_owned(),
+        _ => "up".to_owned(),
+    }
+}
+
+fn device_of<'a>(state: &'a State, name: &IfName) -> Option<&'a Device> {
+    let key = Key::Device { place: Place::Host, name: name.clone() };
+    state.get(&key).and_then(|entry| if let Resource::Device(device) = &entry.resource { Some(device) } else { None })
+}
+
+fn addresses(state: &State, place: &Place, device: &IfName) -> Vec<String> {
+    let of_device = |resource: &Resource| match resource {
+        Resource::Address(address) if address.place == *place && address.device == *device => {
+            Some(address.address.to_string())
+        }
+        _ => None,
+    };
+    state.resources().filter_map(of_device).collect()
+}
+
+fn routes(state: &State, place: &Place, device: &IfName) -> Vec<String> {
+    let through = |resource: &Resource| match resource {
+        Resource::Route(route) if route.place == *place && route.device.as_ref() == Some(device) => {
+            let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
+            Some(format!("{}{via}", route.destination_text()))
+        }
+        _ => None,
+    };
+    state.resources().filter_map(through).collect()
+}
+
+fn on_no_switch<'a>(state: &'a State, trees: &[SwitchTree]) -> Vec<&'a Netns> {
+    let ports = trees.iter().flat_map(|tree| &tree.ports).filter_map(|port| port.inside.as_ref());
+    let plugged: BTreeSet<&Place> = ports.map(|inside| &inside.end.place).collect();
+    let netnses = state.resources().filter_map(|r| if let Resource::Netns(netns) = r { Some(netns) } else { None });
+    netnses.filter(|netns| !plugged.contains(&Place::Named(netns.name.clone()))).collect()
+}
+
+fn text(trees: &[SwitchTree], alone: &[&Netns]) -> String {
+    let mut text = String::new();
+    for tree in trees {
+        switch_text(&mut text, tree);
+    }
+    for netns in alone {
+        line(&mut text, 0, format_args!("Netns {}", netns.name));
+        line(&mut text, 1, format_args!("on no switch"));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn line(text: &mut String, depth: usize, what: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{:indent$}{what}", "", indent = 4 * depth);
+}
+
+fn switch_text(text: &mut String, tree: &SwitchTree) {
+    let switch = &tree.switch;
+    line(text, 0, format_args!("Switch {}", switch.name));
+    match switch.datapath {
+        Some(datapath) => line(text, 1, format_args!("backend: {} (datapath {datapath})", switch.backend)),
+        None => line(text, 1, format_args!("backend: {}", switch.backend)),
+    }
+    let state = match tree.up {
+        Some(true) => "up",
+        Some(false) => "down",
+        None => "the switch's own device is missing",
+    };
+    line(text, 1, format_args!("state: {state}"));
+    if !tree.addresses.is_empty() {
+        line(text, 1, format_args!("addresses: {}", tree.addresses.join(", ")));
+    }
+    if switch.stp == Some(true) {
+        line(text, 1, format_args!("stp: on"));
+    }
+    if switch.vlan_filtering == Some(true) {
+        line(text, 1, format_args!("vlan_filtering: on"));
+    }
+    for port in &tree.ports {
+        port_text(text, port);
+    }
+}
+
+fn port_text(text: &mut String, tree: &PortTree) {
+    line(text, 1, format_args!("Port {}", tree.port.device));
+    line(text, 2, format_args!("state: {}", tree.state));
+    if let Some(tag) = tree.port.vlan.tag {
+        line(text, 2, format_args!("tag: {tag}"));
+    }
+    if !tree.port.vlan.trunks.is_empty() {
+        let trunks: Vec<String> = tree.port.vlan.trunks.iter().map(ToString::to_string).collect();
+        line(text, 2, format_args!("trunks: {}", trunks.join(", ")));
+    }
+    if let Some(id) = &tree.port.iface_id {
+        line(text, 2, format_args!("iface-id: {id}"));
+    }
+    match &tree.inside {
+        Some(inside) => inside_text(text, inside),
+        // What the row remembers of a device that is gone, or that is no veth.
+        None => {
+            if let Some(netns) = &tree.port.netns {
+                line(text, 2, format_args!("netns: {netns}"));
+            }
+        }
+    }
+}
+
+fn inside_text(text: &mut String, inside: &Inside) {
+    let end = &inside.end;
+    line(text, 2, format_args!("netns: {}", end.place));
+    if matches!(end.place, Place::Nsid(_)) {
+        return;
+    }
+    let mac = end.mac.map(|mac| format!(", mac {mac}")).unwrap_or_default();
+    let mtu = end.mtu.map(|mtu| format!(", mtu {mtu}")).unwrap_or_default();
+    line(text, 2, format_args!("device: {}{mac}{mtu}", end.name));
+    if !inside.addresses.is_empty() {
+        line(text, 2, format_args!("addresses: {}", inside.addresses.join(", ")));
+    }
+    if !inside.routes.is_empty() {
+        line(text, 2, format_args!("routes: {}", inside.routes.join(", ")));
     }
 }

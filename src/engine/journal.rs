@@ -92,6 +92,13 @@ impl Journal {
         }
     }
 
+    /// Renames it to `….damaged`.
+    pub fn put_aside(&self) -> Result<PathBuf, JournalError> {
+        let (path, aside) = (self.path(), self.path().with_extension("damaged"));
+        std::fs::rename(&path, &aside).map_err(|source| JournalError::Io { path, source })?;
+        Ok(aside)
+    }
+
     /// Takes it away: the run has ended, and the system is as it should be.
     pub fn remove(&self) -> Result<(), JournalError> {
         let path = self.path();
@@ -102,7 +109,7 @@ impl Journal {
     }
 }
 
-/// Makes the run directory, for root alone.
+/// Makes the run directory, in which root alone may write.
 pub(super) fn make_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
     made.map_err(|source| JournalError::Io { path: directory.to_owned(), source })

@@ -74,6 +74,11 @@ impl Engine {
         }
     }
 
+    /// Puts a journal aside that cannot be read, so that it stands in nobody's way. Returns where it is then.
+    pub fn put_journal_aside(&self) -> Result<Option<PathBuf>, EngineError> {
+        self.journal.as_ref().map(Journal::put_aside).transpose().map_err(EngineError::from)
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

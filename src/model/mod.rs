@@ -20,7 +20,7 @@ pub use name::{IfName, NameError, NetnsName, PortNames, SwitchName};
 pub use netns::Netns;
 pub use owner::{Owner, OwnerError};
 pub use place::Place;
-pub use port::{Port, Vlan, VlanError, VlanId};
+pub use port::{DEFAULT_PVID, Port, Vlan, VlanError, VlanId};
 pub use resource::{Key, Kind, Resource};
 pub use route::{ROUTE_PROTOCOL, Route};
 pub use state::{Entry, State};

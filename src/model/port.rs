@@ -13,6 +13,9 @@ use super::{BackendName, IfName, Place, SwitchName};
 #[serde(try_from = "u16", into = "u16")]
 pub struct VlanId(u16);
 
+/// The VLAN of ports of a Linux bridge that were given none.
+pub const DEFAULT_PVID: VlanId = VlanId(1);
+
 /// Why a number is no VLAN identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("VLAN `{0}` is not a number from 1 to 4094")]
@@ -70,6 +73,12 @@ impl Vlan {
     pub fn is_any(&self) -> bool {
         self.tag.is_none() && self.trunks.is_empty()
     }
+
+    /// Whether it is what a Linux bridge gives to each new port: untagged frames belong to VLAN 1 (`vlan_default_pvid`,
+    /// ip-link(8)). There, nothing asked and `tag` 1 are one.
+    fn is_default(&self) -> bool {
+        self.trunks.is_empty() && self.tag.is_none_or(|tag| tag.get() == 1)
+    }
 }
 
 /// A device plugged into a switch.
@@ -93,11 +102,19 @@ pub struct Port {
 }
 
 impl Port {
-    /// This port, with what it leaves open taken from `observed`.
+    /// This port, with what it leaves open taken from `observed`. A Linux bridge that looks at tags puts a port that asks for
+    /// nothing into its default VLAN (`vlan_default_pvid`, ip-link(8)).
     pub(super) fn over(&self, observed: &Port) -> Port {
         let mut port = self.clone();
+        let default_vlan = Vlan { tag: Some(DEFAULT_PVID), trunks: BTreeSet::new() };
+        if self.backend == BackendName::Linux && self.vlan.is_any() && observed.vlan == default_vlan {
+            port.vlan = default_vlan;
+        }
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
+        if self.backend == BackendName::Linux && self.vlan.is_default() && observed.vlan.is_default() {
+            port.vlan = observed.vlan.clone();
+        }
         port
     }
 }

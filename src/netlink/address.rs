@@ -120,7 +120,7 @@ impl Netlink {
         let mut message = AddressMessage::default();
         message.header.index = link.unwrap_or_default();
         let words = link.map_or("address show".into(), |link| format!("address show dev if{link}"));
-        match self.socket.dump(RouteNetlinkMessage::GetAddress(message)) {
+        match self.route.dump(RouteNetlinkMessage::GetAddress(message)) {
             Ok(answers) => Ok(answers.into_iter().filter_map(Address::read).collect()),
             Err(failure) => Err(failure.of(words)),
         }

@@ -49,13 +49,11 @@ pub enum Error {
         #[source]
         source: DecodeError,
     },
-    /// A listing was changed under our hands (`NLM_F_DUMP_INTR`) each time it was read.
-    #[error("`{request}` was interrupted by other changes {attempts} times in a row")]
+    /// A listing was changed by others each time that it was read (`NLM_F_DUMP_INTR`), until the deadline.
+    #[error("others changed what `{request}` lists each time that it was read")]
     Interrupted {
         /// The request in `ip` words.
         request: String,
-        /// How often it was tried.
-        attempts: u32,
     },
     /// What was waited for did not come in time.
     #[error("{waited_for} did not come within the deadline")]
@@ -114,6 +112,16 @@ impl Error {
 
     pub(super) fn io(action: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Io { action: action.into(), source: source.into() }
+    }
+
+    /// Says that the kernel lacks `feature`, if it is one and the kernel answered EOPNOTSUPP.
+    pub(super) fn without(self, feature: Option<&'static str>) -> Self {
+        match (self, feature) {
+            (Self::Refused { request, source }, Some(feature)) if source.errno == Errno::EOPNOTSUPP => {
+                Self::Unsupported { request, feature, source }
+            }
+            (error, _) => error,
+        }
     }
 }
 

@@ -32,7 +32,7 @@ fn question(netns: &NetnsFile) -> NsidMessage {
 impl Netlink {
     /// The number of `netns` in this connection's namespace; `None`: it has none, so no link shown so far leads there.
     pub fn nsid(&mut self, netns: &NetnsFile) -> Result<Option<i32>, Error> {
-        let answer = self.socket.get(RouteNetlinkMessage::GetNsId(question(netns)));
+        let answer = self.route.get(RouteNetlinkMessage::GetNsId(question(netns)));
         match answer.map_err(|failure| failure.of("netns list-id"))? {
             Some(RouteNetlinkMessage::NewNsId(message)) => Ok(message.attributes.iter().find_map(number)),
             _ => Ok(None),

@@ -6,23 +6,33 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 
 use super::error::{BatchError, Error};
+use super::ethtool::{self, Ethtool};
 use super::netns::NetnsFile;
-use super::socket::Socket;
+use super::socket::{Failure, Socket};
 
-/// One change, ready to be sent: what [`crate::netlink::link`], [`crate::netlink::address`] and the others build.
-/// It displays in `ip` words, such as `address add 192.168.0.1/24 dev 5`.
+/// One change, ready to be sent: what [`link`](super::link), [`address`](super::address) and the others build. It displays
+/// in `ip` words, such as `address add 192.168.0.1/24 dev if5`.
 ///
-/// It is in effect as a whole or not at all.
+/// It is in effect as a whole or not at all, but for [several settings](super::link::set) in one.
 #[derive(Debug)]
 #[must_use = "a request is nothing until it is sent"]
 pub struct Request {
     words: String,
-    /// Each is sent in one `sendmsg(2)`: the kernel handles all its messages before this process runs, or dies, again.
-    datagrams: Vec<Vec<Message>>,
+    /// Sent one after the other, until one fails.
+    datagrams: Vec<Datagram>,
     /// Takes back what was done when something fails later; fails itself where nothing was done.
     retreat: Option<Message>,
+    /// The feature that a kernel lacks when it answers EOPNOTSUPP.
+    needs: Option<&'static str>,
     /// Keeps the descriptors open whose numbers stand in the messages.
     netns: Vec<NetnsFile>,
+}
+
+/// What one `sendmsg(2)` hands to the kernel: it handles all of it before this process runs, or dies, again.
+#[derive(Debug)]
+pub(super) enum Datagram {
+    Route(Vec<Message>),
+    Ethtool(ethtool::Checksum),
 }
 
 /// A message, and its flags besides `NLM_F_REQUEST` and `NLM_F_ACK`.
@@ -30,16 +40,21 @@ pub(super) type Message = (u16, RouteNetlinkMessage);
 
 impl Request {
     pub(super) fn new(words: impl Into<String>, flags: u16, message: RouteNetlinkMessage) -> Self {
-        Self::of_several(words, vec![vec![(flags, message)]], None)
+        Self::of(words, vec![Datagram::Route(vec![(flags, message)])])
     }
 
-    pub(super) fn of_several(
-        words: impl Into<String>,
-        datagrams: Vec<Vec<Message>>,
-        retreat: impl Into<Option<RouteNetlinkMessage>>,
-    ) -> Self {
-        let retreat = retreat.into().map(|message| (0, message));
-        Self { words: words.into(), datagrams, retreat, netns: Vec::new() }
+    pub(super) fn of(words: impl Into<String>, datagrams: Vec<Datagram>) -> Self {
+        Self { words: words.into(), datagrams, retreat: None, needs: None, netns: Vec::new() }
+    }
+
+    pub(super) fn or_else(mut self, retreat: RouteNetlinkMessage) -> Self {
+        self.retreat = Some((0, retreat));
+        self
+    }
+
+    pub(super) fn needing(mut self, feature: &'static str) -> Self {
+        self.needs = Some(feature);
+        self
     }
 
     pub(super) fn holding(mut self, netns: Option<NetnsFile>) -> Self {
@@ -54,13 +69,14 @@ impl fmt::Display for Request {
     }
 }
 
-/// An rtnetlink connection that lives in one network namespace, wherever it is used from.
+/// A netlink connection that lives in one network namespace, wherever it is used from.
 ///
 /// Its calls block for as long as the kernel takes, which is the change itself: see the module's page. Opening one costs
-/// some ten microseconds, plus a short-lived thread for a namespace other than the caller's.
+/// a few microseconds, and a short-lived thread (0.1 ms) for a namespace other than the caller's.
 #[derive(Debug)]
 pub struct Netlink {
-    pub(super) socket: Socket,
+    pub(super) route: Socket,
+    pub(super) ethtool: Ethtool,
 }
 
 impl Netlink {
@@ -75,20 +91,28 @@ impl Netlink {
     }
 
     pub(super) fn of_this_thread() -> Result<Self, Error> {
-        let socket = Socket::open(NETLINK_ROUTE).map_err(|error| Error::io("open an rtnetlink socket", error))?;
-        Ok(Self { socket })
+        let route = Socket::open(NETLINK_ROUTE).map_err(|error| Error::io("open an rtnetlink socket", error))?;
+        let ethtool = Ethtool::open().map_err(|error| Error::io("open a generic netlink socket", error))?;
+        Ok(Self { route, ethtool })
     }
 
-    /// Carries out one change; it is in effect when this returns `Ok`, and not at all when it returns `Err`.
+    /// Carries out one change: it is in effect when this returns `Ok`, and is not when it returns `Err`.
     pub fn request(&mut self, request: Request) -> Result<(), Error> {
-        let Request { words, datagrams, retreat, netns } = request;
-        let result = datagrams.into_iter().try_for_each(|messages| self.socket.change(messages));
+        let Request { words, datagrams, retreat, needs, netns } = request;
+        let result = datagrams.into_iter().try_for_each(|datagram| self.send(datagram));
         if let (Err(_), Some(retreat)) = (&result, retreat) {
             // Fails where the first message failed already, and then there is nothing to take back.
-            let _ = self.socket.change(vec![retreat]);
+            let _ = self.route.change(vec![retreat]);
         }
         drop(netns);
-        result.map_err(|failure| failure.of(words))
+        result.map_err(|failure| failure.of(words).without(needs))
+    }
+
+    fn send(&mut self, datagram: Datagram) -> Result<(), Failure> {
+        match datagram {
+            Datagram::Route(messages) => self.route.change(messages),
+            Datagram::Ethtool(checksum) => self.ethtool.set(checksum),
+        }
     }
 
     /// Carries out the changes in order and stops at the first that fails: then exactly the first

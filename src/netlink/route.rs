@@ -132,7 +132,7 @@ impl Netlink {
         let mut message = RouteMessage::default();
         message.header.address_family = family(any);
         message.header.table = RouteHeader::RT_TABLE_MAIN;
-        match self.socket.dump(RouteNetlinkMessage::GetRoute(message)) {
+        match self.route.dump(RouteNetlinkMessage::GetRoute(message)) {
             Ok(answers) => Ok(answers.into_iter().filter_map(|answer| Route::read(answer, any)).collect()),
             // A main table that never held a route does not exist yet.
             Err(failure) => match failure.of("route show table main") {

@@ -1,6 +1,6 @@
 //! One connection to an OVSDB server and the methods of RFC 7047 section 4.1.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -128,7 +128,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`], as for every call below.
     pub async fn list_dbs(&self) -> Result<Vec<String>, ClientError> {
-        let names = self.call("list_dbs", &json!([])).await?;
+        let names = self.call("list_dbs", json!([])).await?;
         serde_json::from_value(names.clone()).map_err(|_| self.senseless("list_dbs", "an array of strings", &names))
     }
 
@@ -137,7 +137,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn get_schema(&self, database: &str) -> Result<Value, ClientError> {
-        self.call("get_schema", &json!([database])).await
+        self.call("get_schema", json!([database])).await
     }
 
     /// Carries out operations, all or none (section 4.1.3), and gives each one's result.
@@ -201,7 +201,7 @@ impl Client {
     }
 
     async fn take_lock(&self, method: &str, name: &str) -> Result<bool, ClientError> {
-        let reply = self.call(method, &json!([name])).await?;
+        let reply = self.call(method, json!([name])).await?;
         reply["locked"].as_bool().ok_or_else(|| self.senseless(method, "a member 'locked'", &reply))
     }
 
@@ -210,7 +210,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn unlock(&self, name: &str) -> Result<(), ClientError> {
-        self.call("unlock", &json!([name])).await.map(drop)
+        self.call("unlock", json!([name])).await.map(drop)
     }
 
     /// Sends values there and back (section 4.1.11).
@@ -227,18 +227,18 @@ impl Client {
     /// # Errors
     /// [`ClientError`].
     pub async fn set_db_change_aware(&self, aware: bool) -> Result<(), ClientError> {
-        self.call("set_db_change_aware", &json!([aware])).await.map(drop)
+        self.call("set_db_change_aware", json!([aware])).await.map(drop)
     }
 
     /// Calls any method. `params` is an array, or null for an empty one; another value is put into one.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn call(&self, method: &str, params: &Value) -> Result<Value, ClientError> {
-        let params = match params {
+    pub async fn call(&self, method: &str, params: impl Borrow<Value>) -> Result<Value, ClientError> {
+        let params = match params.borrow() {
             Value::Array(params) => params.as_slice(),
             Value::Null => &[],
-            _ => std::slice::from_ref(params),
+            other => std::slice::from_ref(other),
         };
         self.request(self.request_id(), method, params).await
     }

@@ -47,7 +47,12 @@ async fn open(
 ) -> Result<(Reader, Writer), ConnectCause> {
     match endpoint {
         Endpoint::Unix(path) => {
-            let (reader, writer) = open_unix(path, limit).await?.into_split();
+            let opened = open_unix(path, limit).await;
+            let full = |error: io::Error| match error.kind() {
+                io::ErrorKind::WouldBlock => ConnectCause::TimedOut(limit),
+                _ => error.into(),
+            };
+            let (reader, writer) = opened.map_err(full)?.into_split();
             Ok((Box::new(reader), Box::new(writer)))
         }
         Endpoint::Tcp(host) => {
@@ -81,8 +86,9 @@ async fn open_unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     }
 }
 
-/// Waits in the kernel for room in the server's backlog.
+/// Waits in the kernel for room in the server's backlog; EAGAIN if there is none in time.
 async fn open_unix_waiting(path: PathBuf, limit: Duration) -> io::Result<UnixStream> {
+    // It ends by itself within `limit`, whoever still waits for it.
     let connected = tokio::task::spawn_blocking(move || connect_blocking(&path, limit)).await;
     let stream = connected.map_err(io::Error::other)??;
     stream.set_nonblocking(true)?;

@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(text(row.row_uuid().unwrap_err()), r#"the row has no column "_uuid""#);
         assert_eq!(text(row.map::<String, i64>("name").unwrap_err()), r#"column "name" holds "br0", not a map"#);
         let error = Row::from_json(&json!({"a": ["set", [1, 1]]})).unwrap_err();
-        assert_eq!(error.to_string(), "/a/1/1: the set holds 1 twice");
+        assert_eq!(error.to_string(), "/a/1/1: set contains duplicate 1");
     }
 
     #[test]

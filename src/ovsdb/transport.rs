@@ -4,6 +4,7 @@
 //! reading while its replies are not taken, and both sides would wait for ever.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,11 +12,12 @@ use std::time::Duration;
 
 use jsonrpsee_core::client::{ReceivedMessage, TransportReceiverT, TransportSenderT};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::framing::Framer;
-use super::wire::{Inbound, Ledger, PROBE, ProtocolError};
+pub use super::wire::ProtocolError;
+use super::wire::{Inbound, Ledger, PROBE};
 
 /// How much is read at once.
 const READ_SIZE: usize = 64 << 10;
@@ -25,6 +27,9 @@ const ANSWERS: usize = 64;
 
 /// How many requests are joined into one write.
 const BATCH: usize = 64;
+
+/// How long what is still to be written may take once the client is gone.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a connection came to its end.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -90,7 +95,9 @@ pub(super) fn open(reader: Reader, writer: Writer, probe: Option<Duration>) -> (
     let shared = Arc::new(Shared::default());
     let (requests, request_queue) = mpsc::unbounded_channel();
     let (answers, answer_queue) = mpsc::channel(ANSWERS);
-    tokio::spawn(write(writer, request_queue, answer_queue, Arc::clone(&shared)));
+    let (_open, over) = oneshot::channel();
+    let queues = Queues { requests: request_queue, answers: answer_queue };
+    tokio::spawn(write(writer, queues, over, Arc::clone(&shared)));
     let sender = Sender { requests, shared: Arc::clone(&shared) };
     let receiver = Receiver {
         reader,
@@ -100,34 +107,49 @@ pub(super) fn open(reader: Reader, writer: Writer, probe: Option<Duration>) -> (
         answers,
         probe,
         shared: Arc::clone(&shared),
+        _open,
     };
     (sender, receiver, shared)
 }
 
-async fn write(
-    mut writer: Writer,
-    mut requests: mpsc::UnboundedReceiver<String>,
-    mut answers: mpsc::Receiver<Vec<u8>>,
-    shared: Arc<Shared>,
-) {
+/// What is to be written.
+struct Queues {
+    requests: mpsc::UnboundedReceiver<String>,
+    answers: mpsc::Receiver<Vec<u8>>,
+}
+
+/// Writes until the connection is `over`: a peer that does not read must not keep the socket open.
+async fn write(mut writer: Writer, queues: Queues, over: oneshot::Receiver<Infallible>, shared: Arc<Shared>) {
+    let written = write_queues(&mut writer, queues);
+    tokio::pin!(written);
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut written => outcome,
+        _ = over => match shared.fault() {
+            None => timeout(FAREWELL, written).await.unwrap_or(Ok(())),
+            Some(_) => return,
+        }
+    };
+    if let Err(error) = outcome {
+        shared.record(Fault::Io(Arc::new(error)));
+    }
+}
+
+async fn write_queues(writer: &mut Writer, mut queues: Queues) -> io::Result<()> {
     let mut batch = Vec::new();
     loop {
         let bytes = tokio::select! {
             biased;
-            Some(answer) = answers.recv() => answer,
-            taken = requests.recv_many(&mut batch, BATCH) => match taken {
-                0 => break,
+            Some(answer) = queues.answers.recv() => answer,
+            taken = queues.requests.recv_many(&mut batch, BATCH) => match taken {
+                // TLS says good-bye.
+                0 => return writer.shutdown().await,
                 1 => batch.pop().unwrap_or_default().into_bytes(),
                 _ => std::mem::take(&mut batch).concat().into_bytes(),
             },
         };
-        if let Err(error) = write_out(&mut writer, &bytes).await {
-            shared.record(Fault::Io(Arc::new(error)));
-            return;
-        }
+        write_out(writer, &bytes).await?;
     }
-    // TLS says good-bye; what is lost here is of no interest to anyone.
-    let _ = writer.shutdown().await;
 }
 
 async fn write_out(writer: &mut Writer, bytes: &[u8]) -> io::Result<()> {
@@ -169,6 +191,8 @@ pub(super) struct Receiver {
     answers: mpsc::Sender<Vec<u8>>,
     probe: Option<Duration>,
     shared: Arc<Shared>,
+    /// Tells the writer, by being dropped, that the connection is over.
+    _open: oneshot::Sender<Infallible>,
 }
 
 impl TransportReceiverT for Receiver {

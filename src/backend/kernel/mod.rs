@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::model::{Entry, Kind, NetnsName, Place, Resource};
 use crate::netlink;
+use crate::nft;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
@@ -94,13 +95,41 @@ pub fn names() -> Result<Vec<NetnsName>, BackendError> {
     Places::default().names().map_err(|error| failed("cannot list the namespaces", error))
 }
 
-/// Fails where there is no namespace at `place`: a process that is gone, a file that is something else.
-pub fn check_place(place: &Place) -> Result<(), BackendError> {
-    match Places::default().file(place) {
-        Ok(_) => Ok(()),
-        Err(netlink::Error::NetnsMissing { .. }) if matches!(place, Place::Pid(_)) => {
-            Err(BackendError::refused(format!("there is no namespace {place}"), "no such process"))
-        }
-        Err(error) => Err(failed(format!("there is no namespace {place}"), error)),
+/// The plainest way to write the namespace at `place`: `host` or a name, where it has one. A process and a path lead to
+/// namespaces that may have other names, and one namespace must not be two. Fails where there is none.
+pub fn canonical(place: Place) -> Result<Place, BackendError> {
+    if matches!(place, Place::Host | Place::Named(_)) {
+        return Ok(place);
     }
+    let what = format!("there is no namespace {place}");
+    let places = Places::default();
+    match (places.plainest(&place), &place) {
+        (Ok(plainest), _) => Ok(plainest.unwrap_or(place)),
+        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => {
+            Err(BackendError::refused(what, "no such process"))
+        }
+        (Err(error), _) => Err(failed(what, error)),
+    }
+}
+
+/// What this kernel has of what ovsns uses, tried out in a namespace of its own: the name, whether it is there, and what
+/// brings it.
+pub fn features() -> Result<Vec<(&'static str, bool, &'static str)>, BackendError> {
+    let found = netlink::feature::features().map_err(|error| failed("cannot try the kernel's features out", error))?;
+    let named = found.into_iter().map(|(feature, there)| {
+        let (name, brought_by) = feature.name();
+        (name, there, brought_by)
+    });
+    Ok(named.collect())
+}
+
+/// Whether the kernel translates addresses, tried out in a namespace of its own.
+pub fn nat() -> Result<(), BackendError> {
+    let tried = netlink::feature::in_scratch_netns(|_| nft::run(nft::NAT_TRIAL));
+    let tried = tried.map_err(|error| failed("cannot try NAT out", error))?;
+    tried.map_err(|error| {
+        let hint =
+            if error.is_missing() { "install it: apt install nftables" } else { "load it: modprobe nft_chain_nat" };
+        BackendError::refused("no NAT", error).hint(hint)
+    })
 }

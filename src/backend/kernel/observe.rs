@@ -171,7 +171,7 @@ fn other_end(places: &mut Places, there: &Place, peer: Option<&netlink::Link>) -
 
 fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Option<End>, Error> {
     let Ok(name) = link.name.parse() else { return Ok(None) };
-    let tx_checksum = places.tx_checksum(place, &link.name)?;
+    let tx_checksum = places.tx_checksum(place, link.index)?;
     Ok(Some(End {
         place: place.clone(),
         name,

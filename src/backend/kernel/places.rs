@@ -63,6 +63,11 @@ impl Places {
         }
     }
 
+    /// Keeps a connection into the namespace at `place`, which has just been made.
+    pub fn opened(&mut self, place: Place, netns: NetnsFile, netlink: Netlink) {
+        self.open.insert(place, Located { netns, netlink });
+    }
+
     /// Closes the connection: the namespace is about to go, and an open socket would keep it alive.
     pub fn close(&mut self, place: &Place) {
         self.open.remove(place);
@@ -77,6 +82,20 @@ impl Places {
             Place::Path(path) => NetnsFile::open(Path::new(path)),
             Place::Nsid(nsid) => Err(Error::NetnsMissing { path: format!("nsid:{nsid}").into() }),
         }
+    }
+
+    /// `host`, or the first name of the namespace at `place`; `None` where it has neither.
+    pub fn plainest(&self, place: &Place) -> Result<Option<Place>, Error> {
+        let wanted = self.file(place)?;
+        let named = self.names()?.into_iter().map(Place::Named);
+        for candidate in std::iter::once(Place::Host).chain(named) {
+            match self.file(&candidate) {
+                Ok(netns) if netns.is_same(&wanted)? => return Ok(Some(candidate)),
+                Ok(_) | Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks among those that are open before it looks
@@ -116,14 +135,15 @@ impl Places {
 }
 
 impl Places {
-    /// Whether the device leaves checksums to its hardware; `None` where it cannot be asked.
-    pub fn tx_checksum(&mut self, _place: &Place, _name: &str) -> Result<Option<bool>, Error> {
-        Ok(None)
-    }
-
-    /// `ethtool -K NAME tx on|off`.
-    pub fn set_tx_checksum(&mut self, _place: &Place, _name: &str, _on: bool) -> Result<(), Error> {
-        Ok(())
+    /// Whether the device with this index leaves checksums to its hardware (`ethtool -k`, tx-checksumming); `None` where it
+    /// cannot be asked.
+    pub fn tx_checksum(&mut self, place: &Place, index: u32) -> Result<Option<bool>, Error> {
+        match self.at(place)?.netlink.tx_checksum(index) {
+            Ok(on) => Ok(Some(on)),
+            Err(Error::Unsupported { .. }) => Ok(None),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod health;
 mod ops;
 mod read;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+pub use health::Health;
 use ops::Transaction;
 
 /// The database that ovs-vswitchd takes its configuration from.
@@ -48,6 +51,11 @@ impl Ovs {
     /// has run.
     pub async fn datapath_types(&self) -> Result<Vec<String>, BackendError> {
         read::datapath_types(self).await
+    }
+
+    /// What ovs-vswitchd says of the interfaces that it could not set up, by name (Interface `error`).
+    pub async fn interface_errors(&self) -> Result<BTreeMap<String, String>, BackendError> {
+        read::interface_errors(self).await
     }
 
     /// One transaction, within the deadline.

@@ -91,6 +91,13 @@ pub async fn datapath_types(ovs: &Ovs) -> Result<Vec<String>, BackendError> {
     rows.into_iter().flatten().next().map_or(Ok(Vec::new()), |row| row.all("datapath_types").map_err(misread))
 }
 
+pub async fn interface_errors(ovs: &Ovs) -> Result<BTreeMap<String, String>, BackendError> {
+    let with_error = Select::from_table("Interface").filter(Condition::not_equal("error", Datum::empty_set()));
+    let rows = select(ovs, [with_error.columns(["name", "error"])]).await?;
+    let error = |row: &Row| Ok((row.one("name")?, row.one("error")?));
+    rows.iter().flatten().map(error).collect::<Result<_, _>>().map_err(misread)
+}
+
 const READ: &str = "read the Open vSwitch database";
 
 fn misread(error: RowError) -> BackendError {

@@ -10,9 +10,11 @@ use netlink_packet_route::link::{
 };
 
 use super::Mac;
-use super::change::{delete_group_message, set_up};
+use super::change::set_up;
+use super::delete::delete_group_message;
+use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::netns::NetnsFile;
-use crate::netlink::request::Request;
+use crate::netlink::request::{Datagram, Request};
 
 /// A veth pair to be made: this end in the namespace of the connection that it is sent on.
 #[derive(Debug, Clone, Default)]
@@ -101,7 +103,8 @@ pub fn add_bridge(bridge: Bridge) -> Request {
     }
     let infos = vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(settings))];
     message.attributes.push(LinkAttribute::LinkInfo(infos));
-    create(words, message, &bridge.name, bridge.alias, bridge.group)
+    let request = create(words, message, &bridge.name, bridge.alias, bridge.group);
+    if bridge.vlan_filtering { request.needing(VLAN_FILTERING) } else { request }
 }
 
 pub(super) fn stp_state(on: bool) -> BridgeStpState {
@@ -132,15 +135,16 @@ fn create(words: String, mut message: LinkMessage, name: &str, alias: Option<Str
     let birth = group_of_its_own();
     message.attributes.push(LinkAttribute::Group(birth));
     let mut mark = LinkMessage::default();
-    mark.attributes = vec![LinkAttribute::Group(birth), LinkAttribute::IfAlias(alias)];
+    mark.attributes = vec![LinkAttribute::Group(birth), super::alias(&alias)];
     let mut regroup = LinkMessage::default();
     regroup.attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Group(group)];
     let made_and_marked = vec![(flags, RouteNetlinkMessage::NewLink(message)), (0, RouteNetlinkMessage::NewLink(mark))];
     let regrouped = vec![(0, RouteNetlinkMessage::SetLink(regroup))];
-    Request::of_several(words, vec![made_and_marked, regrouped], delete_group_message(birth))
+    let datagrams = vec![Datagram::Route(made_and_marked), Datagram::Route(regrouped)];
+    Request::of(words, datagrams).or_else(delete_group_message(birth))
 }
 
 /// A number that nobody else uses: random, and above those that people choose.
-fn group_of_its_own() -> u32 {
+pub(super) fn group_of_its_own() -> u32 {
     RandomState::new().build_hasher().finish() as u32 | 0x8000_0000
 }

@@ -3,13 +3,16 @@
 mod answer;
 mod change;
 mod create;
+mod delete;
 
+use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
 
-pub use change::{Change, add_altname, delete, delete_altname, delete_group, set};
+pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
-use nix::libc::IFLA_ALT_IFNAME;
+pub use delete::{delete, delete_group};
+use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 
 use super::error::Error;
 use super::request::Netlink;
@@ -75,7 +78,12 @@ impl Device {
 fn alternative_name(name: &str) -> LinkAttribute {
     let mut value = name.as_bytes().to_vec();
     value.push(0);
-    LinkAttribute::Other(netlink_packet_core::DefaultNla::new(IFLA_ALT_IFNAME, value))
+    LinkAttribute::Other(DefaultNla::new(IFLA_ALT_IFNAME, value))
+}
+
+/// `IFLA_IFALIAS` without the terminating zero that the packet crate adds, and that the kernel counts.
+fn alias(text: &str) -> LinkAttribute {
+    LinkAttribute::Other(DefaultNla::new(IFLA_IFALIAS, text.as_bytes().to_vec()))
 }
 
 /// A link as the kernel shows it.
@@ -164,7 +172,7 @@ impl Netlink {
     /// The link with this index, name or alternative name.
     pub fn link(&mut self, device: impl Into<Device>) -> Result<Option<Link>, Error> {
         let device = device.into();
-        let answer = self.socket.get(RouteNetlinkMessage::GetLink(without_statistics(device.message())));
+        let answer = self.route.get(RouteNetlinkMessage::GetLink(without_statistics(device.message())));
         match answer.map_err(|failure| failure.of(format!("link show {device}"))) {
             Ok(link) => Ok(link),
             Err(error) if error.is_missing() => Ok(None),
@@ -185,16 +193,18 @@ impl Netlink {
     }
 
     /// All links of one kind, such as `bridge`, picked out by the kernel.
-    pub fn links_of_kind(&mut self, kind: InfoKind) -> Result<Vec<Link>, Error> {
-        let words = format!("link show type {kind}");
+    pub fn links_of_kind(&mut self, kind: &str) -> Result<Vec<Link>, Error> {
         let mut message = LinkMessage::default();
-        message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(kind)]));
-        self.dump_links(message, &words)
+        message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::from(kind))]));
+        let mut links = self.dump_links(message, &format!("link show type {kind}"))?;
+        // A kind that the kernel does not know, its module not being loaded, is no filter to it.
+        links.retain(|link| link.kind.as_deref() == Some(kind));
+        Ok(links)
     }
 
     fn dump_links(&mut self, filter: LinkMessage, words: &str) -> Result<Vec<Link>, Error> {
         let question = RouteNetlinkMessage::GetLink(without_statistics(filter));
-        self.socket.dump(question).map_err(|failure| failure.of(words))
+        self.route.dump(question).map_err(|failure| failure.of(words))
     }
 }
 

@@ -120,7 +120,7 @@ impl Client {
     pub async fn monitor_cond_change(&self, monitor: &Monitor, request: &MonitorRequest) -> Result<(), ClientError> {
         // The same id again: updates are told apart by their order.
         let params = json!([monitor.id, monitor.id, request.conditions_to_json()]);
-        self.call("monitor_cond_change", &params).await.map(drop)
+        self.call("monitor_cond_change", params).await.map(drop)
     }
 
     /// Ends a monitor and returns when no more updates come (RFC 7047 section 4.1.7).

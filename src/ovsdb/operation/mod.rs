@@ -1,10 +1,12 @@
 //! Database operations, `<operation>` of RFC 7047 section 5.2, and what a `transact` reply says of each.
 
-mod clause;
+mod condition;
+mod mutation;
 mod outcome;
 mod statement;
 
-pub use clause::{Condition, Function, Mutation, Mutator};
+pub use condition::{Condition, Function};
+pub use mutation::{Mutation, MutationError, Mutator};
 pub use outcome::{OperationResult, ServerError, TransactError, read_results};
 pub use statement::{Delete, Insert, Mutate, Select, Until, Update, Wait};
 

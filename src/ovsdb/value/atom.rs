@@ -150,9 +150,9 @@ mod tests {
             ("null", "expected an atom, found null"),
             ("[]", "expected an atom, found the array []"),
             ("[\"uuid\",1]", "expected an atom, found the array [\"uuid\",1]"),
-            ("[\"uuid\",\"1\"]", "/1: \"1\" is not a UUID"),
-            ("[\"named-uuid\",\"1x\"]", "/1: \"1x\" is not a valid identifier"),
-            ("[\"named-uuid\",\"\"]", "/1: \"\" is not a valid identifier"),
+            ("[\"uuid\",\"1\"]", "/1: \"1\" is not a valid UUID"),
+            ("[\"named-uuid\",\"1x\"]", "/1: \"1x\" is not a valid id"),
+            ("[\"named-uuid\",\"\"]", "/1: \"\" is not a valid id"),
             ("[\"set\",[]]", "expected an atom, found the array [\"set\",[]]"),
         ] {
             assert_eq!(read(text).unwrap_err().to_string(), message);

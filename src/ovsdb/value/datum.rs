@@ -213,12 +213,12 @@ mod tests {
     fn errors_name_the_place() {
         for (text, message) in [
             ("[\"set\",1]", "/1: expected an array of atoms, found the number 1"),
-            ("[\"set\",[1,2,1]]", "/1/2: the set holds 1 twice"),
+            ("[\"set\",[1,2,1]]", "/1/2: set contains duplicate 1"),
             ("[\"set\",[1,\"a\"]]", "/1/1: string among integers: atoms of different types"),
             ("[\"set\",[[\"set\",[]]]]", "/1/0: expected an atom, found the array [\"set\",[]]"),
             ("[\"map\",{}]", "/1: expected an array of pairs, found the object {}"),
             ("[\"map\",[[1]]]", "/1/0: expected a pair of atoms, found the array [1]"),
-            ("[\"map\",[[1,2],[1,3]]]", "/1/1/0: the map has the key 1 twice"),
+            ("[\"map\",[[1,2],[1,3]]]", "/1/1/0: map contains duplicate key 1"),
             ("[\"map\",[[1,2],[2,null]]]", "/1/1/1: expected an atom, found null"),
             ("[\"map\",[[1,2],[2,\"x\"]]]", "/1/1/1: string among integers: atoms of different types"),
         ] {

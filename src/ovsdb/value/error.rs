@@ -67,28 +67,28 @@ impl fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// What is wrong with a value.
+/// What is wrong with a value or a schema. The words are those of ovsdb-server where it has a message for the case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Another kind of JSON value stands there.
     #[error("expected {wanted}, found {found}")]
     Expected {
-        /// What may stand there, with its article.
+        /// What may stand there.
         wanted: &'static str,
         /// What does, shortened.
         found: String,
     },
     /// The text is not a UUID.
-    #[error("{0:?} is not a UUID")]
+    #[error("{0:?} is not a valid UUID")]
     Uuid(String),
     /// The text is not an `<id>`: a letter or underscore, then letters, digits and underscores.
-    #[error("{0:?} is not a valid identifier")]
+    #[error("{0:?} is not a valid id")]
     Id(String),
     /// A set holds the same element twice.
-    #[error("the set holds {0} twice")]
+    #[error("set contains duplicate {0}")]
     DuplicateElement(String),
     /// A map has the same key twice.
-    #[error("the map has the key {0} twice")]
+    #[error("map contains duplicate key {0}")]
     DuplicateKey(String),
     /// The atoms of a set, the keys of a map, or its values are not all of one type.
     #[error("{found} among {others}s: atoms of different types")]
@@ -98,6 +98,47 @@ pub enum Problem {
         /// The type of this one.
         found: &'static str,
     },
+    /// A set or map has fewer or more members than its column allows.
+    #[error("{class} must have {} but {present} are present", how_many(*min, *max))]
+    Count {
+        /// `set` or `map`.
+        class: &'static str,
+        /// The fewest.
+        min: u32,
+        /// The most.
+        max: u32,
+        /// How many there are.
+        present: usize,
+    },
+    /// An atom is not one that its type allows.
+    #[error("constraint violation: {0}")]
+    Constraint(String),
+    /// An object lacks a member.
+    #[error("Required '{0}' member is missing")]
+    Missing(&'static str),
+    /// An object's member is of another type.
+    #[error("Type mismatch for member '{member}': expected {wanted}, found {found}")]
+    Mismatch {
+        /// The member's name.
+        member: &'static str,
+        /// What it may be.
+        wanted: &'static str,
+        /// What it is, shortened.
+        found: String,
+    },
+    /// An object has a member that has no meaning there.
+    #[error("Member '{0}' is present but not allowed here")]
+    Surplus(String),
+    /// The pieces are well formed, but together they break a rule of RFC 7047 section 3.2 or 5.1.
+    #[error("{0}")]
+    Rule(String),
+    /// The text does not stand for a value.
+    #[error("{0}")]
+    Text(String),
+}
+
+fn how_many(min: u32, max: u32) -> String {
+    if (min, max) == (1, 1) { "exactly one member".to_owned() } else { format!("{min} to {max} members") }
 }
 
 /// Says in a few words what a JSON value is.
@@ -125,7 +166,7 @@ mod tests {
     fn places_are_json_pointers() {
         let error = ValueError::from(Problem::Id("a b".into())).within("x/y~z").within(3);
         assert_eq!(error.place.as_str(), "/3/x~1y~0z");
-        assert_eq!(error.to_string(), "/3/x~1y~0z: \"a b\" is not a valid identifier");
+        assert_eq!(error.to_string(), "/3/x~1y~0z: \"a b\" is not a valid id");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 use std::cmp::Ordering;
-use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// A finite floating-point number. JSON has no others, and without NaN the order is total; `-0.0` equals `0.0`.
+/// A finite floating-point number. JSON has no others, and without NaN the order is total. There is no negative zero
+/// either: ovsdb-server reads it as zero.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Real(f64);
 
@@ -10,7 +10,8 @@ impl Real {
     /// Accepts every number but NaN and the infinities.
     #[must_use]
     pub fn new(number: f64) -> Option<Self> {
-        number.is_finite().then_some(Self(number))
+        // Adding zero turns -0.0 into 0.0 and changes nothing else.
+        number.is_finite().then_some(Self(number + 0.0))
     }
 
     /// The number.
@@ -49,13 +50,6 @@ impl Eq for Real {}
 
 impl Hash for Real {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Adding zero turns -0.0 into 0.0, so that equal numbers hash alike.
-        (self.0 + 0.0).to_bits().hash(state);
-    }
-}
-
-impl fmt::Display for Real {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.0.to_bits().hash(state);
     }
 }

@@ -1,0 +1,218 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ovsdb::schema::{AtomicType, BaseType, ColumnType};
+use crate::ovsdb::value::{Atom, Datum, Problem, Real, ValueError, is_id};
+
+/// The most integers that a range may stand for (lib/ovsdb-data.c).
+const LONGEST_RANGE: i64 = 4096;
+
+fn wrong(words: impl Into<String>) -> ValueError {
+    Problem::Text(words.into()).into()
+}
+
+impl BaseType {
+    /// Reads an atom as it is typed: a decimal number; `true`, `yes`, `on`, `1` or their contraries; a UUID, or `@NAME` for
+    /// a named one; a string in quotes with JSON's escapes, or without.
+    ///
+    /// # Errors
+    /// Where the text is no such atom, or one that the type does not allow.
+    pub fn read_text(&self, text: &str) -> Result<Atom, ValueError> {
+        self.conform(read_atom(self.atomic(), text)?)
+    }
+
+    /// Reads the keys that a text stands for: one, or all integers of a range `FIRST-LAST`.
+    fn read_keys(&self, text: &str) -> Result<Vec<Atom>, ValueError> {
+        let Some((first, last)) = split_range(text).filter(|_| self.atomic() == AtomicType::Integer) else {
+            return Ok(vec![self.read_text(text)?]);
+        };
+        if last < first {
+            return Err(wrong(format!("\"{text}\" is not a valid range. Range end cannot be before start.")));
+        }
+        if last.saturating_sub(first) >= LONGEST_RANGE {
+            let words = format!("Range \"{text}\" has too many elements: maximum allowed number is {LONGEST_RANGE}");
+            return Err(Problem::Constraint(words).into());
+        }
+        (first..=last).map(|number| self.conform(Atom::Integer(number))).collect()
+    }
+}
+
+/// The hyphen behind a first number, which may have a sign of its own, makes a range.
+fn split_range(text: &str) -> Option<(i64, i64)> {
+    let hyphen = 1 + text.get(1..)?.find('-')?;
+    Some((text[..hyphen].parse().ok()?, text[hyphen + 1..].parse().ok()?))
+}
+
+fn read_atom(atomic: AtomicType, text: &str) -> Result<Atom, ValueError> {
+    match atomic {
+        AtomicType::Integer => {
+            text.parse().map(Atom::Integer).map_err(|_| wrong(format!("\"{text}\" is not a valid integer or range")))
+        }
+        AtomicType::Real => {
+            let number = text.parse().ok().and_then(Real::new);
+            number.map(Atom::Real).ok_or_else(|| wrong(format!("\"{text}\" is not a valid real number")))
+        }
+        AtomicType::Boolean => read_boolean(text).map(Atom::Boolean),
+        AtomicType::String => read_string(text).map(Atom::String),
+        AtomicType::Uuid => match text.strip_prefix('@') {
+            Some(name) if is_id(name) => Ok(Atom::NamedUuid(name.to_owned())),
+            Some(name) => Err(Problem::Id(name.to_owned()).into()),
+            None => text.parse().map(Atom::Uuid),
+        },
+    }
+}
+
+fn read_boolean(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err(wrong(format!("\"{text}\" is not a valid boolean (use \"true\" or \"false\")"))),
+    }
+}
+
+fn read_string(text: &str) -> Result<String, ValueError> {
+    let Some(inner) = text.strip_prefix('"') else {
+        return if text.is_empty() {
+            Err(wrong("An empty string is not valid as input; use \"\" to represent the empty string"))
+        } else {
+            Ok(text.to_owned())
+        };
+    };
+    let Some(inner) = inner.strip_suffix('"') else {
+        return Err(wrong(format!("{text}: missing quote at end of quoted string")));
+    };
+    unescape(inner).map_err(|words| wrong(format!("{text}: {words}")))
+}
+
+fn unescape(inner: &str) -> Result<String, String> {
+    let mut escaped = String::from('"');
+    let mut after_backslash = false;
+    for character in inner.chars() {
+        match character {
+            '"' if !after_backslash => return Err("quoted string may not include unescaped \"".to_owned()),
+            // JSON has no control characters in strings, people have.
+            '\0'..='\x1f' if !after_backslash => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => escaped.push(character),
+        }
+        after_backslash = character == '\\' && !after_backslash;
+    }
+    if after_backslash {
+        return Err("quoted string may not end with backslash".to_owned());
+    }
+    escaped.push('"');
+    serde_json::from_str(&escaped).map_err(|error| format!("bad escape: {error}"))
+}
+
+impl ColumnType {
+    /// Reads a datum as it is typed: atoms, or pairs `KEY=VALUE`, with spaces or commas between them; sets may stand in
+    /// `[]` and maps in `{}`, and must where they are empty. `1-5` in a set of integers is all five.
+    ///
+    /// # Errors
+    /// Where the text is no such datum, or one that the type does not allow.
+    pub fn read_text(&self, text: &str) -> Result<Datum, ValueError> {
+        let mut scanner = Scanner { text, rest: text.trim_start() };
+        let brackets = if self.is_map() { ('{', '}') } else { ('[', ']') };
+        let end = scanner.skip(brackets.0).then_some(brackets.1);
+        if end.is_none() && scanner.rest.is_empty() {
+            let class = if self.is_map() { "map" } else { "set" };
+            return Err(wrong(format!("use \"{}{}\" to specify the empty {class}", brackets.0, brackets.1)));
+        }
+        let datum = self.read_members(&mut scanner, end)?;
+        scanner.finish(end)?;
+        self.conform(datum)
+    }
+
+    fn read_members(&self, scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Datum, ValueError> {
+        let (mut set, mut map) = (BTreeSet::new(), BTreeMap::new());
+        while let Some(next) = scanner.rest.chars().next().filter(|next| Some(*next) != end) {
+            if is_delimiter(next) {
+                return Err(scanner.fault(&format!("unexpected \"{next}\" parsing {self}")));
+            }
+            let keys = self.key().read_keys(&scanner.token()?)?;
+            let value =
+                self.value().map(|value| scanner.value().and_then(|text| value.read_text(&text))).transpose()?;
+            for key in keys {
+                let repeated = match &value {
+                    None => (!set.insert(key)).then_some("set contains duplicate value"),
+                    Some(value) => map.insert(key, value.clone()).map(|_| "map contains duplicate key"),
+                };
+                if let Some(words) = repeated {
+                    return Err(scanner.fault(words));
+                }
+            }
+            scanner.skip(',');
+        }
+        Ok(if self.is_map() { Datum::Map(map) } else { Datum::Set(set) })
+    }
+}
+
+/// What is left of a text that is read from the left.
+struct Scanner<'a> {
+    text: &'a str,
+    rest: &'a str,
+}
+
+fn is_delimiter(character: char) -> bool {
+    ":=, []{}!<>".contains(character)
+}
+
+impl Scanner<'_> {
+    /// Goes over white space, `character` if it stands there, and white space again.
+    fn skip(&mut self, character: char) -> bool {
+        self.rest = self.rest.trim_start();
+        let Some(rest) = self.rest.strip_prefix(character) else { return false };
+        self.rest = rest.trim_start();
+        true
+    }
+
+    /// Takes what stands before the next delimiter. A backslash takes a delimiter's meaning away and is left out; so do
+    /// double quotes, and they stay, with the backslashes between them.
+    fn token(&mut self) -> Result<String, ValueError> {
+        let mut token = String::new();
+        let mut quoted = false;
+        let mut characters = self.rest.char_indices();
+        let mut end = self.rest.len();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '\\' => {
+                    token.extend(quoted.then_some('\\'));
+                    let (_, next) = characters.next().ok_or_else(|| self.fault("backslash at end of argument"))?;
+                    token.push(next);
+                }
+                _ if !quoted && is_delimiter(character) => {
+                    end = at;
+                    break;
+                }
+                _ => {
+                    token.push(character);
+                    quoted ^= character == '"';
+                }
+            }
+        }
+        if quoted {
+            return Err(self.fault("quoted string extends past end of argument"));
+        }
+        self.rest = &self.rest[end..];
+        Ok(token)
+    }
+
+    /// Takes `=` and the token behind it.
+    fn value(&mut self) -> Result<String, ValueError> {
+        if self.skip('=') {
+            return self.token();
+        }
+        let next = self.rest.chars().next().map(String::from).unwrap_or_default();
+        Err(self.fault(&format!("syntax error at \"{next}\" expecting \"=\"")))
+    }
+
+    fn finish(&mut self, end: Option<char>) -> Result<(), ValueError> {
+        let Some(end) = end else { return Ok(()) };
+        if !self.skip(end) {
+            return Err(self.fault(&format!("missing \"{end}\" at end of data")));
+        }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.fault(&format!("trailing garbage after \"{end}\""))) }
+    }
+
+    fn fault(&self, words: &str) -> ValueError {
+        wrong(format!("{}: {words}", self.text))
+    }
+}
