@@ -1,6 +1,6 @@
 //! What is plugged into a switch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,10 +74,14 @@ impl Vlan {
         self.tag.is_none() && self.trunks.is_empty()
     }
 
-    /// Whether it is what a Linux bridge gives to each new port: untagged frames belong to VLAN 1 (`vlan_default_pvid`,
-    /// ip-link(8)). There, nothing asked and `tag` 1 are one.
-    fn is_default(&self) -> bool {
-        self.trunks.is_empty() && self.tag.is_none_or(|tag| tag.get() == 1)
+    /// The VLANs that a port of a Linux bridge is in, and whether it is the one of its untagged frames (`pvid untagged`,
+    /// bridge(8)). A port of which nothing was asked is in VLAN 1 (`vlan_default_pvid`, ip-link(8)); a `tag` that is among the
+    /// trunks is one VLAN.
+    pub fn on_linux(&self) -> BTreeMap<VlanId, bool> {
+        if self.is_any() {
+            return BTreeMap::from([(VlanId(1), true)]);
+        }
+        self.trunks.iter().map(|vid| (*vid, false)).chain(self.tag.map(|vid| (vid, true))).collect()
     }
 }
 
@@ -112,7 +116,7 @@ impl Port {
         }
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
-        if self.backend == BackendName::Linux && self.vlan.is_default() && observed.vlan.is_default() {
+        if self.backend == BackendName::Linux && self.vlan.on_linux() == observed.vlan.on_linux() {
             port.vlan = observed.vlan.clone();
         }
         port
