@@ -39,7 +39,8 @@ const CONCRETE: [&str; 5] =
 /// Commands that have no place in the program: it speaks netlink and OVSDB.
 const NOT_RUN: [&str; 6] = ["ip", "bridge", "brctl", "tc", "ovs-vsctl", "ethtool"];
 
-const LINES_MAX: usize = 450;
+/// Tests may be longer: they hold tables.
+const LINES_MAX: [(&str, usize); 2] = [("src", 450), ("tests", 600)];
 
 /// A file below `src`: the path of its module without `crate`, and its text.
 struct Source {
@@ -286,12 +287,18 @@ fn wrong_arrows_are_found() {
 
 #[test]
 fn files_are_short() {
-    let mut paths = Vec::new();
-    files(&root().join("src"), &mut paths);
-    files(&root().join("tests"), &mut paths);
-    let lines = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().count();
-    let long = paths.iter().filter(|path| lines(path) > LINES_MAX);
-    report(long.map(|path| format!("{} has {} lines: look for the seam", path.display(), lines(path))).collect());
+    let mut wrong = Vec::new();
+    for (directory, max) in LINES_MAX {
+        let mut paths = Vec::new();
+        files(&root().join(directory), &mut paths);
+        for path in paths {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            if lines > max {
+                wrong.push(format!("{} has {lines} lines: look for the seam", path.display()));
+            }
+        }
+    }
+    report(wrong);
 }
 
 #[test]
