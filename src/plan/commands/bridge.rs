@@ -1,8 +1,6 @@
 //! The commands of `ip` and `bridge` for the bridge of the Linux kernel and its ports.
 
-use std::collections::BTreeMap;
-
-use crate::model::{Owner, Port, Switch, Vlan};
+use crate::model::{Owner, Port, Switch, Vlan, VlanId};
 
 use super::kernel::alias;
 use super::shell::quote;
@@ -67,24 +65,14 @@ pub(super) fn set_port(old: &Port, new: &Port) -> Vec<String> {
 }
 
 fn set_vlans(device: &str, old: &Vlan, new: &Vlan) -> Vec<String> {
-    let (old, new) = (memberships(old), memberships(new));
+    let (old, new) = (old.on_linux(), new.on_linux());
     let gone = old.keys().filter(|vid| !new.contains_key(vid));
     let come = new.iter().filter(|(vid, untagged)| old.get(vid) != Some(untagged));
-    let add = |(vid, untagged): (&u16, &bool)| {
+    let add = |(vid, untagged): (&VlanId, &bool)| {
         let flags = if *untagged { " pvid untagged" } else { "" };
         format!("bridge vlan add dev {device} vid {vid}{flags}")
     };
     gone.map(|vid| format!("bridge vlan del dev {device} vid {vid}")).chain(come.map(add)).collect()
-}
-
-/// The VLANs that a port is in, and whether it is the one of its untagged frames. A port of which nothing was asked is in VLAN 1
-/// (`vlan_default_pvid`, ip-link(8)).
-fn memberships(vlan: &Vlan) -> BTreeMap<u16, bool> {
-    if vlan.is_any() {
-        return BTreeMap::from([(1, true)]);
-    }
-    let tagged = vlan.trunks.iter().map(|vid| (vid.get(), false));
-    tagged.chain(vlan.tag.map(|vid| (vid.get(), true))).collect()
 }
 
 #[cfg(test)]
