@@ -104,7 +104,9 @@ pub fn canonical(place: Place) -> Result<Place, BackendError> {
     let places = Places::default();
     match (places.plainest(&place), &place) {
         (Ok(plainest), _) => Ok(plainest.unwrap_or(place)),
-        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => Err(BackendError::refused(what, "no such process")),
+        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => {
+            Err(BackendError::refused(what, "no such process"))
+        }
         (Err(error), _) => Err(failed(what, error)),
     }
 }
