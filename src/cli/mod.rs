@@ -90,9 +90,10 @@ enum Verb {
 
 /// Parses `args`, carries the verb out, prints what came of it, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, args.iter().any(|arg| arg == "--json")),
     };
     let output = Output::new(cli.global.json);
     cli.global.start_tracing();
