@@ -113,9 +113,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if args.get(1).is_some_and(|verb| verb == "ovsdb") {
         return run_ovsdb(&args[2..]);
     }
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, args.iter().any(|arg| arg == "--json")),
     };
     if let Verb::Ovsdb(words) = &cli.verb {
         return run_ovsdb(&words.words);
@@ -132,7 +132,7 @@ fn run_ovsdb(words: &[OsString]) -> ExitCode {
     let name = OsString::from("ovsns ovsdb");
     let args = match OvsdbCli::try_parse_from(std::iter::once(&name).chain(words)) {
         Ok(cli) => cli.args,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, false),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

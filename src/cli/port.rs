@@ -18,13 +18,27 @@ use super::failure::Failure;
 use super::output::Report;
 use super::session::Session;
 
+/// The smallest MTU over which there is IPv6, in bytes (RFC 8200 section 5).
+const IPV6_MTU_MIN: u32 = 1280;
+
 /// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
 pub fn address(text: &str) -> Result<IpNet, String> {
     if text.parse::<IpAddr>().is_ok() {
         let length = if text.contains(':') { 64 } else { 24 };
         return Err(format!("the length of its prefix is missing; write for example {text}/{length}"));
     }
-    text.parse().map_err(|_| "not an IP address with the length of its prefix, such as 192.168.0.1/24".to_owned())
+    let net: IpNet = text
+        .parse()
+        .map_err(|_| "not an IP address with the length of its prefix, such as 192.168.0.1/24".to_owned())?;
+    // The kernel takes some of these, and nothing works.
+    if net.addr().is_unspecified() || net.addr().is_multicast() {
+        return Err("no address that one device can have".to_owned());
+    }
+    Ok(net)
+}
+
+fn gateway(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "not an IP address, such as 192.168.0.254".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -40,7 +54,7 @@ pub struct AddPort {
     #[arg(long, value_name = "ADDRESS/LENGTH", value_parser = address)]
     ip: Vec<IpNet>,
     /// The gateway of a default route
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = gateway)]
     gw: Vec<IpAddr>,
     /// The Ethernet address of the inside device
     #[arg(long)]
@@ -99,6 +113,7 @@ impl Target {
 impl AddPort {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let target = Target::parse(&self.target)?;
+        self.check_mtu()?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let (mut observed, mut desired) = match target {
@@ -107,6 +122,18 @@ impl AddPort {
         };
         self.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
         self.change.carry_out(session, &observed, &desired).await
+    }
+
+    /// The kernel has no IPv6 on a device with a smaller MTU, and answers EINVAL to its addresses.
+    fn check_mtu(&self) -> Result<(), Failure> {
+        let v6 = self.ip.iter().find(|ip| matches!(ip, IpNet::V6(_)));
+        match (v6, self.mtu) {
+            (Some(ip), Some(mtu)) if mtu < IPV6_MTU_MIN => {
+                Err(Failure::usage(format!("{ip} does not go with --mtu {mtu}"))
+                    .hint(format!("IPv6 takes an MTU of {IPV6_MTU_MIN} at least")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn vlan(&self) -> Vlan {
@@ -316,11 +343,7 @@ impl AddPort {
             let own = Key::Device { place: place.clone(), name: names.inside.clone() };
             let mut seen = session.observe(Scope::Keys(vec![host.clone(), own.clone()])).await?;
             match (seen.remove(&host), seen.remove(&own)) {
-                (None, None) => {
-                    // A row that outlived its device: it is taken over or in the way, but never unseen.
-                    let port = Key::Port { device: names.host.clone() };
-                    return Ok((session.observe(Scope::Keys(vec![port])).await?, names));
-                }
+                (None, None) => return Ok((dead_row(session, &names.host).await?, names)),
                 (Some(_), _) if self.host_name.is_some() => return Err(taken_name("the host", &names.host)),
                 (_, Some(_)) if self.name.is_some() => {
                     return Err(taken_name(&format!("namespace {place}"), &names.inside));
@@ -392,6 +415,21 @@ impl AddPort {
         let list = if list.is_empty() { "none: give the port an --ip".to_owned() } else { list };
         Err(Failure::usage(format!("the gateway {gw} is outside every subnet of the port"))
             .hint(format!("the subnets are: {list}")))
+    }
+}
+
+/// The row of a port that outlived its device, or waits for it. Ours is dead and made anew; another's is in the way.
+async fn dead_row(session: &Session<'_>, device: &IfName) -> Result<State, Failure> {
+    let key = Key::Port { device: device.clone() };
+    let found = session.observe(Scope::Keys(vec![key.clone()])).await?;
+    match (port_of(&found, &key), found.get(&key).is_some_and(|entry| entry.owner.is_none())) {
+        (Some(Port { switch, .. }), true) => Err(Failure::new(format!(
+            "cannot name a port {device}: switch {switch} has a port of this name, without a device, which is not ours"
+        ))
+        .hint(format!(
+            "if nobody needs that one: ovsns del-port {switch} {device}; or choose another name with --host-name"
+        ))),
+        _ => Ok(found),
     }
 }
 
