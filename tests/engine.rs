@@ -7,11 +7,11 @@ mod parts;
 mod states;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ovsns::backend::memory::{Failure, Memory};
 use ovsns::backend::{ApplyError, Backend, BackendError, BackendSet, Fault, Stage};
-use ovsns::engine::{Engine, EngineError};
+use ovsns::engine::{Engine, EngineError, Stop};
 use ovsns::model::State;
 use ovsns::plan::{Plan, Step};
 use parts::{MOMENT, OneByOne, Part, all, block_on, engine, netns, of_the_kernel, state, there_and_here, two_parts};
@@ -204,22 +204,22 @@ async fn a_signal_stops_before_the_next_batch() {
     let plan = Plan::between(&observed, &desired);
     let memory = Arc::new(Memory::default());
     let engine_at_rest = engine(memory.clone());
-    engine_at_rest.stop_flag().store(true, Ordering::Relaxed);
+    engine_at_rest.stop().request();
     assert!(matches!(engine_at_rest.apply(&plan).await, Err(EngineError::Stopped)));
     assert_eq!(memory.state(), observed);
 
-    // Set while the first batch (the namespace) is being carried out.
-    let flag: Arc<std::sync::OnceLock<Arc<AtomicBool>>> = Arc::default();
+    // Asked for while the first batch (the namespace) is being carried out.
+    let stop: Arc<std::sync::OnceLock<Stop>> = Arc::default();
     let seen = Arc::new(AtomicUsize::new(0));
     let set = {
-        let (flag, seen) = (flag.clone(), seen.clone());
+        let (stop, seen) = (stop.clone(), seen.clone());
         two_parts(&memory, move |_| {
             seen.fetch_add(1, Ordering::Relaxed);
-            flag.get().unwrap().store(true, Ordering::Relaxed);
+            stop.get().unwrap().request();
         })
     };
     let engine = Engine::new(set);
-    flag.set(engine.stop_flag()).unwrap();
+    assert!(stop.set(engine.stop()).is_ok());
     assert!(matches!(engine.apply(&plan).await, Err(EngineError::Stopped)));
     assert_eq!(seen.load(Ordering::Relaxed), 2, "there and back");
     assert_eq!(memory.state(), observed);

@@ -9,11 +9,13 @@ pub(super) fn add_switch(switch: &Switch, owner: Option<&Owner>) -> Vec<String> 
     let name = quote(switch.name.as_str());
     let mut line = format!("ip link add name {name}");
     line.extend(switch.mac.map(|mac| format!(" address {mac}")));
-    line.extend(switch.mtu.map(|mtu| format!(" mtu {mtu}")));
+    line.extend(switch.first_mtu().map(|mtu| format!(" mtu {mtu}")));
     line.push_str(" type bridge");
     line.extend(switch.stp.map(|stp| format!(" stp_state {}", u8::from(stp))));
     line.extend(switch.vlan_filtering.map(|on| format!(" vlan_filtering {}", u8::from(on))));
     let mut lines = vec![line];
+    // Only a change of the MTU keeps it from following the smallest port's.
+    lines.extend(switch.mtu.map(|mtu| format!("ip link set dev {name} mtu {mtu}")));
     lines.extend(mark_switch(switch, owner));
     lines
 }
