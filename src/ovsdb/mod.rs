@@ -29,4 +29,5 @@ pub mod text;
 pub mod tls;
 pub mod transport;
 pub mod value;
+pub mod wait;
 mod wire;
