@@ -43,9 +43,10 @@ fn choose<'a>(fetched: &'a Fetched, arguments: &'a [String]) -> Result<Vec<Part<
     if columns.is_empty() {
         return Ok(vec![Part::whole(name, schema)]);
     }
-    // The first column is named whichever is missing, as ovsdb-client does.
-    let missing = |_| Failure::words(format!("Table \"{name}\" has no column {}.", columns[0]));
-    let column = |column: &'a String| Ok((column.as_str(), schema.column_type(column).map_err(missing)?));
+    let column = |column: &'a String| {
+        let missing = |_| Failure::words(format!("Table \"{name}\" has no column {column}."));
+        Ok((column.as_str(), schema.column_type(column).map_err(missing)?))
+    };
     let mut columns = columns.iter().map(column).collect::<Result<Vec<_>, Failure>>()?;
     columns.sort_by_key(|(column, _)| *column);
     Ok(vec![Part { table: name, columns }])

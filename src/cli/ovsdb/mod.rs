@@ -9,6 +9,8 @@ mod monitor;
 mod options;
 mod schema;
 mod session;
+mod style_options;
+mod syntax;
 mod transact;
 mod wait;
 

@@ -140,7 +140,8 @@ impl Command<'_> {
                 self.print_updates(monitored, updates, rows_of_update2)
             }
             (Protocol::Since(_), "update3", Some([Value::Null, last_id, updates])) => {
-                self.print_line(&format!("last_id: {}", last_id.as_str().unwrap_or_default()))?;
+                // The empty line that stands before every table but the first ends this line.
+                self.print_bytes(format!("\nlast_id: {}", last_id.as_str().unwrap_or_default()).as_bytes())?;
                 self.print_updates(monitored, updates, rows_of_update2)
             }
             _ => Ok(()),

@@ -4,7 +4,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
-use crate::ovsdb::format::{CellFormat, Format, Style};
+use super::style_options::StyleOptions;
+use crate::ovsdb::format::Style;
 use crate::ovsdb::tls::{CaCert, TlsFiles};
 
 /// The client of the OVSDB protocol as a command, in the manner of ovsdb-client(1).
@@ -14,24 +15,8 @@ use crate::ovsdb::tls::{CaCert, TlsFiles};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = COMMANDS)]
 pub struct OvsdbArgs {
-    /// How tables are written: table, list, html, csv or json [default: table]
-    #[arg(short = 'f', long, value_name = "FORMAT")]
-    pub format: Option<String>,
-    /// How cells are written: string, bare or json [default: string]
-    #[arg(short = 'd', long = "data", value_name = "FORMAT")]
-    pub data: Option<String>,
-    /// Leave out the line of headings
-    #[arg(long)]
-    pub no_headings: bool,
-    /// Write JSON in several, indented lines
-    #[arg(long)]
-    pub pretty: bool,
-    /// The same as --format=list --data=bare --no-headings
-    #[arg(long)]
-    pub bare: bool,
-    /// Cut columns of tables at so many bytes; 0 is never
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub max_column_width: usize,
+    #[command(flatten)]
+    style: StyleOptions,
     /// Write the time above what a monitor tells
     #[arg(long)]
     pub timestamp: bool,
@@ -80,15 +65,7 @@ Commands:
 
 impl OvsdbArgs {
     pub(super) fn style(&self) -> Result<Style, Failure> {
-        let (format, cells) =
-            if self.bare { (Format::List, CellFormat::Bare) } else { (Format::Table, CellFormat::String) };
-        Ok(Style {
-            format: self.format.as_deref().map(str::parse).transpose()?.unwrap_or(format),
-            cells: self.data.as_deref().map(str::parse).transpose()?.unwrap_or(cells),
-            headings: !self.no_headings && !self.bare,
-            pretty: self.pretty,
-            max_column_width: self.max_column_width,
-        })
+        Ok(self.style.style()?)
     }
 
     pub(super) fn deadline(&self) -> Result<Option<Duration>, Failure> {

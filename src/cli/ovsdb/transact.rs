@@ -1,14 +1,17 @@
 use serde_json::{Value, json};
 
+use super::syntax::fault;
 use super::{Command, Failure};
 
 /// Reads an argument that is JSON: an array or an object.
 pub(super) fn read_json(text: &str) -> Result<Value, Failure> {
-    match serde_json::from_str(text) {
-        Ok(json @ (Value::Array(_) | Value::Object(_))) => Ok(json),
-        Ok(_) => Err(Failure::words(format!("\"{text}\": syntax error at beginning of input"))),
-        Err(error) => Err(Failure::words(format!("\"{text}\": {error}"))),
-    }
+    let words = match serde_json::from_str(text) {
+        Ok(json @ (Value::Array(_) | Value::Object(_))) => return Ok(json),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    let words = fault(text).or(words).unwrap_or_default();
+    Err(Failure::words(format!("\"{text}\": {words}")))
 }
 
 impl Command<'_> {
