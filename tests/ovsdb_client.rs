@@ -85,6 +85,12 @@ async fn a_transaction_that_timed_out_is_cancelled() {
     let insert = Insert::into_table("Queue").with("dscp", 1).into();
     let operations = [wait_for("b", LIMIT), insert];
     client.within(Duration::from_millis(50)).transact(DATABASE, &operations).await.unwrap_err();
+    // Nor one whose future is dropped.
+    tokio::select! {
+        biased;
+        _ = client.transact(DATABASE, &operations) => panic!("it did not wait"),
+        _ = client.echo(&[]) => {}
+    }
     client.transact(DATABASE, &[set_type(uuid, "b")]).await.unwrap();
     let results = client.transact(DATABASE, &[Select::from_table("Queue").into()]).await.unwrap();
     assert_eq!(results[0].rows(), Some(&[][..]));
@@ -182,7 +188,11 @@ async fn a_monitor_tells_only_what_was_asked_for() {
 async fn a_refused_monitor_is_an_error() {
     let (_server, client, _) = start().await;
     let request = MonitorRequest::new().table("Nonsense", TableRequest::new());
-    for outcome in [client.monitor(DATABASE, &request).await, client.monitor_cond(DATABASE, &request).await] {
+    // `monitor` has no conditions.
+    let condition = TableRequest::new().condition(Condition::equal("dscp", 1));
+    let conditional = MonitorRequest::new().table("Queue", condition);
+    let outcomes = [client.monitor(DATABASE, &request).await, client.monitor_cond(DATABASE, &request).await];
+    for outcome in outcomes.into_iter().chain([client.monitor(DATABASE, &conditional).await]) {
         let error = outcome.unwrap_err();
         assert!(error.server_error().is_some(), "{error:?}");
     }

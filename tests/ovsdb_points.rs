@@ -237,7 +237,7 @@ fn point_07_an_unanswered_probe_is_followed_by_a_disconnect() {
 #[tokio::test]
 async fn point_08_a_stopped_server_is_noticed_and_a_session_comes_back() {
     let (server, client) = start().await;
-    let options = Options { probe_interval: Some(Duration::from_millis(100)), ..Options::default() };
+    let options = Options { probe_interval: Some(Duration::from_millis(500)), ..Options::default() };
     let (shortest, longest) = (Duration::from_millis(10), Duration::from_millis(100));
     let mut session = Session::new(server.endpoints(), options, DATABASE).with_backoff(shortest, longest);
     let watch = session.watch(MonitorRequest::new().table("Bridge", TableRequest::new().columns(["name"])));
@@ -254,7 +254,7 @@ async fn point_08_a_stopped_server_is_noticed_and_a_session_comes_back() {
     };
     server.process().signal("CONT");
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(source, "the server did not answer a probe within 100ms");
+    assert_eq!(source, "the server did not answer a probe within 500ms");
     // Monitors and locks are replayed.
     transact(&client, add_bridge("br0")).await;
     let (mut locked, mut seen) = (false, false);

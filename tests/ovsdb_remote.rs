@@ -6,39 +6,48 @@
 mod common;
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use common::{Directory, Server, run};
 use ovsns::ovsdb::client::{Client, Options};
 use ovsns::ovsdb::endpoint::Endpoints;
-use ovsns::ovsdb::error::{ConnectCause, ConnectError};
+use ovsns::ovsdb::error::{ClientError, ConnectCause, ConnectError};
 use ovsns::ovsdb::operation::Select;
 use ovsns::ovsdb::tls::{CaCert, TlsError, TlsFiles};
+use ovsns::ovsdb::transport::Fault;
 
 /// A public key infrastructure with a certificate for a server and one for a client.
-struct Pki {
-    directory: Directory,
-}
+struct Pki(PathBuf);
+
+/// Making keys takes seconds, so each is made once, and kept from run to run.
+static PKIS: [LazyLock<Pki>; 2] = [LazyLock::new(|| Pki::kept("pki-one")), LazyLock::new(|| Pki::kept("pki-two"))];
 
 impl Pki {
-    fn new() -> Self {
-        let pki = Self { directory: Directory::new() };
-        pki.run(&["init"]);
-        pki.run(&["req+sign", "server", "controller"]);
-        pki.run(&["req+sign", "client", "switch"]);
-        pki
+    fn kept(name: &str) -> Self {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if !kept.exists() {
+            let new = kept.with_extension(std::process::id().to_string());
+            std::fs::create_dir_all(&new).unwrap();
+            let pki = Self(new);
+            pki.run(&["init"]);
+            pki.run(&["req+sign", "server", "controller"]);
+            pki.run(&["req+sign", "client", "switch"]);
+            std::fs::rename(&pki.0, &kept).unwrap();
+        }
+        Self(kept)
     }
 
     fn run(&self, arguments: &[&str]) {
         let (dir, log) = (self.path("pki"), self.path("pki.log"));
         let mut command = Command::new("ovs-pki");
         command.arg(format!("--dir={}", dir.display())).arg(format!("--log={}", log.display()));
-        run(command.args(["--batch", "--force"]).args(arguments).current_dir(self.directory.path()));
+        run(command.args(["--batch", "--force"]).args(arguments).current_dir(&self.0));
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+        self.0.join(name)
     }
 
     /// A server that listens on TLS, with more arguments.
@@ -102,7 +111,7 @@ async fn tcp_over_ipv4_and_ipv6() {
 
 #[tokio::test]
 async fn tls_of_both_versions() {
-    let pki = Pki::new();
+    let pki = &PKIS[0];
     for (protocols, version) in [(&[][..], "TLSv1.3"), (&["--ssl-protocols=TLSv1.2"], "TLSv1.2")] {
         let server = pki.server(protocols);
         assert_eq!(pki.best_version(&server), version);
@@ -115,8 +124,19 @@ async fn tls_of_both_versions() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_tls_server_is_the_end_of_the_connection() {
+    let pki = &PKIS[0];
+    let mut server = pki.server(&[]);
+    let client = connect(&server, Some(pki.files())).await.unwrap();
+    works(&client).await;
+    server.stop();
+    let error = client.list_dbs().await.unwrap_err();
+    assert!(matches!(&error, ClientError::Lost { source: Fault::Closed, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_server_of_another_ca_is_refused() {
-    let (pki, other) = (Pki::new(), Pki::new());
+    let [pki, other] = &PKIS;
     let server = pki.server(&[]);
     let files = TlsFiles { ca_cert: other.files().ca_cert, ..pki.files() };
     let error = connect(&server, Some(files)).await.unwrap_err();
@@ -127,7 +147,7 @@ async fn a_server_of_another_ca_is_refused() {
 
 #[tokio::test]
 async fn a_client_of_another_ca_is_refused() {
-    let (pki, other) = (Pki::new(), Pki::new());
+    let [pki, other] = &PKIS;
     let server = pki.server(&[]);
     let files = TlsFiles { ca_cert: pki.files().ca_cert, ..other.files() };
     // TLS 1.3 tells a client that it is refused only after the handshake.
@@ -139,25 +159,27 @@ async fn a_client_of_another_ca_is_refused() {
 
 #[tokio::test]
 async fn a_ca_certificate_is_believed_once() {
-    let pki = Pki::new();
+    let pki = &PKIS[0];
     let server = pki.server(&[&format!("--peer-ca-cert={}", pki.path("pki/controllerca/cacert.pem").display())]);
-    let path = pki.path("learned.pem");
+    let directory = Directory::new();
+    let path = directory.join("learned.pem");
     let files = TlsFiles { ca_cert: CaCert::Bootstrap(path.clone()), ..pki.files() };
     works(&connect(&server, Some(files.clone())).await.unwrap()).await;
     let text = |path| run(Command::new("openssl").args(["x509", "-outform", "DER", "-in"]).arg(path)).stdout;
     assert_eq!(text(path), text(pki.path("pki/controllerca/cacert.pem")));
     // From now on only this CA is believed.
     works(&connect(&server, Some(files.clone())).await.unwrap()).await;
-    let other = Pki::new();
+    let other = &PKIS[1];
     let impostor = other.server(&[]);
     assert!(matches!(tls_error(&connect(&impostor, Some(files)).await.unwrap_err()), TlsError::Handshake(_)));
 }
 
 #[tokio::test]
 async fn a_server_that_sends_no_ca_certificate_cannot_be_bootstrapped_from() {
-    let pki = Pki::new();
+    let pki = &PKIS[0];
     let server = pki.server(&[]);
-    let path = pki.path("learned.pem");
+    let directory = Directory::new();
+    let path = directory.join("learned.pem");
     let files = TlsFiles { ca_cert: CaCert::Bootstrap(path.clone()), ..pki.files() };
     let error = connect(&server, Some(files)).await.unwrap_err();
     assert!(matches!(tls_error(&error), TlsError::NothingToBootstrap), "{error:?}");
@@ -166,7 +188,7 @@ async fn a_server_that_sends_no_ca_certificate_cannot_be_bootstrapped_from() {
 
 #[tokio::test]
 async fn what_is_missing_is_named() {
-    let pki = Pki::new();
+    let pki = &PKIS[0];
     let server = pki.server(&[]);
     let error = connect(&server, None).await.unwrap_err();
     let words =

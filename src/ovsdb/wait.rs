@@ -9,7 +9,7 @@ use super::row::Row;
 use super::value::Uuid;
 
 /// How much longer than the server our side waits: it says itself that the time is over, if it is alive.
-const GRACE: Duration = Duration::from_millis(500);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What a wait has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Client {
     /// whatever else happens in the database, and others may be under way at the same time.
     ///
     /// # Errors
-    /// [`ClientError`]; of a server that does not answer at all, half a second after `limit`.
+    /// [`ClientError`]; of a server that does not answer at all, a second after `limit`.
     pub async fn wait_until_changed(
         &self,
         database: &str,
