@@ -27,7 +27,7 @@ fn a_journal_is_written_read_and_removed() {
     journal.write(&plan).unwrap();
     let run = journal.read().unwrap().unwrap();
     assert_eq!((run.pid, &run.plan), (std::process::id(), &plan));
-    assert!(run.command.contains("engine"), "{}", run.command);
+    assert!(run.command.contains("interrupted"), "{}", run.command);
     journal.remove().unwrap();
     assert_eq!(journal.read().unwrap(), None);
     assert_eq!(std::fs::read_dir(journal.directory()).unwrap().count(), 0, "nothing stays behind");
