@@ -7,7 +7,7 @@ mod parts;
 mod states;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ovsns::backend::memory::{Failure, Memory};
 use ovsns::backend::{ApplyError, Backend, BackendError, BackendSet, Fault, Stage};
