@@ -23,7 +23,11 @@ impl Engine {
         let Err(cause) = result else { return Ok(()) };
         tracing::info!(applied, of = plan.steps.len(), "undoing");
         let error = self.undo(plan, applied, cause).await;
-        // The caller is told of the failure, or of what is left; if the journal stays, the next run finds nothing to take back.
+        if matches!(error, EngineError::Mixed { .. }) {
+            // The journal stays, so that the next run, or `gc --yes`, tries again.
+            return Err(error);
+        }
+        // The caller is told of the failure; if the journal stays, the next run finds nothing to take back.
         if let Err(error) = self.forget() {
             tracing::warn!(%error, "the journal stays");
         }
@@ -58,12 +62,16 @@ impl Engine {
         };
         let mut applied = 0;
         for Batch { backend, steps } in batches {
-            if self.stopped() {
+            if self.stop.is_requested() {
                 return (applied, Err(EngineError::Stopped));
             }
             tracing::debug!(backend = backend.name(), steps = steps.len(), "apply");
-            if let Err(error) = backend.apply(steps).await {
-                return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
+            tokio::select! {
+                result = backend.apply(steps) => if let Err(error) = result {
+                    return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
+                },
+                // How far the batch came nobody knows: it counts as applied, as all that was begun does.
+                () = self.stop.requested() => return (applied + steps.len(), Err(EngineError::Stopped)),
             }
             applied += steps.len();
         }

@@ -8,6 +8,7 @@ use super::{Engine, EngineError, Interrupted};
 
 impl Engine {
     pub(super) async fn take_back(&self, interrupted: &Interrupted) -> Result<(), EngineError> {
+        self.can_see(interrupted)?;
         let observed = self.look_at(&interrupted.plan).await?;
         let plan = recovery(&interrupted.plan, &observed);
         tracing::info!(pid = interrupted.pid, steps = plan.steps.len(), "taking back an interrupted run");
@@ -17,13 +18,35 @@ impl Engine {
             return Ok(());
         }
         let cause = EngineError::Backend(BackendError {
-            what: format!("take back `{}`, which was interrupted", interrupted.command),
+            what: cannot_take_back(interrupted),
             fault: Fault::Refused,
             hint: Some("mend what stands in the way, then run: ovsns gc --yes".to_owned()),
             source: None,
         });
         Err(EngineError::Mixed { cause: Box::new(cause), undo, left })
     }
+
+    /// Whether this run has the backends of the interrupted one: what it cannot see would look as if it were gone.
+    fn can_see(&self, interrupted: &Interrupted) -> Result<(), EngineError> {
+        let steps = &interrupted.plan.steps;
+        match steps.iter().find_map(|step| self.backends.of(&step.entry().resource).err()) {
+            None => Ok(()),
+            Some(unsupported) => Err(EngineError::Backend(BackendError {
+                what: cannot_take_back(interrupted),
+                fault: Fault::Refused,
+                hint: Some(format!(
+                    "run it with backend {} in reach (--backend, --db), or: ovsns gc --yes",
+                    unsupported.backend
+                )),
+                source: Some(unsupported.into()),
+            })),
+        }
+    }
+}
+
+fn cannot_take_back(interrupted: &Interrupted) -> String {
+    let Interrupted { command, pid, .. } = interrupted;
+    format!("cannot take back `{command}` (pid {pid}), which was interrupted")
 }
 
 /// The steps that take back `plan`, of which nobody knows how far it came, where `observed` is what there is now.

@@ -39,6 +39,9 @@ fn failed(step: &Step, error: Error) -> BackendError {
         (Error::NetnsExists { .. } | Error::NotNetns { .. }, Resource::Netns(netns)) => {
             Some(format!("if nothing uses that file, remove it: ovsns del-ns {}", netns.name))
         }
+        (Error::NetnsMissing { .. }, _) => {
+            Some("somebody has deleted the namespace meanwhile; run it again".to_owned())
+        }
         _ => None,
     };
     BackendError { hint, ..super::failed(what, error) }
@@ -148,7 +151,7 @@ fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Re
                 && places.at(&place)?.netlink.link("lo")?.and_then(|lo| lo.alias) == owner.map(Owner::alias);
             if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
         }
-        result => result.map(|(netns, netlink)| places.opened(place, netns, netlink)),
+        result => result.and_then(|(netns, netlink)| places.opened(place, netns, netlink)),
     }
 }
 
@@ -206,7 +209,7 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
 }
 
 fn set_tx_checksum(places: &mut Places, end: &End, on: bool) -> Result<(), Error> {
-    let index = index(places, &end.place, &end.name)?.ok_or_else(|| missing(&end.place, &end.name))?;
+    let index = index_of(places, &end.place, &end.name)?;
     places.at(&end.place)?.netlink.request(ethtool::set_tx_checksum(index, on))
 }
 
@@ -263,16 +266,17 @@ fn index(places: &mut Places, place: &Place, device: &IfName) -> Result<Option<u
     Ok(find_link(places, place, device)?.map(|link| link.index))
 }
 
-fn missing(place: &Place, device: &IfName) -> Error {
-    Error::Io {
+/// The same of a device that has to be there, in a namespace that has to be there.
+fn index_of(places: &mut Places, place: &Place, device: &IfName) -> Result<u32, Error> {
+    places.at(place)?;
+    index(places, place, device)?.ok_or_else(|| Error::Io {
         action: format!("find device {device} in namespace {place}"),
         source: std::io::Error::from_raw_os_error(nix::libc::ENODEV),
-    }
+    })
 }
 
 fn add_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
-    let index = index(places, &wanted.place, &wanted.device)?;
-    let index = index.ok_or_else(|| missing(&wanted.place, &wanted.device))?;
+    let index = index_of(places, &wanted.place, &wanted.device)?;
     match places.at(&wanted.place)?.netlink.request(address::add(index, wanted.address, wanted.nodad)) {
         // The device has just this address.
         Err(error) if error.is_exists() => Ok(()),
@@ -290,7 +294,7 @@ fn delete_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
 fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, Error> {
     let link = match &wanted.device {
         None => None,
-        Some(device) => Some(index(places, &wanted.place, device)?.ok_or_else(|| missing(&wanted.place, device))?),
+        Some(device) => Some(index_of(places, &wanted.place, device)?),
     };
     Ok(netlink::Route {
         destination: wanted.destination,

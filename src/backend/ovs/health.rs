@@ -49,7 +49,7 @@ impl Ovs {
         let start = Instant::now();
         let results = self.transact(what, &operations).await?;
         let target = Target::read(what, &results, Vec::new())?;
-        wait::in_effect(self, what, target).await?;
+        wait::in_effect(self, what, target, self.timeout).await?;
         Ok(start.elapsed())
     }
 }

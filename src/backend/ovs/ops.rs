@@ -20,8 +20,7 @@ pub struct Transaction {
     lost: BTreeMap<Uuid, Vec<Uuid>>,
     /// Bridges made in this transaction, by name: their ports are given with the row.
     new_interfaces: Vec<usize>,
-    deletes: usize,
-    others: usize,
+    changes: usize,
     rows: usize,
 }
 
@@ -37,12 +36,7 @@ impl Transaction {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.deletes + self.others == 0
-    }
-
-    /// Whether it only takes away.
-    pub fn only_deletes(&self) -> bool {
-        self.others == 0
+        self.changes == 0
     }
 
     fn step(&mut self, step: &Step, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
@@ -64,7 +58,7 @@ impl Transaction {
     }
 
     fn create(&mut self, entry: &Entry, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
-        self.others += 1;
+        self.changes += 1;
         match &entry.resource {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
@@ -141,7 +135,7 @@ impl Transaction {
 
     /// Takes the reference away; the rows go with it, since nothing else refers to them.
     fn delete(&mut self, entry: &Entry, found: &Found) {
-        self.deletes += 1;
+        self.changes += 1;
         match (&entry.resource, found.bridge) {
             (Resource::Port(_), Some(bridge)) => self.lost.entry(bridge).or_default().push(found.row),
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
@@ -162,7 +156,7 @@ impl Transaction {
         if before != seen {
             return Err(contradiction(after, "somebody else has changed it meanwhile"));
         }
-        self.others += 1;
+        self.changes += 1;
         match (&seen.resource, &after.resource) {
             (Resource::Switch(old), Resource::Switch(new)) => self.set_switch(old, new, found),
             (Resource::Port(old), Resource::Port(new)) => {

@@ -38,9 +38,9 @@ impl Target {
     }
 }
 
-/// Waits until ovs-vswitchd has carried out the transaction, then looks whether it could.
-pub async fn in_effect(ovs: &Ovs, what: &str, target: Target) -> Result<(), BackendError> {
-    let deadline = Instant::now() + ovs.timeout;
+/// Waits until ovs-vswitchd has carried out the transaction, `timeout` at most, then looks whether it could.
+pub async fn in_effect(ovs: &Ovs, what: &str, target: Target, timeout: Duration) -> Result<(), BackendError> {
+    let deadline = Instant::now() + timeout;
     let mut seen = target.seen;
     while seen < target.next {
         seen = changed(ovs, what, target.row, seen, deadline).await?;
