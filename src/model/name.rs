@@ -119,6 +119,13 @@ name_type!(
     }
 );
 
+impl IfName {
+    /// `lo`, which every namespace has.
+    pub fn loopback() -> IfName {
+        IfName("lo".to_owned())
+    }
+}
+
 impl SwitchName {
     /// The switch's own device, which has the switch's name.
     pub fn device(&self) -> IfName {

@@ -167,6 +167,7 @@ impl Resource {
         match self {
             Resource::Switch(switch) => vec![(Place::Host, switch.name.device())],
             Resource::Link(link) => [&link.a, &link.b].map(|end| (end.place.clone(), end.name.clone())).into(),
+            Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::loopback())],
             _ => Vec::new(),
         }
     }
