@@ -179,7 +179,10 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
-            (Resource::Switch(old), Resource::Switch(new)) => set_switch(netlink, old, new),
+            (Resource::Switch(old), Resource::Switch(new)) => {
+                set_switch(netlink, old, new)?;
+                if before.owner == after.owner { Ok(()) } else { mark(netlink, new, owner) }
+            }
             (Resource::Port(_), Resource::Port(port)) => plug(netlink, port),
             _ => Ok(()),
         },
@@ -245,6 +248,12 @@ fn set_switch(netlink: &mut Netlink, old: &Switch, new: &Switch) -> Result<(), E
         change = change.vlan_filtering(filtering);
     }
     netlink.request(change.request())
+}
+
+/// Puts the owner's mark on, or takes it off.
+fn mark(netlink: &mut Netlink, switch: &Switch, owner: Option<&Owner>) -> Result<(), Error> {
+    let alias = owner.map(Owner::alias).unwrap_or_default();
+    netlink.request(link::set(switch.name.as_str()).alias(&alias).request())
 }
 
 fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
