@@ -375,7 +375,7 @@ impl AddPort {
     ) -> Result<(), Failure> {
         for ip in &self.ip {
             let wanted = Address::new(place.clone(), device.clone(), *ip, self.nodad);
-            let elsewhere = addresses(observed, place)
+            let elsewhere = addresses(desired, place)
                 .find(|there| there.address.addr() == ip.addr() && (there.device != *device || there.address != *ip));
             if let Some(there) = elsewhere {
                 let what = format!("cannot add {ip} to {device}: {} has {} already", there.device, there.address);

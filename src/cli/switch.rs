@@ -205,15 +205,16 @@ pub struct ListBr {}
 
 impl ListBr {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
-        let state = session.observe(Scope::Kind(Kind::Switch)).await?;
-        let names: Vec<String> = switches(&state).map(|switch| switch.name.to_string()).collect();
-        let json = switches(&state).map(|switch| json!(switch)).collect::<Vec<_>>();
-        Ok(Report::new(names.join("\n"), json!({"switches": json})))
+        let entries = session.engine.backends().entries(&Scope::Kind(Kind::Switch)).await?;
+        let mut switches: Vec<&Switch> = entries.iter().filter_map(|entry| switch(&entry.resource)).collect();
+        switches.sort_by_key(|switch| (&switch.name, switch.backend));
+        let names: Vec<&str> = switches.iter().map(|switch| switch.name.as_str()).collect();
+        Ok(Report::new(names.join("\n"), json!({"switches": switches})))
     }
 }
 
-fn switches(state: &State) -> impl Iterator<Item = &Switch> {
-    state.resources().filter_map(|resource| if let Resource::Switch(switch) = resource { Some(switch) } else { None })
+fn switch(resource: &Resource) -> Option<&Switch> {
+    if let Resource::Switch(switch) = resource { Some(switch) } else { None }
 }
 
 #[derive(Debug, Args)]
@@ -225,7 +226,8 @@ pub struct BrExists {
 impl BrExists {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let key = Key::Switch { name: self.switch.clone() };
-        let exists = session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key);
+        let found = session.engine.backends().entries(&Scope::Keys(vec![key])).await?;
+        let exists = !found.is_empty();
         // As ovs-vsctl(8) has it.
         let code = if exists { 0 } else { 2 };
         Ok(Report::new("", json!({"switch": self.switch, "exists": exists})).code(code))

@@ -8,7 +8,9 @@
 pub mod cli;
 pub mod ovs;
 pub mod require;
+pub mod running;
 pub mod sandbox;
+pub mod world;
 
 /// `use common::require` brings in the macro together with its module.
 pub(crate) use require::require;
