@@ -186,7 +186,7 @@ fn create_switch(netlink: &mut Netlink, wanted: &Switch, owner: Option<&Owner>) 
     let bridge = Bridge {
         name: wanted.name.to_string(),
         mac: wanted.mac.map(Mac::octets),
-        mtu: wanted.mtu,
+        mtu: wanted.first_mtu(),
         stp: wanted.stp.unwrap_or(false),
         vlan_filtering: wanted.vlan_filtering.unwrap_or(false),
         up: false,
@@ -200,7 +200,20 @@ fn create_switch(netlink: &mut Netlink, wanted: &Switch, owner: Option<&Owner>) 
             }
             _ => Err(error),
         },
-        result => result,
+        Err(error) => Err(error),
+        Ok(()) => pin_mtu(netlink, wanted).inspect_err(|_| {
+            // Half a switch is none: the caller counts it as not made.
+            let _ = netlink.request(link::delete(wanted.name.as_str()));
+        }),
+    }
+}
+
+/// A bridge's MTU follows the smallest of its ports until it has been changed once (`BROPT_MTU_SET_BY_USER`, `br_change_mtu` in
+/// net/bridge/br_device.c); being made with one does not count.
+fn pin_mtu(netlink: &mut Netlink, wanted: &Switch) -> Result<(), Error> {
+    match wanted.mtu {
+        Some(mtu) => netlink.request(link::set(wanted.name.as_str()).mtu(mtu).request()),
+        None => Ok(()),
     }
 }
 

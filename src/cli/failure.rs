@@ -53,6 +53,12 @@ impl Failure {
         self
     }
 
+    /// The same, with the exit status of a deadline.
+    pub fn deadline(mut self) -> Failure {
+        self.code = DEADLINE;
+        self
+    }
+
     /// The same, with what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());

@@ -106,3 +106,14 @@ fn words(error: &clap::Error) -> String {
     let first = text.split("\n\n").next().unwrap_or_default();
     first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
+
+/// Ends `ovsdb` in the manner of ovsdb-client(1): what failed on stderr, under that program's name.
+pub fn ovsdb(result: Result<(), super::ovsdb::Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ovsdb-client: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -258,7 +258,7 @@ pub fn missing_capabilities() -> Vec<&'static str> {
     CAPABILITIES.into_iter().filter(|(bit, _)| effective >> bit & 1 == 0).map(|(_, name)| name).collect()
 }
 
-fn check_privileges() -> Result<(), Failure> {
+pub fn check_privileges() -> Result<(), Failure> {
     let missing = missing_capabilities();
     if missing.is_empty() {
         return Ok(());

@@ -11,6 +11,8 @@ use super::{Mac, SwitchName};
 pub const MTU_MIN: u32 = 68;
 /// See [`MTU_MIN`].
 pub const MTU_MAX: u32 = 65_535;
+/// The MTU that the kernel gives a new device in bytes (`ETH_DATA_LEN`, linux/if_ether.h).
+const MTU_DEFAULT: u32 = 1500;
 
 /// Which system a switch is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +105,12 @@ impl Switch {
     /// A switch of which nothing but name and backend is asked.
     pub fn new(name: SwitchName, backend: BackendName) -> Switch {
         Switch { name, backend, datapath: None, mac: None, mtu: None, stp: None, vlan_filtering: None }
+    }
+
+    /// The MTU that a Linux bridge has to be made with so that setting the one that is asked for is a change: only that keeps it
+    /// from following its ports. `None`: the kernel's default will do.
+    pub fn first_mtu(&self) -> Option<u32> {
+        self.mtu.filter(|mtu| *mtu == MTU_DEFAULT).map(|mtu| mtu - 1)
     }
 
     /// This switch, with what it leaves open taken from `observed`.

@@ -1,6 +1,6 @@
 //! A plan as people read it: `+` comes, `~` changes, `-` goes.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::model::{End, Entry, IfName, Place, Resource, Vlan};
 
@@ -21,11 +21,16 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Step::Create(entry) => write!(f, "+ {}", describe(&entry.resource)),
-            Step::Delete(entry) => write!(f, "- {}", describe(&entry.resource)),
-            Step::Modify { before, after } => write!(f, "~ {}: {}", after.key(), changes(before, after).join(", ")),
+        let line = match self {
+            Step::Create(entry) => format!("+ {}", describe(&entry.resource)),
+            Step::Delete(entry) => format!("- {}", describe(&entry.resource)),
+            Step::Modify { before, after } => format!("~ {}: {}", after.key(), changes(before, after).join(", ")),
+        };
+        // It stands as a comment above commands to be pasted: an `iface-id` with a line feed must not end it.
+        for c in line.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
         }
+        Ok(())
     }
 }
 
@@ -118,7 +123,7 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("switch", Some(&port.switch)).quiet_if(true),
             Field::new("tag", port.vlan.tag),
             Field::new("trunks", trunks(&port.vlan)),
-            Field::new("iface-id", port.iface_id.as_ref().map(|id| id.escape_debug())),
+            Field::new("iface-id", port.iface_id.as_ref()),
             Field::new("netns", port.netns.as_ref()).quiet_if(true),
         ],
         Resource::Device(device) => vec![state(device.up)],

@@ -1,7 +1,6 @@
 //! From steps to the kernel.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
@@ -82,27 +81,12 @@ fn deletions(steps: &[Step]) -> Vec<&Link> {
     links().take_while(|link| Some(&link.a.place) == first).collect()
 }
 
-/// Puts the pairs into a group of their own and deletes that. Nothing has gone where it fails.
+/// Nothing has gone where it fails.
 fn delete_links(places: &mut Places, links: &[&Link]) -> Result<(), Error> {
-    let Some(located) = places.find(&links[0].a.place)? else { return Ok(()) };
-    let group = fresh_group();
-    let mut any = false;
-    for pair in links {
-        match located.netlink.request(link::set(pair.a.name.as_str()).group(group).request()) {
-            Ok(()) => any = true,
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
-        }
+    match places.find(&links[0].a.place)? {
+        Some(located) => located.netlink.delete_links(links.iter().map(|pair| pair.a.name.as_str().into())),
+        None => Ok(()),
     }
-    if any { gone(located.netlink.request(link::delete_group(group))) } else { Ok(()) }
-}
-
-/// The number of a group that nobody uses: large, and another one each time.
-fn fresh_group() -> u32 {
-    let mut bytes = [0; 4];
-    // Without it the group is merely the same each time.
-    let _ = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    u32::from_ne_bytes(bytes) | 0x4000_0000
 }
 
 /// Deleting what is gone succeeds.
@@ -167,7 +151,7 @@ fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Re
                 && places.at(&place)?.netlink.link("lo")?.and_then(|lo| lo.alias) == owner.map(Owner::alias);
             if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
         }
-        result => result.map(|_| places.close(&place)),
+        result => result.and_then(|(netns, netlink)| places.opened(place, netns, netlink)),
     }
 }
 

@@ -71,6 +71,13 @@ impl Places {
         }
     }
 
+    /// Keeps a connection into the namespace at `place`, which has just been made.
+    pub fn opened(&mut self, place: Place, netns: NetnsFile, netlink: Netlink) -> Result<(), Error> {
+        let identity = netns.identity()?;
+        self.open.insert(place, Located { netns, netlink, identity });
+        Ok(())
+    }
+
     /// Closes the connection: the namespace is about to go, and an open socket would keep it alive.
     pub fn close(&mut self, place: &Place) {
         self.open.remove(place);

@@ -3,6 +3,7 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod health;
 mod ops;
 mod read;
 mod wait;
@@ -20,6 +21,7 @@ use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+pub use health::Health;
 use ops::Transaction;
 
 /// The database that ovs-vswitchd takes its configuration from.

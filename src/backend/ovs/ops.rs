@@ -245,19 +245,8 @@ impl Transaction {
 
     /// What has to be waited for, from the results of [`operations`](Self::operations).
     pub fn read_results(&self, what: &str, results: &[OperationResult]) -> Result<Target, BackendError> {
-        let senseless = |source| BackendError::refused(format!("cannot {what}"), source);
-        let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
-        let row = row.ok_or_else(|| {
-            let why = "table Open_vSwitch is empty: the database was never initialised".to_owned();
-            BackendError::refused(format!("cannot {what}"), why).hint("initialise it: ovs-vsctl init")
-        })?;
         let interfaces = self.new_interfaces.iter().filter_map(|index| results.get(*index)?.inserted());
-        Ok(Target {
-            row: row.row_uuid().map_err(senseless)?,
-            next: row.one("next_cfg").map_err(senseless)?,
-            seen: row.one("cur_cfg").map_err(senseless)?,
-            interfaces: interfaces.collect(),
-        })
+        Target::read(what, results, interfaces.collect())
     }
 }
 

@@ -1,8 +1,6 @@
 //! The commands of `ip` and `bridge` for the bridge of the Linux kernel and its ports.
 
-use std::collections::BTreeMap;
-
-use crate::model::{Owner, Port, Switch, Vlan};
+use crate::model::{Owner, Port, Switch, Vlan, VlanId};
 
 use super::kernel::alias;
 use super::shell::quote;
@@ -11,11 +9,13 @@ pub(super) fn add_switch(switch: &Switch, owner: Option<&Owner>) -> Vec<String> 
     let name = quote(switch.name.as_str());
     let mut line = format!("ip link add name {name}");
     line.extend(switch.mac.map(|mac| format!(" address {mac}")));
-    line.extend(switch.mtu.map(|mtu| format!(" mtu {mtu}")));
+    line.extend(switch.first_mtu().map(|mtu| format!(" mtu {mtu}")));
     line.push_str(" type bridge");
     line.extend(switch.stp.map(|stp| format!(" stp_state {}", u8::from(stp))));
     line.extend(switch.vlan_filtering.map(|on| format!(" vlan_filtering {}", u8::from(on))));
     let mut lines = vec![line];
+    // Only a change of the MTU keeps it from following the smallest port's.
+    lines.extend(switch.mtu.map(|mtu| format!("ip link set dev {name} mtu {mtu}")));
     lines.extend(mark_switch(switch, owner));
     lines
 }
@@ -67,24 +67,14 @@ pub(super) fn set_port(old: &Port, new: &Port) -> Vec<String> {
 }
 
 fn set_vlans(device: &str, old: &Vlan, new: &Vlan) -> Vec<String> {
-    let (old, new) = (memberships(old), memberships(new));
+    let (old, new) = (old.on_linux(), new.on_linux());
     let gone = old.keys().filter(|vid| !new.contains_key(vid));
     let come = new.iter().filter(|(vid, untagged)| old.get(vid) != Some(untagged));
-    let add = |(vid, untagged): (&u16, &bool)| {
+    let add = |(vid, untagged): (&VlanId, &bool)| {
         let flags = if *untagged { " pvid untagged" } else { "" };
         format!("bridge vlan add dev {device} vid {vid}{flags}")
     };
     gone.map(|vid| format!("bridge vlan del dev {device} vid {vid}")).chain(come.map(add)).collect()
-}
-
-/// The VLANs that a port is in, and whether it is the one of its untagged frames. A port of which nothing was asked is in VLAN 1
-/// (`vlan_default_pvid`, ip-link(8)).
-fn memberships(vlan: &Vlan) -> BTreeMap<u16, bool> {
-    if vlan.is_any() {
-        return BTreeMap::from([(1, true)]);
-    }
-    let tagged = vlan.trunks.iter().map(|vid| (vid.get(), false));
-    tagged.chain(vlan.tag.map(|vid| (vid.get(), true))).collect()
 }
 
 #[cfg(test)]
