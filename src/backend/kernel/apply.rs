@@ -148,9 +148,9 @@ fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
         _ => Vec::new(),
     };
     let alias = entry.owner.as_ref().map(Owner::alias).unwrap_or_default();
-    bearers.into_iter().try_for_each(|(place, device)| {
-        places.at(&place)?.netlink.request(link::set(device).alias(&alias).request())
-    })
+    bearers
+        .into_iter()
+        .try_for_each(|(place, device)| places.at(&place)?.netlink.request(link::set(device).alias(&alias).request()))
 }
 
 /// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.
