@@ -7,7 +7,7 @@ use ovsns::engine::Engine;
 use ovsns::model::{Entry, Kind, Owner, Resource, State};
 use ovsns::plan::{Plan, Step};
 
-/// What somebody else would have made in an entry's place, where the backend can hold that.
+/// What the system's own tools show of a resource like the one given.
 pub type Theirs = Box<dyn Fn(&Entry) -> Option<Entry>>;
 
 /// A backend, what it can make, and other eyes to see that with.
@@ -16,7 +16,7 @@ pub struct Fixture {
     /// It, and those by which what specimens stand on is made.
     pub set: BackendSet,
     pub specimens: Vec<Specimen>,
-    /// What the system's own tools show of a resource like this one.
+    /// Other eyes than ours.
     pub theirs: Theirs,
     /// Whether it refuses what the contract lets others converge: the fake shows plans that only work by luck.
     pub is_strict: bool,
