@@ -9,6 +9,8 @@ pub mod cli;
 pub mod ovs;
 pub mod require;
 pub mod sandbox;
+pub mod tool;
+pub mod traffic;
 
 /// `use common::require` brings in the macro together with its module.
 pub(crate) use require::require;
