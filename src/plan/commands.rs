@@ -82,15 +82,15 @@ fn modify(before: &Entry, after: &Entry, vsctl: &str) -> Vec<String> {
     }
 }
 
-/// `ip`, in the namespace at `place`.
+/// `ip`, in the namespace at `place`. Its `-n` takes names only.
 fn ip(place: &Place) -> String {
-    match netns_argument(place) {
-        None => "ip".to_owned(),
-        Some(netns) => format!("ip -n {netns}"),
+    match place {
+        Place::Named(name) => format!("ip -n {}", quote(name.as_str())),
+        _ => format!("{}ip", enter(place)),
     }
 }
 
-/// A namespace as ip(8) takes it after `-n` and `netns`: a name, or a path.
+/// A namespace as ip-link(8) takes it after `netns`: a name, or a path.
 fn netns_argument(place: &Place) -> Option<String> {
     match place {
         Place::Host => None,
@@ -120,10 +120,15 @@ fn ovs_add_br(switch: &Switch, owner: Option<&Owner>, vsctl: &str) -> String {
     columns.extend(switch.datapath.map(|datapath| format!("datapath_type={datapath}")));
     columns.extend(switch.mac.map(|mac| format!("other_config:hwaddr={}", quote(&format!("\"{mac}\"")))));
     columns.extend(switch.stp.map(|stp| format!("stp_enable={stp}")));
-    columns.extend(owner.map(|owner| format!("external_ids:ovsns-owner={}", quote(owner.as_str()))));
-    line.push_str(&format!(" -- set bridge {name} {}", columns.join(" ")));
-    if let Some(mtu) = switch.mtu {
-        line.push_str(&format!(" -- set interface {name} mtu_request={mtu}"));
+    let mark: Vec<String> =
+        owner.map(|owner| format!("external_ids:ovsns-owner={}", quote(owner.as_str()))).into_iter().collect();
+    columns.extend(mark.clone());
+    let mtu = switch.mtu.map(|mtu| format!("mtu_request={mtu}"));
+    let interface: Vec<String> = mtu.into_iter().chain(mark.clone()).collect();
+    for (table, columns) in [("bridge", columns), ("port", mark), ("interface", interface)] {
+        if !columns.is_empty() {
+            line.push_str(&format!(" -- set {table} {name} {}", columns.join(" ")));
+        }
     }
     line
 }
