@@ -41,13 +41,13 @@ main() {
     # /sys shows the network namespace of whoever mounted it
     mount -t sysfs sysfs /sys
     ip link set lo up
-    work=$(mktemp -d)
-    export OVS_RUNDIR=/run/openvswitch OVSNS_STATE_DIR=$work
+    export OVS_RUNDIR=/run/openvswitch
+    unset OVSNS_DB OVSNS_BACKEND
     trap take_down EXIT
     trap 'exit 130' HUP INT TERM
 
     title "Open vSwitch"
-    ovsns ovs start
+    ovsns ovs start --state-dir /run/ovsns --log-dir /run/ovsns
     workflow OVS-1 --backend ovs
     title "The Linux bridge: the same verbs"
     workflow br1 --backend linux
@@ -99,7 +99,6 @@ take_down() {
     local status=$?
     trap - EXIT
     ovsns ovs stop || status=1
-    rm -rf "$work"
     if ((status || failed)); then
         printf '\ndemo: FAILED\n' >&2
         exit 1

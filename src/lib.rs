@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod engine;
 pub mod model;
 pub mod netlink;
+pub mod nft;
 pub mod ovsdb;
 pub mod plan;
 pub mod process;

@@ -6,14 +6,19 @@
 mod common;
 
 use std::process::Command;
+use std::time::Duration;
 
 use common::Server;
 use ovsns::ovsdb::client::Client;
-use ovsns::ovsdb::operation::{Condition, Mutation};
+use ovsns::ovsdb::error::ClientError;
+use ovsns::ovsdb::operation::{
+    Condition, Delete, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
+};
 use ovsns::ovsdb::row::Row;
 use ovsns::ovsdb::schema::DatabaseSchema;
 use ovsns::ovsdb::table::{self, Bridge, Interface, OpenVSwitch, Port, TableRow, read_rows};
 use ovsns::ovsdb::text::json_text;
+use ovsns::ovsdb::value::{Atom, Datum, Uuid};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -69,6 +74,89 @@ async fn rows_are_read_as_ovs_vsctl_wrote_them() {
     assert_eq!(interface.ofport, None);
 }
 
+/// Points 10, 11, 12, 14 and 26: where the server puts its errors, and that we name the operation that failed.
+#[tokio::test]
+async fn failures_name_the_operation() {
+    let server = Server::start();
+    let client = server.connect().await;
+    let select = || Operation::from(Select::from_table("Bridge"));
+    let wait = Wait::on_table("Bridge", ["name"], Until::NotEqual).timeout(Duration::ZERO);
+    let port = || Insert::into_table("Port").with("name", "p").with("interfaces", Uuid::from_u128(1));
+    let root = || Insert::into_table("Open_vSwitch");
+    for (operations, message, words) in [
+        (
+            vec![select(), Select::from_table("Nope").into()],
+            "operation 1 (select Nope) of the transaction failed",
+            "syntax error",
+        ),
+        (
+            vec![Operation::Comment("x".into()), Operation::Abort, select()],
+            "operation 1 (abort) of the transaction failed",
+            "aborted",
+        ),
+        (vec![wait.into(), select()], "operation 0 (wait Bridge) of the transaction failed", "timed out"),
+        (vec![Operation::Assert("l".into())], "operation 0 (assert) of the transaction failed", "not owner"),
+        (vec![root().into(), root().into()], "the transaction was refused at its commit", "constraint violation"),
+        (
+            vec![root().into(), port().into()],
+            "the transaction was refused at its commit",
+            "referential integrity violation",
+        ),
+        (
+            vec![port().with("tag", 4096).into()],
+            "operation 0 (insert Port) of the transaction failed",
+            "constraint violation",
+        ),
+    ] {
+        let error = client.transact(table::DATABASE, &operations).await.unwrap_err();
+        assert_eq!(error.to_string(), message, "{error:?}");
+        assert_eq!(error.server_error().unwrap().error, words, "{error:?}");
+        let ClientError::Transact(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.is_timed_out(), words == "timed out");
+    }
+    let error = client.transact("Nope", &[select()]).await.unwrap_err();
+    assert!(matches!(error, ClientError::Refused { .. }), "{error:?}");
+    assert_eq!(error.server_error().unwrap().error, "unknown database");
+    let rows = client.transact(table::DATABASE, &[Select::from_table("Open_vSwitch").into()]).await.unwrap();
+    assert_eq!(rows[0].rows().unwrap(), [], "a failed transaction left something behind");
+}
+
+/// Points 15, 16, 23 and 24: rows that refer to each other in one transaction, and pairs put over others.
+#[tokio::test]
+async fn rows_refer_forward_and_pairs_are_replaced() {
+    let server = Server::start();
+    let client = server.connect().await;
+    let operations = [
+        Insert::into_table("Open_vSwitch").with("bridges", Atom::NamedUuid("br".into())).into(),
+        Insert::into_table("Bridge")
+            .with("name", "br0")
+            .with("external_ids", Datum::map([("a", "1"), ("b", "2")]))
+            .named("br")
+            .into(),
+        Operation::Comment("made by a test".into()),
+        Operation::Commit { durable: true },
+    ];
+    let results = client.transact(table::DATABASE, &operations).await.unwrap();
+    let bridge = results[1].inserted().unwrap();
+    assert_eq!(results[2..], [OperationResult::Done, OperationResult::Done]);
+    let by_name = || Condition::equal("name", "br0");
+    let set = Mutation::set_pairs("external_ids", [("a", "9"), ("c", "3")]);
+    let operations = [
+        Wait::guard("Bridge", bridge, Row::new().with("name", "br0")).into(),
+        Mutate::table_rows("Bridge").filter(by_name()).with_all(set).into(),
+        Update::table_rows("Bridge").filter(Condition::uuid(bridge)).with("stp_enable", true).into(),
+        Bridge::select().filter(by_name()).into(),
+        Delete::from_table("Port").into(),
+    ];
+    let results = client.transact(table::DATABASE, &operations).await.unwrap();
+    let counts: Vec<_> = results.iter().map(OperationResult::count).collect();
+    assert_eq!(counts, [None, Some(1), Some(1), None, Some(0)]);
+    let bridges: Vec<Bridge> = read_rows(results[3].rows().unwrap()).unwrap();
+    assert!(bridges[0].stp_enable);
+    let pairs: Vec<_> = bridges[0].external_ids.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(pairs, ["a=9", "b=2", "c=3"]);
+}
+
 /// A database with a column of each shape.
 struct Shapes {
     _server: Server,
@@ -98,7 +186,7 @@ impl Shapes {
         let mut params = vec![json!("shapes")];
         params.extend_from_slice(operations);
         params.push(json!({"op": "abort"}));
-        let reply = self.client.call("transact", &json!(params)).await.unwrap();
+        let reply = self.client.call("transact", json!(params)).await.unwrap();
         let mut results = reply.as_array().unwrap().clone();
         results.truncate(operations.len());
         match results.iter().find(|result| !result["error"].is_null()) {
@@ -231,8 +319,8 @@ fn rows() -> Vec<Value> {
 
 async fn insert(shapes: &Shapes) -> Vec<Row> {
     for row in rows() {
-        let params = json!(["shapes", {"op": "insert", "table": "T", "row": row}]);
-        let reply = shapes.client.call("transact", &params).await.unwrap();
+        let params = [json!("shapes"), json!({"op": "insert", "table": "T", "row": row})];
+        let reply = shapes.client.call("transact", json!(params)).await.unwrap();
         assert!(reply[0]["uuid"].is_array(), "{reply}");
     }
     all_rows(shapes, &[]).await.unwrap()

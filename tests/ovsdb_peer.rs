@@ -211,7 +211,7 @@ async fn a_flood_of_echo_requests_ends_the_connection() {
 /// Point 8: the server is probed when idle, and given up when it does not answer.
 #[tokio::test]
 async fn a_silent_server_is_probed_then_given_up() {
-    let interval = Duration::from_millis(50);
+    let interval = Duration::from_millis(250);
     let (client, mut peer) = Listener::pair(&Options { probe_interval: Some(interval), ..patient() }).await;
     for _ in 0..3 {
         let id = peer.called("echo").await;
@@ -222,7 +222,7 @@ async fn a_silent_server_is_probed_then_given_up() {
     peer.called("echo").await;
     let error = client.call("m", json!([])).await.unwrap_err();
     assert!(matches!(fault(&error), Fault::Silent(after) if *after == interval));
-    assert_eq!(error.source().unwrap().to_string(), "the server did not answer a probe within 50ms");
+    assert_eq!(error.source().unwrap().to_string(), "the server did not answer a probe within 250ms");
 }
 
 #[tokio::test]

@@ -11,8 +11,7 @@ use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
-use super::kernel::failed;
-use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
+use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 
 /// The Linux bridge, through rtnetlink.
 #[derive(Debug, Default)]
@@ -58,6 +57,12 @@ impl Backend for LinuxBridge {
         }
         Ok(())
     }
+}
+
+/// An error of the kernel, in the context of what was being done.
+fn failed(what: impl Into<String>, error: Error) -> BackendError {
+    let fault = if error.is_not_permitted() { Fault::Denied } else { Fault::Refused };
+    BackendError::refused(what, error).fault(fault)
 }
 
 /// A connection, and which index is which bridge, and whether that looks at VLAN tags.

@@ -1,11 +1,13 @@
 //! A strict fake: for the logic of plans and for injected faults, never for claiming that a thing works.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
-use crate::model::{Entry, IfName, Place, Resource, State};
+use crate::model::{Entry, IfName, Key, Place, Port, Resource, Route, State};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
@@ -16,8 +18,10 @@ pub enum Failure {
     /// Never.
     #[default]
     Never,
-    /// At the n-th step since it was made, from 0; that step and all after it until it is set anew.
+    /// At the n-th step since this was set, from 0.
     AtStep(usize),
+    /// At the n-th step since this was set, and at each one after it.
+    FromStep(usize),
     /// At each step with `probability` (0 to 1), by a generator that starts from `seed`.
     Random {
         /// From 0 (never) to 1 (always).
@@ -30,6 +34,8 @@ pub enum Failure {
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
+    /// Devices of the host that no resource provides: uplinks.
+    host_devices: BTreeSet<IfName>,
     failure: Failure,
     steps: usize,
     random: u64,
@@ -37,15 +43,25 @@ struct Inner {
 
 /// A backend that keeps its resources in memory and looks after every kind.
 ///
-/// Strict: creating what exists with another content, changing or deleting what differs, and whatever stands on a device that
-/// is not there are failures. So it shows plans that only work by luck.
+/// Strict: creating what exists with another content, changing or deleting what differs, whatever stands on what is not there,
+/// and deleting what something stands on, are failures. So it shows plans that only work by luck.
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<Inner>);
 
 impl Memory {
-    /// One that holds `state`.
+    /// One that holds `state`, on a host that has the devices which that stands on.
     pub fn holding(state: State) -> Memory {
-        Memory(Mutex::new(Inner { state, ..Inner::default() }))
+        let needed = state.resources().flat_map(Resource::needs).filter(|(place, _)| *place == Place::Host);
+        let provided: BTreeSet<_> = state.resources().flat_map(Resource::provides).collect();
+        let missing = needed.filter(|device| !provided.contains(device)).map(|(_, name)| name);
+        let host_devices = missing.chain([IfName::lo()]).collect();
+        Memory(Mutex::new(Inner { state, host_devices, ..Inner::default() }))
+    }
+
+    /// The same, on a host that has a device `name` besides.
+    pub fn with_device(self, name: IfName) -> Memory {
+        self.lock().host_devices.insert(name);
+        self
     }
 
     /// Makes later steps fail.
@@ -133,7 +149,8 @@ impl Inner {
     fn fails(&mut self, number: usize) -> bool {
         match self.failure {
             Failure::Never => false,
-            Failure::AtStep(step) => number >= step,
+            Failure::AtStep(step) => number == step,
+            Failure::FromStep(step) => number >= step,
             Failure::Random { probability, .. } => self.next_random() < probability,
         }
     }
@@ -155,15 +172,22 @@ impl Inner {
             None => {}
         }
         self.stands(&entry.resource)?;
+        let here: BTreeSet<_> = self.devices();
+        if let Some((place, device)) = entry.resource.provides().into_iter().find(|device| here.contains(device)) {
+            return Err(format!("there is a device {device} in {place} already"));
+        }
         self.state.insert(entry.clone());
         Ok(())
     }
 
     fn modify(&mut self, before: &Entry, after: &Entry) -> Result<(), String> {
-        match self.state.get(&before.key()) {
+        match self.state.get(&after.key()) {
             Some(there) if there == before || there == after => {}
             Some(_) => return Err("it is not as it was".to_owned()),
             None => return Err("it is not there".to_owned()),
+        }
+        if !after.resource.can_follow(&before.resource) {
+            return Err("that takes to delete it and make it anew".to_owned());
         }
         self.stands(&after.resource)?;
         self.state.insert(after.clone());
@@ -177,33 +201,71 @@ impl Inner {
             Some(_) => {}
         }
         let devices = entry.resource.provides();
-        let stands_on = |other: &Entry| other.resource.needs().iter().any(|device| devices.contains(device));
-        if let Some(other) = self.state.entries().find(|other| other.key() != entry.key() && stands_on(other)) {
+        let mut rest = self.state.clone();
+        rest.remove(&entry.key());
+        let stands_on = |other: &Resource| {
+            other.needs().iter().any(|device| devices.contains(device)) || loses_its_way(other, &entry.resource, &rest)
+        };
+        if let Some(other) = rest.resources().find(|other| stands_on(other)) {
             return Err(format!("{} stands on it", other.key()));
         }
-        self.state.remove(&entry.key());
+        self.state = rest;
         Ok(())
     }
 
-    /// Whether what `resource` stands on is there. Devices that nobody provides are the host's own, and there.
+    /// The devices that there are.
+    fn devices(&self) -> BTreeSet<(Place, IfName)> {
+        let own = self.host_devices.iter().map(|name| (Place::Host, name.clone()));
+        self.state.resources().flat_map(Resource::provides).chain(own).collect()
+    }
+
+    /// Whether what `resource` stands on is there.
     fn stands(&self, resource: &Resource) -> Result<(), String> {
-        let places: BTreeSet<&Place> = match resource {
-            Resource::Link(link) => [&link.a.place, &link.b.place].into(),
-            _ => BTreeSet::new(),
-        };
-        for name in places.into_iter().filter_map(Place::name) {
-            if !self.state.contains(&crate::model::Key::Netns { name: name.clone() }) {
-                return Err(format!("there is no netns {name}"));
-            }
+        let here = self.devices();
+        if let Some((place, device)) = resource.needs().into_iter().find(|device| !here.contains(device)) {
+            return Err(format!("there is no device {device} in {place}"));
         }
-        let provided: BTreeSet<(Place, IfName)> = self.state.resources().flat_map(Resource::provides).collect();
-        let missing = |(place, device): &(Place, IfName)| {
-            let made_by_us = !matches!(place, Place::Host) || device.as_str().starts_with("veth");
-            made_by_us && !provided.contains(&(place.clone(), device.clone()))
-        };
-        match resource.needs().into_iter().find(missing) {
-            Some((place, device)) => Err(format!("there is no device {device} in {place}")),
-            None => Ok(()),
+        match resource {
+            Resource::Port(port) => self.takes(port),
+            Resource::Route(route) if !has_way(route, &self.state) => Err("its next hop cannot be reached".to_owned()),
+            _ => Ok(()),
         }
     }
+
+    fn takes(&self, port: &Port) -> Result<(), String> {
+        let key = Key::Switch { name: port.switch.clone() };
+        let backend = self.state.get(&key).and_then(|entry| entry.resource.backend());
+        if backend == Some(port.backend) { Ok(()) } else { Err(format!("there is no {} {key}", port.backend)) }
+    }
+}
+
+/// Whether the next hop of `route` is on a network of its device, as the kernel demands of a new route ("Nexthop has invalid
+/// gateway"). Link-local routers always are; and of the host's own devices nobody told us the addresses.
+fn has_way(route: &Route, state: &State) -> bool {
+    let Some(via) = route.via else { return true };
+    let link_local = matches!(via, IpAddr::V6(via) if via.is_unicast_link_local());
+    let on_link = |place: &Place, device: Option<&IfName>, net: &IpNet| {
+        let same_device = route.device.is_none() || device.is_none() || device == route.device.as_ref();
+        *place == route.place && same_device && net.contains(&via)
+    };
+    let reaches = |resource: &Resource| match resource {
+        Resource::Address(address) => on_link(&address.place, Some(&address.device), &address.address),
+        Resource::Route(other) => {
+            other.via.is_none() && on_link(&other.place, other.device.as_ref(), &other.destination)
+        }
+        _ => false,
+    };
+    link_local || route.place == Place::Host || state.resources().any(reaches)
+}
+
+/// Whether `route` goes with the address `gone`: the last IPv4 address of a device takes all routes through it along.
+fn loses_its_way(route: &Resource, gone: &Resource, rest: &State) -> bool {
+    let (Resource::Route(route), Resource::Address(gone)) = (route, gone) else { return false };
+    let same_family = |net: &IpNet| matches!(net, IpNet::V4(_)) && route.is_ipv4();
+    let through = route.place == gone.place && route.device.as_ref() == Some(&gone.device);
+    let other = |other: &Resource| {
+        matches!(other, Resource::Address(a)
+            if a.place == gone.place && a.device == gone.device && same_family(&a.address))
+    };
+    through && same_family(&gone.address) && !rest.resources().any(other)
 }

@@ -53,6 +53,12 @@ impl Failure {
         self
     }
 
+    /// The same, with the exit status of a deadline.
+    pub fn deadline(mut self) -> Failure {
+        self.code = DEADLINE;
+        self
+    }
+
     /// The same, with what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
@@ -138,9 +144,11 @@ impl From<EngineError> for Failure {
             }
             EngineError::Mixed { cause, undo, left } => mixed(*cause, undo, &left),
             EngineError::Stopped => Failure::new("interrupted; what had been done is undone"),
-            EngineError::Journal(error @ JournalError::Damaged { .. }) => Failure::new("cannot read what was under way")
-                .cause(error)
-                .hint("ovsns gc --yes puts it aside; what it told of is to be found with ovsns show"),
+            EngineError::Journal(error @ JournalError::Damaged { .. }) => {
+                Failure::new("cannot read what was under way")
+                    .cause(error)
+                    .hint("ovsns gc --yes puts it aside; what it told of is to be found with ovsns show")
+            }
             error => {
                 let mut lines = chain(&error);
                 let what = if lines.is_empty() { String::new() } else { lines.remove(0) };

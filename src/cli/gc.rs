@@ -52,6 +52,35 @@ impl Gc {
     }
 
     async fn list(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let Found { interrupted, half_made, dead } = Found::look(session).await?;
+        let mut lines = Vec::new();
+        if let Some(run) = &interrupted {
+            lines.push(format!("`{}` (pid {}) was interrupted; to take it back:", run.command, run.pid));
+        }
+        lines.extend(half_made.steps.iter().chain(&dead.steps).map(ToString::to_string));
+        match lines.is_empty() {
+            true => lines.push("nothing is dead".to_owned()),
+            false => lines.push("to do this: ovsns gc --yes".to_owned()),
+        }
+        Ok(Report::new(lines.join("\n"), json!({"interrupted": interrupted, "half_made": half_made, "dead": dead})))
+    }
+}
+
+/// How many resources are dead or half-made.
+pub async fn count(session: &Session<'_>) -> Result<usize, Failure> {
+    let found = Found::look(session).await?;
+    Ok(found.half_made.steps.len() + found.dead.steps.len())
+}
+
+/// What a look brings up.
+struct Found {
+    interrupted: Option<Interrupted>,
+    half_made: Plan,
+    dead: Plan,
+}
+
+impl Found {
+    async fn look(session: &Session<'_>) -> Result<Found, Failure> {
         let interrupted = session.engine.interrupted()?;
         let half_made = match &interrupted {
             Some(run) => half_made(session, run).await?,
@@ -61,17 +90,7 @@ impl Gc {
         let mut dead = Plan::between(&dead(session, &observed).await?, &State::default());
         let taken: Vec<Key> = half_made.keys();
         dead.steps.retain(|step: &Step| !taken.contains(&step.key()));
-        let mut lines = Vec::new();
-        if let Some(run) = &interrupted {
-            lines.push(format!("`{}` (pid {}) was interrupted; to take it back:", run.command, run.pid));
-            lines.extend(half_made.steps.iter().map(ToString::to_string));
-        }
-        lines.extend(dead.steps.iter().map(ToString::to_string));
-        match lines.is_empty() {
-            true => lines.push("nothing is dead".to_owned()),
-            false => lines.push("to do this: ovsns gc --yes".to_owned()),
-        }
-        Ok(Report::new(lines.join("\n"), json!({"interrupted": interrupted, "half_made": half_made, "dead": dead})))
+        Ok(Found { interrupted, half_made, dead })
     }
 }
 

@@ -9,6 +9,7 @@ mod global;
 mod netns;
 mod output;
 mod ovs;
+pub mod ovsdb;
 mod port;
 mod session;
 mod show;
@@ -18,7 +19,7 @@ mod texts;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use failure::Failure;
 use global::Global;
@@ -82,18 +83,43 @@ enum Verb {
     Gc(gc::Gc),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
+    /// Speak to an OVSDB server, in the manner of ovsdb-client
+    #[command(disable_help_flag = true)]
+    Ovsdb(OvsdbWords),
     /// Print the completions of a shell
     Completions(texts::Completions),
     /// Print the manual page, or write all of them into a directory
     Man(texts::Man),
 }
 
+/// `ovsdb` has options of its own, under names that the global ones have too: its words are parsed by themselves.
+#[derive(Debug, Args)]
+struct OvsdbWords {
+    /// What ovsdb-client(1) takes; `ovsns ovsdb --help` tells
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+#[derive(Debug, Parser)]
+#[command(name = "ovsns ovsdb", max_term_width = 100)]
+struct OvsdbCli {
+    #[command(flatten)]
+    args: ovsdb::OvsdbArgs,
+}
+
 /// Parses `args`, carries the verb out, prints what came of it, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|verb| verb == "ovsdb") {
+        return run_ovsdb(&args[2..]);
+    }
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(&error, args.iter().any(|arg| arg == "--json")),
     };
+    if let Verb::Ovsdb(words) = &cli.verb {
+        return run_ovsdb(&words.words);
+    }
     let output = Output::new(cli.global.json);
     cli.global.start_tracing();
     match dispatch(&cli, &output) {
@@ -102,11 +128,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+fn run_ovsdb(words: &[OsString]) -> ExitCode {
+    let name = OsString::from("ovsns ovsdb");
+    let args = match OvsdbCli::try_parse_from(std::iter::once(&name).chain(words)) {
+        Ok(cli) => cli.args,
+        Err(error) => return output::usage(&error, false),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Output::new(false).failure(&Failure::new("cannot start").cause(error)),
+    };
+    output::ovsdb(runtime.block_on(ovsdb::run(&args, &mut std::io::stdout())))
+}
+
 /// `exec` and `shell` replace this process, which has to be before a runtime has threads; all else runs in a runtime.
 fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
     match &cli.verb {
         Verb::Exec(args) => args.run(output),
         Verb::Shell(args) => args.run(),
+        Verb::Ovs(args) => args.run(&cli.global),
+        Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -121,9 +162,6 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
 }
 
 async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
-    if let Verb::Ovs(args) = &cli.verb {
-        return args.run(&cli.global, output).await;
-    }
     let session = Session::open(&cli.global, output).await?;
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,
@@ -140,7 +178,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNs(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
-        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Completions(_) | Verb::Man(_) => {
+        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {
             unreachable!("handled before there was a session")
         }
     }

@@ -88,9 +88,32 @@ fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Prints clap's own words: help on stdout, errors on stderr with exit status 2.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    // There is nobody left to tell if this fails.
+/// Prints clap's own words: help on stdout, errors on stderr with exit status 2; for programs as a document too.
+pub fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if json && error.use_stderr() {
+        // There is nobody left to tell if this fails.
+        let _ = print(&pretty(&json!({"error": Failure { code, ..Failure::usage(words(error)) }})));
+    }
+    // Nor if this does.
     let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    ExitCode::from(code)
+}
+
+/// What clap says is wrong: its first paragraph.
+fn words(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
+}
+
+/// Ends `ovsdb` in the manner of ovsdb-client(1): what failed on stderr, under that program's name.
+pub fn ovsdb(result: Result<(), super::ovsdb::Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ovsdb-client: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
 }

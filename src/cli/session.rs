@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::backend::kernel::Kernel;
 use crate::backend::linux_bridge::LinuxBridge;
@@ -12,8 +11,8 @@ use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
 use crate::ovsdb::client::{Client, Options};
 use crate::ovsdb::endpoint::Endpoints;
-use crate::ovsdb::error::ConnectError;
-use crate::ovsdb::tls::{CaCert, TlsFiles};
+use crate::ovsdb::error::{Attempt, ConnectCause, ConnectError};
+use crate::ovsdb::tls::{CaCert, TlsError, TlsFiles};
 
 use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
@@ -82,16 +81,15 @@ impl<'a> Session<'a> {
         Ok(lock)
     }
 
-    /// Lets SIGINT and SIGTERM end the run at the next batch, with everything undone.
+    /// Lets SIGINT, SIGTERM and SIGHUP end the run, with everything undone.
     fn stop_on_signals(&self) {
         use tokio::signal::unix::{SignalKind, signal};
-        let flag = self.engine.stop_flag();
         let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         for mut signal in signals.into_iter().filter_map(|kind| signal(kind).ok()) {
-            let flag = flag.clone();
+            let stop = self.engine.stop();
             tokio::spawn(async move {
                 while signal.recv().await.is_some() {
-                    flag.store(true, Ordering::Relaxed);
+                    stop.request();
                 }
             });
         }
@@ -189,7 +187,10 @@ fn absent(error: &ConnectError) -> String {
 }
 
 fn unreachable_database(error: &ConnectError, global: &Global) -> Failure {
-    use crate::ovsdb::error::ConnectCause;
+    let no_keys = |attempt: &Attempt| matches!(attempt.cause, ConnectCause::Tls(TlsError::NotConfigured));
+    if error.attempts.iter().all(no_keys) {
+        return Failure::usage(error.to_string()).hint(TLS_HINT);
+    }
     let timed_out = error.attempts.iter().any(|attempt| matches!(attempt.cause, ConnectCause::TimedOut(_)));
     let denied = error.attempts.iter().any(|attempt| {
         matches!(&attempt.cause, ConnectCause::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
@@ -240,9 +241,11 @@ fn tls(global: &Global) -> Result<Option<TlsFiles>, Failure> {
             certificate: certificate.clone(),
             ca_cert: CaCert::File(ca_cert.clone()),
         })),
-        _ => Err(Failure::usage("an ssl: database takes all of --private-key, --certificate and --ca-cert")),
+        _ => Err(Failure::usage("only a part of what TLS takes is given").hint(TLS_HINT)),
     }
 }
+
+const TLS_HINT: &str = "an ssl: database takes all of --private-key, --certificate and --ca-cert";
 
 /// Bits of `CapEff` (linux/capability.h), and what they are called.
 const CAPABILITIES: [(u32, &str); 2] = [(12, "CAP_NET_ADMIN"), (21, "CAP_SYS_ADMIN")];
@@ -255,7 +258,7 @@ pub fn missing_capabilities() -> Vec<&'static str> {
     CAPABILITIES.into_iter().filter(|(bit, _)| effective >> bit & 1 == 0).map(|(_, name)| name).collect()
 }
 
-fn check_privileges() -> Result<(), Failure> {
+pub fn check_privileges() -> Result<(), Failure> {
     let missing = missing_capabilities();
     if missing.is_empty() {
         return Ok(());

@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::backend::Scope;
-use crate::model::{Device, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName};
+use crate::model::{
+    Device, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+};
 
 use super::failure::Failure;
 use super::output::Report;
@@ -62,7 +64,8 @@ impl Show {
             OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
             OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
         };
-        let mut trees: Vec<SwitchTree> = state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
+        let mut trees: Vec<SwitchTree> =
+            state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
         if let Some(name) = &self.switch {
             trees.retain(|tree| tree.switch.name == *name);
             if trees.is_empty() {
@@ -102,7 +105,8 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
 
 fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String, String>) -> PortTree {
     let key = Key::Link { place: Place::Host, name: port.device.clone() };
-    let link = state.get(&key).and_then(|entry| if let Resource::Link(link) = &entry.resource { Some(link) } else { None });
+    let link =
+        state.get(&key).and_then(|entry| if let Resource::Link(link) = &entry.resource { Some(link) } else { None });
     let inside = link.map(|link| Inside {
         end: link.b.clone(),
         addresses: addresses(state, &link.b.place, &link.b.name),

@@ -106,8 +106,10 @@ impl AddBr {
         }
         let what = format!("cannot make switch {name}: there is a device {name} already, which is no Linux bridge");
         let hint = match session.global.backend {
-            Choice::Linux => "if it is a switch of Open vSwitch, delete that first: ovsns del-br --backend ovs",
-            Choice::Auto | Choice::Ovs => "choose another name, or look at the device: ip -d link show",
+            Choice::Linux => {
+                format!("if it is a switch of Open vSwitch, delete that first: ovsns del-br {name} --backend ovs")
+            }
+            Choice::Auto | Choice::Ovs => format!("choose another name, or look at the device: ip -d link show {name}"),
         };
         Ok(Failure::new(what).hint(hint))
     }

@@ -1,10 +1,11 @@
 //! Apply, verify, and undo on failure.
 
-use crate::backend::{Batch, Scope};
-use crate::model::{Entry, State};
-use crate::plan::{Plan, Step};
+use crate::backend::{Batch, Fault, Scope};
+use crate::model::State;
+use crate::plan::Plan;
 
 use super::error::chain;
+use super::recover::way_back;
 use super::{Engine, EngineError};
 
 impl Engine {
@@ -18,24 +19,39 @@ impl Engine {
         if let Some(journal) = &self.journal {
             journal.write(plan)?;
         }
-        let result = self.apply_or_undo(plan).await;
-        if let Some(journal) = &self.journal {
-            journal.remove()?;
+        let (applied, result) = self.carry_out(plan).await;
+        let Err(cause) = result else { return Ok(()) };
+        tracing::info!(applied, of = plan.steps.len(), "undoing");
+        let error = self.undo(plan, applied, cause).await;
+        if matches!(error, EngineError::Mixed { .. }) {
+            // The journal stays, so that the next run, or `gc --yes`, tries again.
+            return Err(error);
         }
-        result
+        // The caller is told of the failure; if the journal stays, the next run finds nothing to take back.
+        if let Err(error) = self.forget() {
+            tracing::warn!(%error, "the journal stays");
+        }
+        Err(error)
     }
 
-    async fn apply_or_undo(&self, plan: &Plan) -> Result<(), EngineError> {
-        let (applied, cause) = match self.forward(plan).await {
-            (_, Ok(())) => match self.verify(plan).await {
-                Ok(()) => return Ok(()),
-                Err(cause) => (plan.steps.len(), cause),
-            },
-            (applied, Err(cause)) => (applied, cause),
-        };
-        tracing::info!(applied, of = plan.steps.len(), "undoing");
-        let done = Plan { steps: plan.steps[..applied].to_vec() };
-        Err(self.undo(done, cause).await)
+    /// Applies, verifies, and commits. Returns how many steps are in effect.
+    async fn carry_out(&self, plan: &Plan) -> (usize, Result<(), EngineError>) {
+        let (applied, result) = self.forward(plan).await;
+        if result.is_err() {
+            return (applied, result);
+        }
+        match self.verify(plan).await {
+            // As long as the journal is there, the next run would take this one back: its removal is what makes the plan stay.
+            Ok(()) => (applied, self.forget()),
+            failed => (applied, failed),
+        }
+    }
+
+    fn forget(&self) -> Result<(), EngineError> {
+        match &self.journal {
+            Some(journal) => Ok(journal.remove()?),
+            None => Ok(()),
+        }
     }
 
     /// Applies batch by batch. Returns how many steps are in effect.
@@ -46,12 +62,16 @@ impl Engine {
         };
         let mut applied = 0;
         for Batch { backend, steps } in batches {
-            if self.stopped() {
+            if self.stop.is_requested() {
                 return (applied, Err(EngineError::Stopped));
             }
             tracing::debug!(backend = backend.name(), steps = steps.len(), "apply");
-            if let Err(error) = backend.apply(steps).await {
-                return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
+            tokio::select! {
+                result = backend.apply(steps) => if let Err(error) = result {
+                    return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
+                },
+                // How far the batch came nobody knows: it counts as applied, as all that was begun does.
+                () = self.stop.requested() => return (applied + steps.len(), Err(EngineError::Stopped)),
             }
             applied += steps.len();
         }
@@ -60,29 +80,41 @@ impl Engine {
 
     /// Looks again: after a plan was carried out, nothing of it may be left to do.
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
-        let missing = self.left_to_do(plan, last_wish).await?;
+        let observed = self.look_at(plan).await?;
+        let missing = Plan::between(&observed, &plan.end());
         if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
     }
 
-    /// What is still to do until each key of `plan` is as `wish` says.
-    async fn left_to_do(&self, plan: &Plan, wish: fn(&Plan) -> State) -> Result<Plan, EngineError> {
-        let observed = self.backends.observe(&Scope::Keys(plan.keys())).await?;
-        Ok(Plan::between(&observed, &wish(plan)))
+    pub(super) async fn look_at(&self, plan: &Plan) -> Result<State, EngineError> {
+        Ok(self.backends.observe(&Scope::Keys(plan.keys())).await?)
     }
 
-    /// Takes `done` back, newest first, as far as that goes: one step that cannot be undone does not keep the others.
-    async fn undo(&self, done: Plan, cause: EngineError) -> EngineError {
+    /// Takes the first `applied` steps of `plan` back, newest first, as far as that goes: one step that cannot be undone does not
+    /// keep the others.
+    async fn undo(&self, plan: &Plan, applied: usize, cause: EngineError) -> EngineError {
+        let done = Plan { steps: plan.steps[..applied].to_vec() };
         let inverse = done.clone().inverse();
-        let errors = self.apply_each(&inverse).await;
-        let left = match self.left_to_do(&done, first_state).await {
-            Ok(left) => left,
-            Err(_) if errors.is_empty() => return cause,
-            Err(_) => inverse,
-        };
-        if left.is_empty() {
-            return cause;
+        let mut errors = self.apply_each(&inverse).await;
+        let mut left = self.left(plan, &done).await;
+        // A step can take with it what other steps of the plan were to take later: what the inverse did not know of is put back.
+        if let (true, Ok(rest)) = (errors.is_empty(), &left)
+            && !rest.is_empty()
+        {
+            errors = self.apply_each(rest).await;
+            left = self.left(plan, &done).await;
         }
-        EngineError::Mixed { cause: Box::new(cause), undo: errors, left }
+        match left {
+            Ok(left) if left.is_empty() => cause,
+            Ok(left) => EngineError::Mixed { cause: Box::new(cause), undo: errors, left },
+            // Nobody can look, but every step of the way back was carried out.
+            Err(_) if errors.is_empty() => cause,
+            Err(_) => EngineError::Mixed { cause: Box::new(cause), undo: errors, left: inverse },
+        }
+    }
+
+    /// What is left to do until all that `plan` names is as it was.
+    pub(super) async fn left(&self, plan: &Plan, done: &Plan) -> Result<Plan, EngineError> {
+        Ok(way_back(plan, done, &self.look_at(plan).await?))
     }
 
     /// Applies what can be applied; returns what failed, a line each.
@@ -95,36 +127,14 @@ impl Engine {
         for Batch { backend, mut steps } in batches {
             while let Err(error) = backend.apply(steps).await {
                 errors.push(chain(&*error.source));
+                // A system that does not answer would keep us a deadline for each step.
+                let silent = matches!(error.source.fault, Fault::Deadline(..) | Fault::Unreachable);
                 steps = steps.get(error.applied + 1..).unwrap_or_default();
-                if steps.is_empty() {
+                if silent || steps.is_empty() {
                     break;
                 }
             }
         }
         errors
     }
-}
-
-/// How each key of `plan` is to be in the end.
-fn last_wish(plan: &Plan) -> State {
-    let mut state = State::default();
-    for step in &plan.steps {
-        match step {
-            Step::Create(entry) | Step::Modify { after: entry, .. } => state.insert(entry.clone()),
-            Step::Delete(entry) => drop(state.remove(&entry.key())),
-        }
-    }
-    state
-}
-
-/// How each key of `plan` was before it.
-fn first_state(plan: &Plan) -> State {
-    let mut state = State::default();
-    for step in plan.steps.iter().rev() {
-        match step {
-            Step::Create(entry) => drop(state.remove(&entry.key())),
-            Step::Delete(entry) | Step::Modify { before: entry, .. } => state.insert(Entry::clone(entry)),
-        }
-    }
-    state
 }

@@ -36,7 +36,7 @@ pub enum EngineError {
         /// What would have to be done to be back where it began.
         left: Plan,
     },
-    /// The journal could not be written or read. Nothing was done.
+    /// The journal could not be written, read or taken away. Nothing was done, or what had been done is undone.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Another run holds the lock. Nothing was done.

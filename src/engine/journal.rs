@@ -71,12 +71,21 @@ impl Journal {
     pub fn write(&self, plan: &Plan) -> Result<(), JournalError> {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         let run = Interrupted { pid: std::process::id(), command, plan: plan.clone() };
-        let path = self.path();
-        let new = path.with_extension("new");
+        let (path, new) = (self.path(), self.unfinished());
         let text = serde_json::to_vec(&run).map_err(|source| JournalError::Damaged { path: path.clone(), source })?;
         make_directory(&self.directory)?;
         std::fs::write(&new, text).map_err(|source| JournalError::Io { path: new.clone(), source })?;
         std::fs::rename(&new, &path).map_err(|source| JournalError::Io { path, source })
+    }
+
+    /// Where it is while it is written.
+    fn unfinished(&self) -> PathBuf {
+        self.path().with_extension("new")
+    }
+
+    /// Takes away what a run that was killed while it wrote its journal has left: it had done nothing yet.
+    pub fn discard_unfinished(&self) -> Result<(), JournalError> {
+        remove(self.unfinished())
     }
 
     /// The run that is under way or was interrupted.
@@ -101,15 +110,18 @@ impl Journal {
 
     /// Takes it away: the run has ended, and the system is as it should be.
     pub fn remove(&self) -> Result<(), JournalError> {
-        let path = self.path();
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(JournalError::Io { path, source }),
-            _ => Ok(()),
-        }
+        remove(self.path())
     }
 }
 
-/// Makes the run directory, for root alone.
+fn remove(path: PathBuf) -> Result<(), JournalError> {
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(JournalError::Io { path, source }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the run directory, in which root alone may write.
 pub(super) fn make_directory(directory: &Path) -> Result<(), JournalError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(directory);
     made.map_err(|source| JournalError::Io { path: directory.to_owned(), source })

@@ -5,10 +5,9 @@ mod error;
 mod journal;
 mod lock;
 mod recover;
+mod stop;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::backend::{BackendSet, Scope};
@@ -18,18 +17,19 @@ pub use error::EngineError;
 pub use journal::{Interrupted, Journal, JournalError};
 pub use lock::{Lock, LockError};
 pub use recover::recovery;
+pub use stop::Stop;
 
 /// Looks and acts, through one set of backends.
 pub struct Engine {
     backends: BackendSet,
     journal: Option<Journal>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
 }
 
 impl Engine {
     /// An engine that keeps no journal: what is interrupted by `kill -9` stays as it is.
     pub fn new(backends: BackendSet) -> Engine {
-        Engine { backends, journal: None, stop: Arc::default() }
+        Engine { backends, journal: None, stop: Stop::new() }
     }
 
     /// The same, with a journal and a lock in `directory` (see [`Journal`]).
@@ -38,8 +38,8 @@ impl Engine {
         self
     }
 
-    /// Set to make the engine stop before the next batch and undo what it did.
-    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+    /// The means to make [`apply`](Engine::apply) stop and undo what it did.
+    pub fn stop(&self) -> Stop {
         self.stop.clone()
     }
 
@@ -58,6 +58,7 @@ impl Engine {
     pub async fn begin(&self, timeout: Duration) -> Result<(Option<Lock>, Option<Interrupted>), EngineError> {
         let Some(journal) = &self.journal else { return Ok((None, None)) };
         let lock = Lock::acquire(journal.directory(), timeout).await?;
+        journal.discard_unfinished()?;
         let interrupted = journal.read()?;
         if let Some(interrupted) = &interrupted {
             self.take_back(interrupted).await?;
@@ -77,9 +78,5 @@ impl Engine {
     /// Puts a journal aside that cannot be read, so that it stands in nobody's way. Returns where it is then.
     pub fn put_journal_aside(&self) -> Result<Option<PathBuf>, EngineError> {
         self.journal.as_ref().map(Journal::put_aside).transpose().map_err(EngineError::from)
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
     }
 }

@@ -9,6 +9,8 @@ use super::Place;
 
 /// Longest name of a network device in bytes: `IFNAMSIZ` (16, linux/if.h) less the closing NUL.
 const IFNAME_MAX: usize = 15;
+/// Longest further name of a device in bytes: `ALTIFNAMSIZ` (128, linux/if.h) less the closing NUL.
+const ALTNAME_MAX: usize = 127;
 /// Longest name of a network namespace in bytes: it is a file name (`NAME_MAX`, linux/limits.h).
 const NETNS_MAX: usize = 255;
 /// Device names that vswitchd takes for itself (ovs-vswitchd.conf.db(5), Interface `name`).
@@ -120,8 +122,8 @@ name_type!(
 );
 
 impl IfName {
-    /// `lo`, which every namespace has.
-    pub fn loopback() -> IfName {
+    /// The loopback device, which every namespace has (`loopback_net_init`, drivers/net/loopback.c).
+    pub fn lo() -> IfName {
         IfName("lo".to_owned())
     }
 }
@@ -138,11 +140,11 @@ impl SwitchName {
 pub struct PortNames {
     /// On the host: `veth-ns1`, then `veth2-ns1` …
     pub host: IfName,
-    /// The name before it was cut, if it was.
+    /// The name before it was cut, if it was, as far as the kernel takes it for a further name of the device.
     pub host_full: Option<String>,
     /// In the namespace: `eth1-ns1`, then `eth2-ns1` …
     pub inside: IfName,
-    /// The name before it was cut, if it was.
+    /// The name before it was cut, in the same way.
     pub inside_full: Option<String>,
 }
 
@@ -163,12 +165,24 @@ fn fit(prefix: &str, label: &str) -> (IfName, Option<String>) {
     if full.len() <= IFNAME_MAX {
         return (IfName(full), None);
     }
-    let hash = format!("{:04x}", fnv1a(full.as_bytes()) & 0xffff);
-    let mut end = IFNAME_MAX - hash.len();
-    while !full.is_char_boundary(end) {
+    let hash = base36(fnv1a(full.as_bytes()));
+    let short = IfName(format!("{}{hash}", cut(&full, IFNAME_MAX - hash.len())));
+    (short, Some(cut(&full, ALTNAME_MAX).to_owned()))
+}
+
+/// The start of `text`, `max` bytes at most, that ends between two characters.
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
         end -= 1;
     }
-    (IfName(format!("{}{hash}", &full[..end])), Some(full))
+    &text[..end]
+}
+
+/// All 32 bits in seven digits: with fewer, some of the 5,000 names of a large lab that begin alike would meet.
+fn base36(number: u32) -> String {
+    let digit = |power: u32| char::from_digit(number / 36_u32.pow(power) % 36, 36);
+    (0..7).rev().filter_map(digit).collect()
 }
 
 /// FNV-1a, 32 bits: names must be the same on every machine and in every version, which std's hasher does not promise.
@@ -229,6 +243,10 @@ mod tests {
         assert_eq!(one.host.as_str().len(), IFNAME_MAX);
         assert_ne!(one.host, two.host);
         assert_eq!(one.host_full.as_deref(), Some("veth-warehouse-one"));
+        let short: std::collections::BTreeSet<IfName> =
+            (0..5000).map(|number| names(&format!("customer-site-{number:04}")).host).collect();
+        assert_eq!(short.len(), 5000);
+        assert_eq!(names(&"x".repeat(NETNS_MAX)).host_full.map(|full| full.len()), Some(ALTNAME_MAX));
         // Ten bytes of a name still fit behind `veth-`.
         assert_eq!(names("ten-bytes-").host.as_str(), "veth-ten-bytes-");
         assert!(names("ä-long-näme-with-ümlauts").host.as_str().len() <= IFNAME_MAX);

@@ -1,6 +1,6 @@
 //! What is plugged into a switch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use super::{BackendName, IfName, Place, SwitchName};
 #[serde(try_from = "u16", into = "u16")]
 pub struct VlanId(u16);
 
-/// The VLAN of ports of a Linux bridge that were given none.
+/// The VLAN of ports of a Linux bridge that were given none (`vlan_default_pvid`, ip-link(8)).
 pub const DEFAULT_PVID: VlanId = VlanId(1);
 
 /// Why a number is no VLAN identifier.
@@ -73,6 +73,16 @@ impl Vlan {
     pub fn is_any(&self) -> bool {
         self.tag.is_none() && self.trunks.is_empty()
     }
+
+    /// The VLANs that a port of a Linux bridge is in, and whether it is the one of its untagged frames (`pvid untagged`,
+    /// bridge(8)). A port of which nothing was asked is in VLAN 1; a `tag` that is among the
+    /// trunks is one VLAN.
+    pub fn on_linux(&self) -> BTreeMap<VlanId, bool> {
+        if self.is_any() {
+            return BTreeMap::from([(DEFAULT_PVID, true)]);
+        }
+        self.trunks.iter().map(|vid| (*vid, false)).chain(self.tag.map(|vid| (vid, true))).collect()
+    }
 }
 
 /// A device plugged into a switch.
@@ -96,16 +106,14 @@ pub struct Port {
 }
 
 impl Port {
-    /// This port, with what it leaves open taken from `observed`. A Linux bridge that looks at tags puts a port that asks for
-    /// nothing into its default VLAN (`vlan_default_pvid`, ip-link(8)).
+    /// This port, with what it leaves open taken from `observed`, and its VLANs written as there where that is the same.
     pub(super) fn over(&self, observed: &Port) -> Port {
         let mut port = self.clone();
-        let default_vlan = Vlan { tag: Some(DEFAULT_PVID), trunks: BTreeSet::new() };
-        if self.backend == BackendName::Linux && self.vlan.is_any() && observed.vlan == default_vlan {
-            port.vlan = default_vlan;
-        }
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
+        if self.backend == BackendName::Linux && self.vlan.on_linux() == observed.vlan.on_linux() {
+            port.vlan = observed.vlan.clone();
+        }
         port
     }
 }

@@ -156,6 +156,11 @@ impl Resource {
     pub fn can_follow(&self, observed: &Resource) -> bool {
         match (self, observed) {
             (Resource::Link(wanted), Resource::Link(seen)) => wanted.same_ends(seen),
+            // Two systems, neither of which can change what the other has made.
+            (Resource::Switch(wanted), Resource::Switch(seen)) => wanted.backend == seen.backend,
+            (Resource::Port(wanted), Resource::Port(seen)) => wanted.backend == seen.backend,
+            // Duplicate address detection is done, or not, when an address is made.
+            (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
             (Resource::Route(wanted), Resource::Route(seen)) => wanted == seen,
             _ => true,
@@ -165,14 +170,14 @@ impl Resource {
     /// The devices that come and go with this resource.
     pub fn provides(&self) -> Vec<(Place, IfName)> {
         match self {
+            Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::lo())],
             Resource::Switch(switch) => vec![(Place::Host, switch.name.device())],
             Resource::Link(link) => [&link.a, &link.b].map(|end| (end.place.clone(), end.name.clone())).into(),
-            Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::loopback())],
             _ => Vec::new(),
         }
     }
 
-    /// The devices that have to be there for this resource to be.
+    /// The devices that have to be there for this resource to be. That a namespace is there shows in its `lo`.
     pub fn needs(&self) -> Vec<(Place, IfName)> {
         match self {
             Resource::Port(port) => {
@@ -181,7 +186,12 @@ impl Resource {
             Resource::Device(device) => vec![(device.place.clone(), device.name.clone())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
             Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
-            Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) => Vec::new(),
+            Resource::Link(link) => {
+                let named = |place: &&Place| place.name().is_some();
+                let places = [&link.a.place, &link.b.place].into_iter().filter(named);
+                places.map(|place| (place.clone(), IfName::lo())).collect()
+            }
+            Resource::Netns(_) | Resource::Switch(_) => Vec::new(),
         }
     }
 }

@@ -39,12 +39,19 @@ impl Route {
         Route { place, destination, via: Some(via), device: Some(device), metric: None }
     }
 
-    /// This route with the metric that the kernel takes by itself (0, for IPv6 1024: `IP6_RT_PRIO_USER`) left open, so that
-    /// what was asked for and what the kernel shows are written one way.
+    /// This route with the metric that the kernel takes by itself (0, for IPv6 1024: `IP6_RT_PRIO_USER`) left open, and without
+    /// the bits of the destination behind its prefix, which the kernel refuses: so that what was asked for and what the kernel
+    /// shows are written one way.
     pub fn normalised(mut self) -> Route {
-        let default = if matches!(self.destination, IpNet::V4(_)) { 0 } else { 1024 };
+        let default = if self.is_ipv4() { 0 } else { 1024 };
         self.metric = self.metric.filter(|metric| *metric != default);
+        self.destination = self.destination.trunc();
         self
+    }
+
+    /// Whether it is a route of IPv4; else it is one of IPv6.
+    pub fn is_ipv4(&self) -> bool {
+        matches!(self.destination, IpNet::V4(_))
     }
 
     /// The destination as `ip route` prints it.

@@ -34,12 +34,14 @@ impl Entry {
         self.resource.key()
     }
 
-    /// This entry, with what it leaves open taken from `observed`. A mark is put on, never taken off; addresses, devices and
+    /// This entry, with what it leaves open taken from `observed`, unless it cannot follow it: what is made anew takes nothing
+    /// from what was there. A mark is put on, never taken off; addresses, devices and
     /// ports of a Linux bridge have none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
         let marked = !matches!(self.resource.kind(), Kind::Device | Kind::Address | Kind::Route | Kind::Port);
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
-        Entry { resource: self.resource.over(&observed.resource), owner }
+        let resource = self.resource.over(&observed.resource);
+        if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }
     }
 }
 
@@ -82,6 +84,12 @@ impl State {
     /// The resources, in creation order.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
         self.entries().map(|entry| &entry.resource)
+    }
+
+    /// Each entry over the one that `observed` has of the same key (see [`Entry::over`]).
+    pub fn over(&self, observed: &State) -> State {
+        let over = |entry: &Entry| observed.get(&entry.key()).map_or_else(|| entry.clone(), |seen| entry.over(seen));
+        self.entries().map(over).collect()
     }
 
     /// Whether nothing is in it.

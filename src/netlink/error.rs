@@ -49,13 +49,11 @@ pub enum Error {
         #[source]
         source: DecodeError,
     },
-    /// A listing was changed under our hands (`NLM_F_DUMP_INTR`) each time it was read.
-    #[error("`{request}` was interrupted by other changes {attempts} times in a row")]
+    /// A listing was changed by others each time that it was read (`NLM_F_DUMP_INTR`), until the deadline.
+    #[error("others changed what `{request}` lists each time that it was read")]
     Interrupted {
         /// The request in `ip` words.
         request: String,
-        /// How often it was tried.
-        attempts: u32,
     },
     /// What was waited for did not come in time.
     #[error("{waited_for} did not come within the deadline")]

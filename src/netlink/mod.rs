@@ -39,6 +39,7 @@ mod answers;
 pub mod bridge;
 mod error;
 pub mod ethtool;
+pub mod feature;
 pub mod link;
 mod netns;
 pub mod nsid;

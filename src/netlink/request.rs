@@ -13,7 +13,7 @@ use super::socket::{Failure, Socket};
 /// One change, ready to be sent: what [`link`](super::link), [`address`](super::address) and the others build. It displays
 /// in `ip` words, such as `address add 192.168.0.1/24 dev if5`.
 ///
-/// It is in effect as a whole or not at all.
+/// It is in effect as a whole or not at all, but for [several settings](super::link::set) in one.
 #[derive(Debug)]
 #[must_use = "a request is nothing until it is sent"]
 pub struct Request {
@@ -96,7 +96,7 @@ impl Netlink {
         Ok(Self { route, ethtool })
     }
 
-    /// Carries out one change; it is in effect when this returns `Ok`, and not at all when it returns `Err`.
+    /// Carries out one change: it is in effect when this returns `Ok`, and is not when it returns `Err`.
     pub fn request(&mut self, request: Request) -> Result<(), Error> {
         let Request { words, datagrams, retreat, needs, netns } = request;
         let result = datagrams.into_iter().try_for_each(|datagram| self.send(datagram));

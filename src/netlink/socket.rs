@@ -5,6 +5,7 @@
 //! cancelled half-way, which is what makes "exactly the first n requests are in effect" true.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::{
     DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage,
@@ -22,8 +23,9 @@ use super::error::{Error, Refusal};
 const BUFFER: usize = 32 * 1024;
 /// In seconds. The answer is there when the request returns: this only ends a wait that a bug would make endless.
 const ANSWER_DEADLINE: i64 = 10;
-/// How often a dump that was interrupted by other changes is read again.
-const DUMP_ATTEMPTS: u32 = 16;
+/// How long a listing that others keep changing is begun anew. One of a few dozen things comes in one part, and is never
+/// interrupted.
+const DUMP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Why an exchange failed, before it is known what it was about.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Failure {
             Self::Io(source) => Error::Io { action: format!("ask the kernel for `{request}`"), source },
             Self::Refused(source) => Error::Refused { request, source },
             Self::Answer(source) => Error::Answer { request, source },
-            Self::Interrupted => Error::Interrupted { request, attempts: DUMP_ATTEMPTS },
+            Self::Interrupted => Error::Interrupted { request },
         }
     }
 }
@@ -92,13 +94,13 @@ impl Socket {
         Q: NetlinkSerializable + Clone,
         A: NetlinkDeserializable,
     {
-        for _ in 0..DUMP_ATTEMPTS {
+        let begin = Instant::now();
+        loop {
             match self.exchange(vec![(NLM_F_DUMP, question.clone())], false) {
-                Err(Failure::Interrupted) => {}
+                Err(Failure::Interrupted) if begin.elapsed() < DUMP_DEADLINE => {}
                 result => return result,
             }
         }
-        Err(Failure::Interrupted)
     }
 
     fn exchange<Q, A>(&mut self, messages: Vec<(u16, Q)>, acked: bool) -> Result<Vec<A>, Failure>

@@ -67,7 +67,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Inner {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     /// Keeps jsonrpsee's tasks alive, and makes subscriptions, whose requests it numbers with strings.
     rpc: Rpc<RpcService>,
     /// Makes all other calls, which we number with integers: through `rpc` their ids would not be known, which
@@ -100,7 +100,7 @@ impl Client {
         let Some(service) = slot.get().cloned() else {
             unreachable!("jsonrpsee builds the middleware with the client")
         };
-        let inner = Inner { endpoint, rpc, service, shared, next_id: AtomicU64::new(0) };
+        let inner = Inner { endpoint: Arc::new(endpoint), rpc, service, shared, next_id: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner), timeout: options.timeout })
     }
 
@@ -144,7 +144,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Transact`] where the server refused; the others leave unknown whether it was carried out. When
-    /// the deadline passes, the server is asked to cancel it.
+    /// the deadline passes, or the future is dropped, the server is asked to cancel it.
     pub async fn transact(
         &self,
         database: &str,
@@ -257,19 +257,14 @@ impl Client {
         // A `Value` can always be written.
         let params = to_raw_value(params).unwrap_or_default();
         let request = Request::borrowed(method, Some(&params), Id::Number(id.0));
-        let Ok(outcome) = timeout(self.timeout, self.inner.service.call(request)).await else {
-            self.abandon(id);
-            return Err(self.timed_out(method));
-        };
+        let mut call = Pending { client: self, id, answered: false };
+        let outcome = timeout(self.timeout, self.inner.service.call(request)).await;
+        let outcome = outcome.map_err(|_| self.timed_out(method))?;
+        call.answered = true;
         match outcome.map_err(|error| self.failed(method, error))?.into_response().into_inner().payload {
             ResponsePayload::Success(result) => Ok(result.into_owned()),
             ResponsePayload::Error(error) => Err(self.refused(method, &error)),
         }
-    }
-
-    /// Tells the server, without waiting for anything, that nobody waits for the answer any more.
-    fn abandon(&self, id: RequestId) {
-        let _ = self.inner.service.notification(cancel(id)).now_or_never();
     }
 
     /// jsonrpsee's client, for subscriptions.
@@ -287,7 +282,11 @@ impl Client {
     }
 
     pub(super) fn timed_out(&self, method: &str) -> ClientError {
-        ClientError::TimedOut { endpoint: self.endpoint().clone(), method: method.to_owned(), after: self.timeout }
+        ClientError::TimedOut {
+            endpoint: Arc::clone(&self.inner.endpoint),
+            method: method.to_owned(),
+            after: self.timeout,
+        }
     }
 
     /// What jsonrpsee's error says of a call.
@@ -303,7 +302,7 @@ impl Client {
     }
 
     pub(super) fn senseless_because(&self, method: &str, source: ValueError) -> ClientError {
-        ClientError::Senseless { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Senseless { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
     }
 
     fn senseless(&self, method: &str, wanted: &'static str, found: &Value) -> ClientError {
@@ -314,13 +313,30 @@ impl Client {
         let original = error.data().map_or("null", RawValue::get);
         let words = serde_json::from_str(original).ok().as_ref().and_then(ServerError::from_json);
         let source = words.unwrap_or_else(|| ServerError { error: original.to_owned(), details: None, syntax: None });
-        ClientError::Refused { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Refused { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
     }
 
     /// The transport knows why the connection ended; jsonrpsee's words are only for an end of its own making.
     fn lost(&self, method: &str, words: String) -> ClientError {
         let source = self.inner.shared.fault().unwrap_or(Fault::Rpc(words));
-        ClientError::Lost { endpoint: self.endpoint().clone(), method: method.to_owned(), source }
+        ClientError::Lost { endpoint: Arc::clone(&self.inner.endpoint), method: method.to_owned(), source }
+    }
+}
+
+/// A call under way. If it is given up, by its deadline or because its future is dropped, the server is told, so that
+/// a transaction that still waits there does not come into effect later.
+struct Pending<'a> {
+    client: &'a Client,
+    id: RequestId,
+    answered: bool,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            // Without waiting: it goes into jsonrpsee's queue at once, or not at all if that is full.
+            let _ = self.client.inner.service.notification(cancel(self.id)).now_or_never();
+        }
     }
 }
 

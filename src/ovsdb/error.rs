@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
@@ -20,7 +21,7 @@ pub enum ClientError {
     #[error("{endpoint} did not answer '{method}' within {after:?}")]
     TimedOut {
         /// The server.
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         /// The method called.
         method: String,
         /// How long was waited.
@@ -30,7 +31,7 @@ pub enum ClientError {
     #[error("{endpoint} refused '{method}'")]
     Refused {
         /// The server.
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         /// The method called.
         method: String,
         /// What the server says.
@@ -40,7 +41,7 @@ pub enum ClientError {
     #[error("lost the connection to {endpoint} during '{method}'")]
     Lost {
         /// The server.
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         /// The method called.
         method: String,
         /// Why it ended.
@@ -53,7 +54,7 @@ pub enum ClientError {
     #[error("the answer of {endpoint} to '{method}' makes no sense")]
     Senseless {
         /// The server.
-        endpoint: Endpoint,
+        endpoint: Arc<Endpoint>,
         /// The method called.
         method: String,
         /// What is wrong with it.

@@ -71,7 +71,7 @@ pub enum TlsError {
     #[error("the TLS handshake failed")]
     Handshake(#[source] io::Error),
     /// The server did not send the CA certificate that was to be written to a file.
-    #[error("the server sent no self-signed CA certificate to bootstrap from; copy the CA certificate by hand")]
+    #[error("the server sent no CA certificate to bootstrap from; copy the CA certificate by hand")]
     NothingToBootstrap,
     /// The CA certificate cannot be written.
     #[error("cannot write the CA certificate to {}", path.display())]
@@ -100,7 +100,7 @@ pub(super) fn missing_ca_cert(files: &TlsFiles) -> Option<&Path> {
     }
 }
 
-/// Shakes hands on `stream`, believes the self-signed certificate at the end of the server's chain, and writes it to
+/// Shakes hands on `stream`, believes the CA certificate at the end of the server's chain, and writes it to
 /// `path`, which must not exist. The connection itself is not to be trusted, and is closed.
 pub(super) async fn bootstrap(stream: TcpStream, host: &str, files: &TlsFiles, path: &Path) -> Result<(), TlsError> {
     let stream = handshake(stream, host, configure(files, Trust::AnyOnce)?).await?;
@@ -110,10 +110,8 @@ pub(super) async fn bootstrap(stream: TcpStream, host: &str, files: &TlsFiles, p
     let mut roots = RootCertStore::empty();
     roots.add(ca.clone()).map_err(TlsError::Unusable)?;
     let algorithms = ring::default_provider().signature_verification_algorithms;
-    // A CA that vouches for itself and for the server is what `connect` will want to see.
-    verify(ca, &[], &roots, UnixTime::now(), algorithms)
-        .and_then(|()| verify(end_entity, intermediates, &roots, UnixTime::now(), algorithms))
-        .map_err(|_| TlsError::NothingToBootstrap)?;
+    // What `connect` will want to see.
+    verify(end_entity, intermediates, &roots, UnixTime::now(), algorithms).map_err(|_| TlsError::NothingToBootstrap)?;
     write_certificate(path, ca).map_err(|source| TlsError::Write { path: path.to_owned(), source })
 }
 

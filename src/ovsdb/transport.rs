@@ -249,15 +249,17 @@ impl Receiver {
             Some(interval) => self.read_probing(interval).await?,
             None => self.reader.read(&mut self.chunk).await,
         };
-        match read {
-            Ok(0) if self.framer.is_mid_message() => Err(Fault::Truncated),
-            Ok(0) => Err(Fault::Closed),
-            Ok(length) => {
-                self.framer.push(&self.chunk[..length]);
-                Ok(())
-            }
-            Err(error) => Err(Fault::Io(Arc::new(error))),
+        let length = match read {
+            Ok(length) => length,
+            // TLS without a good-bye, as when the server is killed. Where a message ends is known without it.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            Err(error) => return Err(Fault::Io(Arc::new(error))),
+        };
+        if length > 0 {
+            self.framer.push(&self.chunk[..length]);
+            return Ok(());
         }
+        Err(if self.framer.is_mid_message() { Fault::Truncated } else { Fault::Closed })
     }
 
     /// Reads; after `interval` of silence it sends an echo, after as long again it gives up.

@@ -1,50 +1,170 @@
 //! The way from what is there to what should be.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Entry, IfName, Key, Place, State};
+use ipnet::IpNet;
+
+use crate::model::{Address, Entry, IfName, Key, Kind, Place, Resource, State};
 
 use super::{Plan, Step};
 
 impl Plan {
     /// The steps that lead from `observed` to `desired`. What both hold alike needs none; what `desired` leaves open stays.
     pub fn between(observed: &State, desired: &State) -> Plan {
-        let replaced = replaced(observed, desired);
-        let goes = |entry: &&Entry| !desired.contains(&entry.key()) || replaced.contains(&entry.key());
-        let mut deletes: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
-        deletes.sort_by_cached_key(|step| std::cmp::Reverse(step.rank()));
+        let mut target = desired.over(observed);
+        // A route that leaves its device open is not bound to the one that it had, if that goes.
+        let routes = anew(observed, &target).into_iter().filter(|key| key.kind() == Kind::Route);
+        routes.filter_map(|key| desired.get(&key)).for_each(|entry| target.insert(entry.clone()));
+        Plan::exact(observed, &target)
+    }
 
-        let mut steps: Vec<Step> = desired.entries().filter_map(|entry| arrival(entry, observed, &replaced)).collect();
-        steps.sort_by_cached_key(Step::rank);
+    /// The steps that lead from `observed` to `target` to the letter: what `target` does not set is not set in the end. That is
+    /// how to go back to a state that was seen once.
+    pub fn exact(observed: &State, target: &State) -> Plan {
+        let anew = anew(observed, target);
+        let goes = |entry: &&Entry| !target.contains(&entry.key()) || anew.contains(&entry.key());
+        let mut steps: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
+        steps.sort_by_cached_key(|step| Reverse(step.rank()));
 
-        deletes.append(&mut steps);
-        Plan { steps: deletes }
+        let mut arrivals: Vec<Step> = target.entries().filter_map(|entry| arrival(entry, observed, &anew)).collect();
+        arrivals.sort_by_cached_key(Step::rank);
+
+        steps.append(&mut arrivals);
+        Plan { steps }
     }
 }
 
 /// The step that brings `wanted` about, if one is needed.
-fn arrival(wanted: &Entry, observed: &State, replaced: &BTreeSet<Key>) -> Option<Step> {
+fn arrival(wanted: &Entry, observed: &State, anew: &BTreeSet<Key>) -> Option<Step> {
     let key = wanted.key();
     match observed.get(&key) {
-        Some(before) if !replaced.contains(&key) => {
-            let after = wanted.over(before);
+        Some(before) if !anew.contains(&key) => {
+            let after = wanted.clone();
             (after != *before).then(|| Step::Modify { before: before.clone(), after })
         }
         _ => Some(Step::Create(wanted.clone())),
     }
 }
 
-/// The keys in both states whose resource has to be deleted and made again: those that cannot follow, and those that stand
-/// on a device that is made now. Such a device takes them with it, or has gone without them: the row of an OVS port outlives
-/// its device and would not notice a new one of the same name.
-fn replaced(observed: &State, desired: &State) -> BTreeSet<Key> {
-    let pairs = || observed.entries().filter_map(|seen| Some((seen, desired.get(&seen.key())?)));
-    let cannot_follow = pairs().filter(|(seen, wanted)| !wanted.over(seen).resource.can_follow(&seen.resource));
+/// The keys in both states whose resource has to be deleted and made again: those that cannot follow, and those that lose what
+/// they stand on.
+fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
+    let both = || observed.entries().filter_map(|seen| Some((seen, target.get(&seen.key())?)));
+    let cannot_follow = both().filter(|(seen, wanted)| !wanted.resource.can_follow(&seen.resource));
     let mut keys: BTreeSet<Key> = cannot_follow.map(|(seen, _)| seen.key()).collect();
-    let made = |entry: &&Entry| !observed.contains(&entry.key()) || keys.contains(&entry.key());
-    let devices: BTreeSet<(Place, IfName)> =
-        desired.entries().filter(made).flat_map(|entry| entry.resource.provides()).collect();
+
+    let devices = changing_devices(observed, target, &keys);
     let stands_on = |seen: &Entry| seen.resource.needs().iter().any(|device| devices.contains(device));
-    keys.extend(pairs().filter(|(seen, _)| stands_on(seen)).map(|(seen, _)| seen.key()));
+    keys.extend(both().filter(|(seen, _)| stands_on(seen)).map(|(seen, _)| seen.key()));
+
+    // Addresses before routes: a route may stand on an address that is made anew.
+    for loses in [loses_address, loses_route] {
+        let gone = gone_addresses(observed, target, &keys);
+        let lost = both().filter(|(seen, _)| loses(&seen.resource, &gone)).map(|(seen, _)| seen.key());
+        let lost: Vec<Key> = lost.collect();
+        keys.extend(lost);
+    }
     keys
+}
+
+/// The devices that go or come. One that goes takes with it what stands on it. One that comes has lost it already, or worse:
+/// the row of an OVS port outlives its device and does not notice a new one of the same name.
+fn changing_devices(observed: &State, target: &State, anew: &BTreeSet<Key>) -> BTreeSet<(Place, IfName)> {
+    let provided = |state: &State, other: &State| {
+        let changes = |entry: &&Entry| !other.contains(&entry.key()) || anew.contains(&entry.key());
+        state.entries().filter(changes).flat_map(|entry| entry.resource.provides()).collect::<Vec<_>>()
+    };
+    provided(observed, target).into_iter().chain(provided(target, observed)).collect()
+}
+
+/// The addresses that are deleted, by place.
+type Gone<'a> = BTreeMap<&'a Place, Vec<&'a Address>>;
+
+/// The IPv4 addresses that go, for good or to be made anew. IPv6 addresses take nothing with them.
+fn gone_addresses<'a>(observed: &'a State, target: &State, anew: &BTreeSet<Key>) -> Gone<'a> {
+    let mut gone = Gone::new();
+    for entry in observed.entries() {
+        match &entry.resource {
+            Resource::Address(address) if matches!(address.address, IpNet::V4(_)) => {
+                let key = entry.key();
+                if !target.contains(&key) || anew.contains(&key) {
+                    gone.entry(&address.place).or_default().push(address);
+                }
+            }
+            _ => {}
+        }
+    }
+    gone
+}
+
+/// Whether `resource` is an address that may go with one of `gone`: with the first address of a subnet on a device go the other
+/// ones, unless `promote_secondaries` is set (`__inet_del_ifa`, net/ipv4/devinet.c).
+fn loses_address(resource: &Resource, gone: &Gone<'_>) -> bool {
+    let Resource::Address(kept) = resource else { return false };
+    let same_subnet = |gone: &&Address| gone.device == kept.device && gone.address.trunc() == kept.address.trunc();
+    gone.get(&kept.place).is_some_and(|gone| gone.iter().any(same_subnet))
+}
+
+/// Whether `resource` is a route that may go with one of `gone`: with the last address of a device go all routes through it
+/// (`fib_inetaddr_event`, net/ipv4/fib_frontend.c).
+fn loses_route(resource: &Resource, gone: &Gone<'_>) -> bool {
+    let Resource::Route(kept) = resource else { return false };
+    let through = |gone: &&Address| match &kept.device {
+        Some(device) => *device == gone.device,
+        None => kept.via.is_some_and(|via| gone.address.contains(&via)),
+    };
+    kept.is_ipv4() && gone.get(&kept.place).is_some_and(|gone| gone.iter().any(through))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Route;
+
+    fn address(address: &str) -> Entry {
+        let place = "ns1".parse().unwrap();
+        let device = "eth1".parse().unwrap();
+        Entry::unmarked(Resource::Address(Address::new(place, device, address.parse().unwrap(), false)))
+    }
+
+    fn default_route(via: &str) -> Entry {
+        let device = "eth1".parse().unwrap();
+        Entry::unmarked(Resource::Route(Route::default_via("ns1".parse().unwrap(), via.parse().unwrap(), device)))
+    }
+
+    fn plan(observed: &[Entry], desired: &[Entry]) -> String {
+        let state = |entries: &[Entry]| entries.iter().cloned().collect::<State>();
+        Plan::between(&state(observed), &state(desired)).to_string()
+    }
+
+    #[test]
+    fn an_address_may_go_with_its_subnet() {
+        let (one, two, other) = (address("10.0.0.1/24"), address("10.0.0.2/24"), address("10.0.1.1/24"));
+        assert_eq!(
+            plan(&[one, two.clone(), other.clone()], &[two, other]),
+            "- address 10.0.0.2/24 on eth1 in ns1\n\
+             - address 10.0.0.1/24 on eth1 in ns1\n\
+             + address 10.0.0.2/24 on eth1 in ns1"
+        );
+    }
+
+    #[test]
+    fn a_route_may_go_with_an_address() {
+        let (old, new) = (address("10.0.0.1/24"), address("10.0.0.9/8"));
+        let route = default_route("10.0.0.254");
+        assert_eq!(
+            plan(&[old, route.clone()], &[new, route]),
+            "- route default via 10.0.0.254 dev eth1 in ns1\n\
+             - address 10.0.0.1/24 on eth1 in ns1\n\
+             + address 10.0.0.9/8 on eth1 in ns1\n\
+             + route default via 10.0.0.254 dev eth1 in ns1"
+        );
+    }
+
+    #[test]
+    fn addresses_of_version_6_take_nothing_with_them() {
+        let (one, two, route) = (address("fd00::1/64"), address("fd00::2/64"), default_route("fd00::fe"));
+        assert_eq!(plan(&[one, two.clone(), route.clone()], &[two, route]), "- address fd00::1/64 on eth1 in ns1");
+    }
 }

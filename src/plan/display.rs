@@ -1,8 +1,6 @@
 //! A plan as people read it: `+` comes, `~` changes, `-` goes.
 
-use std::fmt;
-
-use serde_json::Value;
+use std::fmt::{self, Write};
 
 use crate::model::{End, Entry, IfName, Place, Resource, Vlan};
 
@@ -23,11 +21,16 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Step::Create(entry) => write!(f, "+ {}", describe(&entry.resource)),
-            Step::Delete(entry) => write!(f, "- {}", describe(&entry.resource)),
-            Step::Modify { before, after } => write!(f, "~ {}: {}", after.key(), changes(before, after).join(", ")),
+        let line = match self {
+            Step::Create(entry) => format!("+ {}", describe(&entry.resource)),
+            Step::Delete(entry) => format!("- {}", describe(&entry.resource)),
+            Step::Modify { before, after } => format!("~ {}: {}", after.key(), changes(before, after).join(", ")),
+        };
+        // It stands as a comment above commands to be pasted: an `iface-id` with a line feed must not end it.
+        for c in line.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
         }
+        Ok(())
     }
 }
 
@@ -42,65 +45,110 @@ impl Plan {
     }
 }
 
-/// A resource in one line.
+/// A resource in one line: what identifies it, then what was asked of it.
 pub fn describe(resource: &Resource) -> String {
+    let Resource::Link(link) = resource else {
+        return format!("{}{}{}", head(resource), said(fields(resource)), tail(resource));
+    };
+    let [a, b] = [&link.a, &link.b].map(|end| format!("{}{}", located(&end.place, &end.name), said(end_fields(end))));
+    format!("link {a} <-> {b}")
+}
+
+fn head(resource: &Resource) -> String {
     match resource {
-        Resource::Netns(netns) => format!("netns {}", netns.name),
-        Resource::Switch(switch) => {
-            let mut text = format!("switch {} ({})", switch.name, switch.backend);
-            push(&mut text, "datapath", switch.datapath);
-            push(&mut text, "mac", switch.mac);
-            push(&mut text, "mtu", switch.mtu);
-            push(&mut text, "stp", switch.stp);
-            push(&mut text, "vlan_filtering", switch.vlan_filtering);
-            text
-        }
-        Resource::Link(link) => format!("link {} <-> {}", end(&link.a), end(&link.b)),
-        Resource::Port(port) => {
-            let mut text = format!("port {} on {} ({})", port.device, port.switch, port.backend);
-            vlan(&mut text, &port.vlan);
-            push(&mut text, "iface-id", port.iface_id.as_ref());
-            text
-        }
-        Resource::Device(device) => {
-            format!("device {} {}", located(&device.place, &device.name), if device.up { "up" } else { "down" })
-        }
-        Resource::Address(address) => {
-            let nodad = if address.nodad { " nodad" } else { "" };
-            format!("address {} on {}{nodad}", address.address, located(&address.place, &address.device))
-        }
-        Resource::Route(route) => {
-            let mut text = format!("route {}", route.destination_text());
-            push(&mut text, "via", route.via);
-            push(&mut text, "dev", route.device.as_ref());
-            push(&mut text, "metric", route.metric);
-            match route.place {
-                Place::Host => text,
-                _ => format!("{text} in {}", route.place),
-            }
-        }
+        Resource::Switch(switch) => format!("switch {} ({})", switch.name, switch.backend),
+        Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
+        Resource::Route(route) => format!("route {}", route.destination_text()),
+        _ => resource.key().to_string(),
     }
 }
 
-fn push(text: &mut String, name: &str, value: Option<impl fmt::Display>) {
-    if let Some(value) = value {
-        text.push_str(&format!(" {name} {value}"));
+/// The place of a route stands last: `route default via 10.0.0.1 dev eth1 in ns1`.
+fn tail(resource: &Resource) -> String {
+    match resource {
+        Resource::Route(route) if route.place != Place::Host => format!(" in {}", route.place),
+        _ => String::new(),
     }
 }
 
-fn vlan(text: &mut String, vlan: &Vlan) {
-    push(text, "tag", vlan.tag);
-    if !vlan.trunks.is_empty() {
-        let trunks: Vec<String> = vlan.trunks.iter().map(ToString::to_string).collect();
-        push(text, "trunks", Some(trunks.join(",")));
+/// What can be set of a resource, in the order in which it is said.
+struct Field {
+    /// Empty where the value says it all: `up`, `nodad`.
+    name: &'static str,
+    value: Option<String>,
+    /// Whether it goes without saying where a resource is told in full.
+    quiet: bool,
+}
+
+impl Field {
+    fn new(name: &'static str, value: Option<impl fmt::Display>) -> Field {
+        Field { name, value: value.map(|value| value.to_string()), quiet: false }
+    }
+
+    fn quiet_if(self, quiet: bool) -> Field {
+        Field { quiet, ..self }
     }
 }
 
-fn end(end: &End) -> String {
-    let mut text = located(&end.place, &end.name);
-    push(&mut text, "mac", end.mac);
-    push(&mut text, "mtu", end.mtu);
-    text
+/// The fields as words: ` mac 02:00:00:00:00:01 mtu 1400`.
+fn said(fields: Vec<Field>) -> String {
+    let set = fields.into_iter().filter(|field| !field.quiet);
+    set.filter_map(|field| field.value.map(|value| format!(" {}", named(field.name, &value)))).collect()
+}
+
+fn named(name: &str, value: &str) -> String {
+    if name.is_empty() { value.to_owned() } else { format!("{name} {value}") }
+}
+
+fn on(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+fn state(up: bool) -> Field {
+    Field::new("", Some(if up { "up" } else { "down" }))
+}
+
+fn fields(resource: &Resource) -> Vec<Field> {
+    match resource {
+        Resource::Netns(_) => Vec::new(),
+        Resource::Switch(switch) => vec![
+            Field::new("datapath", switch.datapath),
+            Field::new("mac", switch.mac),
+            Field::new("mtu", switch.mtu),
+            Field::new("stp", switch.stp.map(on)),
+            Field::new("vlan_filtering", switch.vlan_filtering.map(on)),
+        ],
+        Resource::Link(link) => [end_fields(&link.a), end_fields(&link.b)].into_iter().flatten().collect(),
+        Resource::Port(port) => vec![
+            Field::new("switch", Some(&port.switch)).quiet_if(true),
+            Field::new("tag", port.vlan.tag),
+            Field::new("trunks", trunks(&port.vlan)),
+            Field::new("iface-id", port.iface_id.as_ref()),
+            Field::new("netns", port.netns.as_ref()).quiet_if(true),
+        ],
+        Resource::Device(device) => vec![state(device.up)],
+        Resource::Address(address) => vec![Field::new("", address.nodad.then_some("nodad"))],
+        Resource::Route(route) => vec![
+            Field::new("via", route.via),
+            Field::new("dev", route.device.as_ref()),
+            Field::new("metric", route.metric),
+        ],
+    }
+}
+
+fn end_fields(end: &End) -> Vec<Field> {
+    vec![
+        Field::new("altname", end.altname.as_ref()).quiet_if(true),
+        Field::new("mac", end.mac),
+        Field::new("mtu", end.mtu),
+        state(end.up).quiet_if(end.up),
+        Field::new("tx_checksum", end.tx_checksum.map(on)).quiet_if(true),
+    ]
+}
+
+fn trunks(vlan: &Vlan) -> Option<String> {
+    let trunks = vlan.trunks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    (!trunks.is_empty()).then_some(trunks)
 }
 
 fn located(place: &Place, name: &IfName) -> String {
@@ -110,36 +158,26 @@ fn located(place: &Place, name: &IfName) -> String {
     }
 }
 
-/// The fields in which two entries of one key differ: `mtu 1500 -> 1400`.
+/// What differs between two entries of one key: `mtu 1500 -> 1400`; of a link, with the end: `eth1-ns1 in ns1 mtu 1500 -> 1400`.
 fn changes(before: &Entry, after: &Entry) -> Vec<String> {
-    let tree = |entry: &Entry| serde_json::to_value(entry).unwrap_or(Value::Null);
-    let mut lines = Vec::new();
-    compare("", &tree(before), &tree(after), &mut lines);
+    let mut lines = match (&before.resource, &after.resource) {
+        (Resource::Link(old), Resource::Link(new)) => [(&old.a, &new.a), (&old.b, &new.b)]
+            .into_iter()
+            .flat_map(|(old, new)| {
+                let name = located(&new.place, &new.name);
+                differing(end_fields(old), end_fields(new)).into_iter().map(move |change| format!("{name} {change}"))
+            })
+            .collect(),
+        (old, new) => differing(fields(old), fields(new)),
+    };
+    let owner = |entry: &Entry| vec![Field::new("owner", entry.owner.as_ref())];
+    lines.extend(differing(owner(before), owner(after)));
     lines
 }
 
-/// Walks two JSON trees side by side and notes where they part.
-fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
-    let empty = serde_json::Map::new();
-    match (before, after) {
-        (Value::Object(_), Value::Null) | (Value::Null | Value::Object(_), Value::Object(_)) => {
-            let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
-            let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-            for name in names {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                compare(&path, old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null), lines);
-            }
-        }
-        _ if before == after => {}
-        _ => lines.push(format!("{path} {} -> {}", plain(before), plain(after))),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => "none".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
+/// Both have the same fields in the same order, since they are of one kind.
+fn differing(before: Vec<Field>, after: Vec<Field>) -> Vec<String> {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let pairs = before.into_iter().zip(after).filter(|(old, new)| old.value != new.value);
+    pairs.map(|(old, new)| named(new.name, &format!("{} -> {}", or_none(old.value), or_none(new.value)))).collect()
 }

@@ -7,7 +7,7 @@ mod stale;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{BackendName, Entry, Key, Kind};
+use crate::model::{BackendName, Entry, Key, Kind, Resource, State};
 
 pub use commands::commands;
 pub use display::describe;
@@ -57,7 +57,7 @@ impl Step {
     /// reachable), and within a kind by backend, so that one transaction takes all that belongs to it.
     fn rank(&self) -> (Kind, bool, Option<BackendName>, Key) {
         let resource = &self.entry().resource;
-        let indirect = matches!(resource, crate::model::Resource::Route(route) if route.via.is_some());
+        let indirect = matches!(resource, Resource::Route(route) if route.via.is_some());
         (resource.kind(), indirect, resource.backend(), resource.key())
     }
 }
@@ -79,6 +79,23 @@ impl Plan {
     /// The plan that takes this one back: the inverse of each step, newest first.
     pub fn inverse(self) -> Plan {
         Plan { steps: self.steps.into_iter().rev().map(Step::inverse).collect() }
+    }
+
+    /// How what the plan touches was before it: where the plan starts from. What it creates is not in it.
+    pub fn start(&self) -> State {
+        self.clone().inverse().end()
+    }
+
+    /// How what the plan touches is in the end. What it deletes is not in it.
+    pub fn end(&self) -> State {
+        let mut state = State::default();
+        for step in &self.steps {
+            match step {
+                Step::Create(entry) | Step::Modify { after: entry, .. } => state.insert(entry.clone()),
+                Step::Delete(entry) => drop(state.remove(&entry.key())),
+            }
+        }
+        state
     }
 
     /// The keys that the plan touches, each once.

@@ -202,6 +202,12 @@ impl Vswitchd {
     pub fn process(&self) -> &Process {
         &self.process
     }
+
+    /// Runs `ovs-appctl` on it.
+    pub fn appctl(&self, arguments: &[&str]) -> String {
+        let output = run(Command::new("ovs-appctl").arg("-t").arg(&self.control).args(arguments));
+        String::from_utf8(output.stdout).unwrap()
+    }
 }
 
 impl Drop for Vswitchd {

@@ -72,7 +72,7 @@ impl Case {
     /// Holds `text` against the file of the case, or writes that.
     fn golden(&self, file: &str, text: &str) {
         let (path, text) = (self.directory.join(file), state::without_chance(text));
-        if std::env::var_os("OVSNS_UPDATE_CASES").is_some() {
+        if std::env::var_os("OVSNS_ACCEPT").is_some_and(|accept| accept == "1") {
             std::fs::write(&path, &text).unwrap();
         }
         let expected = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

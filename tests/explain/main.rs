@@ -1,7 +1,7 @@
 //! `--dry-run` and `--explain`: their texts, and that what `--explain` prints does what the verb does.
 //!
 //! A case is a directory of `tests/cases/cli/{ovs,linux}`: `before.sh` prepares a sandbox, `verb` is the verb with its arguments,
-//! `dry-run.txt` and `explain.txt` are what it prints. `OVSNS_UPDATE_CASES=1` writes these two anew.
+//! `dry-run.txt` and `explain.txt` are what it prints. `OVSNS_ACCEPT=1` writes these two anew.
 
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]

@@ -9,6 +9,8 @@ use crate::common::sandbox;
 use crate::pair;
 
 const MARK: &str = "ovsns:crash";
+/// Set for the children, which run in the sandbox of a test and must run nowhere else.
+const IN_SANDBOX: &str = "OVSNS_TEST_IN_SANDBOX";
 
 /// Runs one of the ignored tests below in a child that is killed at its `n`-th `call`; false: it never came to that.
 fn killed_at(child: &str, call: &str, n: u32) -> bool {
@@ -19,6 +21,7 @@ fn killed_at(child: &str, call: &str, n: u32) -> bool {
         .args(["-e", &inject])
         .arg(std::env::current_exe().expect("this test"))
         .args(["--ignored", "--exact", "--test-threads=1", child])
+        .env(IN_SANDBOX, "1")
         .output()
         .expect("strace starts: install it");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -30,6 +33,7 @@ fn killed_at(child: &str, call: &str, n: u32) -> bool {
 #[test]
 #[ignore = "the child of the tests below"]
 fn child_makes_a_link() {
+    assert!(std::env::var_os(IN_SANDBOX).is_some(), "started by the tests below alone");
     let marked = link::Veth { alias: Some(MARK.into()), ..pair("a", "b") };
     Netlink::host().expect("host").request(link::add_veth(marked)).expect("a pair");
 }
@@ -37,6 +41,7 @@ fn child_makes_a_link() {
 #[test]
 #[ignore = "the child of the tests below"]
 fn child_makes_a_netns() {
+    assert!(std::env::var_os(IN_SANDBOX).is_some(), "started by the tests below alone");
     let mark = |inside: &mut Netlink| inside.request(link::set("lo").up().alias(MARK).request());
     NetnsDir::default().create("ns1", mark).expect("ns1");
 }

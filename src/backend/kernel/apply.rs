@@ -1,7 +1,6 @@
 //! From steps to the kernel.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
@@ -39,6 +38,9 @@ fn failed(step: &Step, error: Error) -> BackendError {
     let hint = match (&error, &step.entry().resource) {
         (Error::NetnsExists { .. } | Error::NotNetns { .. }, Resource::Netns(netns)) => {
             Some(format!("if nothing uses that file, remove it: ovsns del-ns {}", netns.name))
+        }
+        (Error::NetnsMissing { .. }, _) => {
+            Some("somebody has deleted the namespace meanwhile; run it again".to_owned())
         }
         _ => None,
     };
@@ -79,27 +81,12 @@ fn deletions(steps: &[Step]) -> Vec<&Link> {
     links().take_while(|link| Some(&link.a.place) == first).collect()
 }
 
-/// Puts the pairs into a group of their own and deletes that. Nothing has gone where it fails.
+/// Nothing has gone where it fails.
 fn delete_links(places: &mut Places, links: &[&Link]) -> Result<(), Error> {
-    let Some(located) = places.find(&links[0].a.place)? else { return Ok(()) };
-    let group = fresh_group();
-    let mut any = false;
-    for pair in links {
-        match located.netlink.request(link::set(pair.a.name.as_str()).group(group).request()) {
-            Ok(()) => any = true,
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error),
-        }
+    match places.find(&links[0].a.place)? {
+        Some(located) => located.netlink.delete_links(links.iter().map(|pair| pair.a.name.as_str().into())),
+        None => Ok(()),
     }
-    if any { gone(located.netlink.request(link::delete_group(group))) } else { Ok(()) }
-}
-
-/// The number of a group that nobody uses: large, and another one each time.
-fn fresh_group() -> u32 {
-    let mut bytes = [0; 4];
-    // Without it the group is merely the same each time.
-    let _ = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
-    u32::from_ne_bytes(bytes) | 0x4000_0000
 }
 
 /// Deleting what is gone succeeds.
@@ -182,7 +169,7 @@ fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Re
                 && places.at(&place)?.netlink.link("lo")?.and_then(|lo| lo.alias) == owner.map(Owner::alias);
             if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
         }
-        result => result.map(|_| places.close(&place)),
+        result => result.and_then(|(netns, netlink)| places.opened(place, netns, netlink)),
     }
 }
 
@@ -252,7 +239,7 @@ fn add_altname(places: &mut Places, end: &End, altname: &str) -> Result<(), Erro
 }
 
 fn set_tx_checksum(places: &mut Places, end: &End, on: bool) -> Result<(), Error> {
-    let index = index(places, &end.place, &end.name)?.ok_or_else(|| missing(&end.place, &end.name))?;
+    let index = index_of(places, &end.place, &end.name)?;
     places.at(&end.place)?.netlink.request(ethtool::set_tx_checksum(index, on))
 }
 
@@ -308,16 +295,17 @@ fn index(places: &mut Places, place: &Place, device: &IfName) -> Result<Option<u
     Ok(find_link(places, place, device)?.map(|link| link.index))
 }
 
-fn missing(place: &Place, device: &IfName) -> Error {
-    Error::Io {
+/// The same of a device that has to be there, in a namespace that has to be there.
+fn index_of(places: &mut Places, place: &Place, device: &IfName) -> Result<u32, Error> {
+    places.at(place)?;
+    index(places, place, device)?.ok_or_else(|| Error::Io {
         action: format!("find device {device} in namespace {place}"),
         source: std::io::Error::from_raw_os_error(nix::libc::ENODEV),
-    }
+    })
 }
 
 fn add_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
-    let index = index(places, &wanted.place, &wanted.device)?;
-    let index = index.ok_or_else(|| missing(&wanted.place, &wanted.device))?;
+    let index = index_of(places, &wanted.place, &wanted.device)?;
     match places.at(&wanted.place)?.netlink.request(address::add(index, wanted.address, wanted.nodad)) {
         // The device has just this address.
         Err(error) if error.is_exists() => Ok(()),
@@ -335,7 +323,7 @@ fn delete_address(places: &mut Places, wanted: &Address) -> Result<(), Error> {
 fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, Error> {
     let link = match &wanted.device {
         None => None,
-        Some(device) => Some(index(places, &wanted.place, device)?.ok_or_else(|| missing(&wanted.place, device))?),
+        Some(device) => Some(index_of(places, &wanted.place, device)?),
     };
     Ok(netlink::Route {
         destination: wanted.destination,

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use crate::model::{Entry, Kind, NetnsName, Place, Resource};
 use crate::netlink;
+use crate::nft;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
@@ -104,7 +105,31 @@ pub fn canonical(place: Place) -> Result<Place, BackendError> {
     let places = Places::default();
     match (places.plainest(&place), &place) {
         (Ok(plainest), _) => Ok(plainest.unwrap_or(place)),
-        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => Err(BackendError::refused(what, "no such process")),
+        (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => {
+            Err(BackendError::refused(what, "no such process"))
+        }
         (Err(error), _) => Err(failed(what, error)),
     }
+}
+
+/// What this kernel has of what ovsns uses, tried out in a namespace of its own: the name, whether it is there, and what
+/// brings it.
+pub fn features() -> Result<Vec<(&'static str, bool, &'static str)>, BackendError> {
+    let found = netlink::feature::features().map_err(|error| failed("cannot try the kernel's features out", error))?;
+    let named = found.into_iter().map(|(feature, there)| {
+        let (name, brought_by) = feature.name();
+        (name, there, brought_by)
+    });
+    Ok(named.collect())
+}
+
+/// Whether the kernel translates addresses, tried out in a namespace of its own.
+pub fn nat() -> Result<(), BackendError> {
+    let tried = netlink::feature::in_scratch_netns(|_| nft::run(nft::NAT_TRIAL));
+    let tried = tried.map_err(|error| failed("cannot try NAT out", error))?;
+    tried.map_err(|error| {
+        let hint =
+            if error.is_missing() { "install it: apt install nftables" } else { "load it: modprobe nft_chain_nat" };
+        BackendError::refused("no NAT", error).hint(hint)
+    })
 }

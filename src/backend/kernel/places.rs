@@ -1,7 +1,8 @@
 //! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use crate::model::{NetnsName, Place};
 use crate::netlink::{Error, Netlink, NetnsDir, NetnsFile};
@@ -12,6 +13,8 @@ pub struct Located {
     pub netns: NetnsFile,
     /// The connection.
     pub netlink: Netlink,
+    /// Device and inode number of the namespace.
+    identity: (u64, u64),
 }
 
 /// The namespaces that this run has looked into.
@@ -38,15 +41,20 @@ impl Places {
         Ok(self.directory.status(name.as_str())? == crate::netlink::Status::Live)
     }
 
-    /// A connection into the namespace at `place`. Fails where there is none.
+    /// A connection into the namespace at `place`. Fails where there is none, also where there was one: an open connection
+    /// keeps a namespace alive that has lost its name, and in there everything would seem well.
     pub fn at(&mut self, place: &Place) -> Result<&mut Located, Error> {
+        if self.open.get(place).is_some_and(|located| !self.leads_to(place, located.identity)) {
+            self.open.remove(place);
+        }
         if !self.open.contains_key(place) {
             let netns = self.file(place)?;
             let netlink = match place {
                 Place::Host => Netlink::host()?,
                 _ => Netlink::open(&netns)?,
             };
-            self.open.insert(place.clone(), Located { netns, netlink });
+            let identity = netns.identity()?;
+            self.open.insert(place.clone(), Located { netns, netlink, identity });
         }
         match self.open.get_mut(place) {
             Some(located) => Ok(located),
@@ -63,6 +71,13 @@ impl Places {
         }
     }
 
+    /// Keeps a connection into the namespace at `place`, which has just been made.
+    pub fn opened(&mut self, place: Place, netns: NetnsFile, netlink: Netlink) -> Result<(), Error> {
+        let identity = netns.identity()?;
+        self.open.insert(place, Located { netns, netlink, identity });
+        Ok(())
+    }
+
     /// Closes the connection: the namespace is about to go, and an open socket would keep it alive.
     pub fn close(&mut self, place: &Place) {
         self.open.remove(place);
@@ -70,13 +85,27 @@ impl Places {
 
     /// An open file of the namespace at `place`.
     pub fn file(&self, place: &Place) -> Result<NetnsFile, Error> {
-        match place {
-            Place::Host => NetnsFile::host(),
-            Place::Named(name) => self.directory.open(name.as_str()),
-            Place::Pid(pid) => NetnsFile::open(Path::new(&format!("/proc/{pid}/ns/net"))),
-            Place::Path(path) => NetnsFile::open(Path::new(path)),
-            Place::Nsid(nsid) => Err(Error::NetnsMissing { path: format!("nsid:{nsid}").into() }),
+        match (place, self.path(place)) {
+            (Place::Host, _) => NetnsFile::host(),
+            (_, Some(path)) => NetnsFile::open(&path),
+            (_, None) => Err(Error::NetnsMissing { path: place.to_string().into() }),
         }
+    }
+
+    /// The file that leads to `place`. None leads to the host, in which we are, nor to what has but a number.
+    fn path(&self, place: &Place) -> Option<PathBuf> {
+        match place {
+            Place::Host | Place::Nsid(_) => None,
+            Place::Named(name) => Some(self.directory.path(name.as_str())),
+            Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net").into()),
+            Place::Path(path) => Some(path.into()),
+        }
+    }
+
+    /// Whether `place` is still the namespace with this device and inode number.
+    fn leads_to(&self, place: &Place, identity: (u64, u64)) -> bool {
+        let Some(path) = self.path(place) else { return true };
+        std::fs::metadata(path).is_ok_and(|file| (file.dev(), file.ino()) == identity)
     }
 
     /// `host`, or the first name of the namespace at `place`; `None` where it has neither.

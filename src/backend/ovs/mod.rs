@@ -3,6 +3,7 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod health;
 mod ops;
 mod read;
 mod wait;
@@ -20,23 +21,27 @@ use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+pub use health::Health;
 use ops::Transaction;
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
 
+/// How long the way back waits for an ovs-vswitchd that has been waited for in vain.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// Open vSwitch, by a connection to its ovsdb-server.
 pub struct Ovs {
     client: Client,
     timeout: Duration,
-    /// Whether ovs-vswitchd let a deadline pass: then what is taken back is not waited for.
-    silent: AtomicBool,
+    /// Whether a wait for ovs-vswitchd was given up: what comes then is the way back, and is not waited for long.
+    given_up: AtomicBool,
 }
 
 impl Ovs {
     /// The switches of the database behind `client`. `timeout` is how long ovs-vswitchd may take for a transaction.
     pub fn new(client: Client, timeout: Duration) -> Ovs {
-        Ovs { client, timeout, silent: AtomicBool::new(false) }
+        Ovs { client, timeout, given_up: AtomicBool::new(false) }
     }
 
     /// Whether ovs-vswitchd computes checksums that a veth left to its peer: with `userspace-tso-enable` its userspace
@@ -70,19 +75,22 @@ impl Ovs {
             return Ok(());
         }
         let operations = transaction.operations(&what);
-        let results = self.transact(&what, &operations).await.map_err(|error| {
-            // Without an answer nobody knows whether it stands: then it is taken back as if it did.
-            (matches!(error.fault, Fault::Deadline(..)), error)
-        })?;
+        let results = self.client.transact(DATABASE, &operations).await;
+        let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
         let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        if self.silent.load(Ordering::Relaxed) && transaction.only_deletes() {
-            return Ok(());
-        }
-        wait::in_effect(self, &what, target).await.map_err(|error| {
-            let silent = matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _));
-            self.silent.fetch_or(silent, Ordering::Relaxed);
-            (true, error)
-        })
+        self.wait(&what, target).await.map_err(|error| (true, error))
+    }
+
+    /// Waits until ovs-vswitchd has carried out the transaction. Where a wait was given up before, by a deadline or by a signal,
+    /// this one is short and late is no error: the database is as it is to be, and ovs-vswitchd will follow when it goes on.
+    async fn wait(&self, what: &str, target: wait::Target) -> Result<(), BackendError> {
+        // Until it is over it counts as given up: whoever drops this future says nothing of it.
+        let hurry = self.given_up.swap(true, Ordering::Relaxed);
+        let patience = if hurry { self.timeout.min(SHORT) } else { self.timeout };
+        let result = wait::in_effect(self, what, target, patience).await;
+        let late = matches!(&result, Err(error) if matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _)));
+        self.given_up.store(late || hurry, Ordering::Relaxed);
+        if late && hurry { Ok(()) } else { result }
     }
 }
 
@@ -161,12 +169,31 @@ fn words(step: &Step) -> String {
     }
 }
 
+/// Whether a transaction that ended so may have been carried out: then it is taken back as if it had.
+fn may_stand(error: &ClientError) -> bool {
+    match error {
+        ClientError::Transact(error) => error.server_error().is_none(),
+        ClientError::TimedOut { .. } | ClientError::Lost { .. } | ClientError::Senseless { .. } => true,
+        ClientError::Connect(_) | ClientError::Refused { .. } | ClientError::NotificationsTaken => false,
+    }
+}
+
 /// A failed call, in the context of what was being done.
 fn refused(what: &str, error: ClientError) -> BackendError {
-    let fault = match &error {
-        ClientError::TimedOut { after, .. } => Fault::Deadline(Stage::Database, *after),
-        ClientError::Connect(_) | ClientError::Lost { .. } => Fault::Unreachable,
-        _ => Fault::Refused,
+    let violation = error.server_error().is_some_and(|error| error.error == "constraint violation");
+    let (fault, hint) = match &error {
+        ClientError::TimedOut { after, .. } => (Fault::Deadline(Stage::Database, *after), Some(NO_ANSWER)),
+        ClientError::Connect(_) | ClientError::Lost { .. } => (Fault::Unreachable, Some(GONE)),
+        _ => (Fault::Refused, violation.then_some(VIOLATION)),
     };
-    BackendError::refused(format!("cannot {what}"), error).fault(fault)
+    BackendError {
+        hint: hint.map(str::to_owned),
+        ..BackendError::refused(format!("cannot {what}"), error).fault(fault)
+    }
 }
+
+const NO_ANSWER: &str = "ovsdb-server took the call and is silent: see whether it is stopped or has too much to do (ovsns doctor), \
+                         or give it more time (--timeout)";
+const GONE: &str = "ovsdb-server is gone, or has closed the connection: its log says why; start it again";
+const VIOLATION: &str = "the names of switches, ports and interfaces are unique in the whole database: \
+                         `ovs-vsctl list Interface NAME` shows what has the name; choose another one (--host-name)";

@@ -20,8 +20,7 @@ pub struct Transaction {
     lost: BTreeMap<Uuid, Vec<Uuid>>,
     /// Bridges made in this transaction, by name: their ports are given with the row.
     new_interfaces: Vec<usize>,
-    deletes: usize,
-    others: usize,
+    changes: usize,
     rows: usize,
 }
 
@@ -37,12 +36,7 @@ impl Transaction {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.deletes + self.others == 0
-    }
-
-    /// Whether it only takes away.
-    pub fn only_deletes(&self) -> bool {
-        self.others == 0
+        self.changes == 0
     }
 
     fn step(&mut self, step: &Step, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
@@ -64,7 +58,7 @@ impl Transaction {
     }
 
     fn create(&mut self, entry: &Entry, current: &BTreeMap<Key, Found>) -> Result<(), BackendError> {
-        self.others += 1;
+        self.changes += 1;
         match &entry.resource {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
@@ -141,7 +135,7 @@ impl Transaction {
 
     /// Takes the reference away; the rows go with it, since nothing else refers to them.
     fn delete(&mut self, entry: &Entry, found: &Found) {
-        self.deletes += 1;
+        self.changes += 1;
         match (&entry.resource, found.bridge) {
             (Resource::Port(_), Some(bridge)) => self.lost.entry(bridge).or_default().push(found.row),
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
@@ -162,7 +156,7 @@ impl Transaction {
         if before != seen {
             return Err(contradiction(after, "somebody else has changed it meanwhile"));
         }
-        self.others += 1;
+        self.changes += 1;
         match (&seen.resource, &after.resource) {
             (Resource::Switch(old), Resource::Switch(new)) => self.set_switch(old, new, found),
             (Resource::Port(old), Resource::Port(new)) => {
@@ -251,19 +245,8 @@ impl Transaction {
 
     /// What has to be waited for, from the results of [`operations`](Self::operations).
     pub fn read_results(&self, what: &str, results: &[OperationResult]) -> Result<Target, BackendError> {
-        let senseless = |source| BackendError::refused(format!("cannot {what}"), source);
-        let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
-        let row = row.ok_or_else(|| {
-            let why = "table Open_vSwitch is empty: the database was never initialised".to_owned();
-            BackendError::refused(format!("cannot {what}"), why).hint("initialise it: ovs-vsctl init")
-        })?;
         let interfaces = self.new_interfaces.iter().filter_map(|index| results.get(*index)?.inserted());
-        Ok(Target {
-            row: row.row_uuid().map_err(senseless)?,
-            next: row.one("next_cfg").map_err(senseless)?,
-            seen: row.one("cur_cfg").map_err(senseless)?,
-            interfaces: interfaces.collect(),
-        })
+        Target::read(what, results, interfaces.collect())
     }
 }
 

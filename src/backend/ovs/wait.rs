@@ -24,9 +24,23 @@ pub struct Target {
     pub interfaces: Vec<Uuid>,
 }
 
-/// Waits until ovs-vswitchd has carried out the transaction, then looks whether it could.
-pub async fn in_effect(ovs: &Ovs, what: &str, target: Target) -> Result<(), BackendError> {
-    let deadline = Instant::now() + ovs.timeout;
+impl Target {
+    /// From the results of operations of which the last reads `_uuid`, `next_cfg` and `cur_cfg`.
+    pub fn read(what: &str, results: &[OperationResult], interfaces: Vec<Uuid>) -> Result<Target, BackendError> {
+        let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
+        let row = row.ok_or_else(|| {
+            let why = "table Open_vSwitch is empty: the database was never initialised".to_owned();
+            BackendError::refused(format!("cannot {what}"), why).hint("initialise it: ovs-vsctl init")
+        })?;
+        let get = |column| row.one(column).map_err(|error| misread(what, error));
+        let uuid = row.row_uuid().map_err(|error| misread(what, error))?;
+        Ok(Target { row: uuid, next: get("next_cfg")?, seen: get("cur_cfg")?, interfaces })
+    }
+}
+
+/// Waits until ovs-vswitchd has carried out the transaction, `timeout` at most, then looks whether it could.
+pub async fn in_effect(ovs: &Ovs, what: &str, target: Target, timeout: Duration) -> Result<(), BackendError> {
+    let deadline = Instant::now() + timeout;
     let mut seen = target.seen;
     while seen < target.next {
         seen = changed(ovs, what, target.row, seen, deadline).await?;

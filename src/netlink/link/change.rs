@@ -15,9 +15,12 @@ use crate::netlink::request::Request;
 
 /// Starts a change of one link: `link::set("eth0").up().mtu(1400).request()` is `ip link set eth0 up mtu 1400`, in one
 /// message.
+///
+/// Of several settings in one change the kernel may have made some when it refuses another (`do_setlink`,
+/// net/core/rtnetlink.c): where that matters, let each be a request.
 pub fn set(device: impl Into<Device>) -> Change {
     let device = device.into();
-    Change { words: format!("link set {device}"), message: device.message(), netns: None, needs: None }
+    Change { words: format!("link set {device}"), message: device.message(), bridge: Vec::new(), netns: None }
 }
 
 /// A change of one link that is being put together; see [`set`].
@@ -26,8 +29,8 @@ pub fn set(device: impl Into<Device>) -> Change {
 pub struct Change {
     words: String,
     message: LinkMessage,
+    bridge: Vec<InfoBridge>,
     netns: Option<NetnsFile>,
-    needs: Option<&'static str>,
 }
 
 impl Change {
@@ -56,7 +59,8 @@ impl Change {
 
     /// `ip link set DEV address MAC`.
     pub fn mac(self, mac: Mac) -> Self {
-        self.with("address", LinkAttribute::Address(mac.to_vec()))
+        let words = mac.map(|byte| format!("{byte:02x}")).join(":");
+        self.with(&format!("address {words}"), LinkAttribute::Address(mac.to_vec()))
     }
 
     /// `ip link set DEV master DEV`: makes it a port of the bridge with this index.
@@ -87,25 +91,26 @@ impl Change {
 
     /// `ip link set DEV type bridge stp_state 0|1`.
     pub fn stp(self, on: bool) -> Self {
-        self.bridge(&format!("stp_state {}", u8::from(on)), InfoBridge::StpState(super::create::stp_state(on)))
+        self.of_bridge(&format!("stp_state {}", u8::from(on)), InfoBridge::StpState(super::create::stp_state(on)))
     }
 
     /// `ip link set DEV type bridge vlan_filtering 0|1`.
-    pub fn vlan_filtering(mut self, on: bool) -> Self {
-        self.needs = Some(VLAN_FILTERING);
-        self.bridge(&format!("vlan_filtering {}", u8::from(on)), InfoBridge::VlanFiltering(on))
+    pub fn vlan_filtering(self, on: bool) -> Self {
+        self.of_bridge(&format!("vlan_filtering {}", u8::from(on)), InfoBridge::VlanFiltering(on))
     }
 
     /// The change as a request.
-    pub fn request(self) -> Request {
-        // RTM_NEWLINK without NLM_F_CREATE, as `ip link set` does where settings of a kind are among the changes: RTM_SETLINK
-        // ignores IFLA_LINKINFO.
-        let message = match self.message.attributes.iter().any(|nla| matches!(nla, LinkAttribute::LinkInfo(_))) {
-            true => RouteNetlinkMessage::NewLink(self.message),
-            false => RouteNetlinkMessage::SetLink(self.message),
-        };
+    pub fn request(mut self) -> Request {
+        if self.bridge.is_empty() {
+            return Request::new(self.words, 0, RouteNetlinkMessage::SetLink(self.message)).holding(self.netns);
+        }
+        let filtering = self.bridge.iter().any(|setting| matches!(setting, InfoBridge::VlanFiltering(_)));
+        let infos = vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(self.bridge))];
+        self.message.attributes.push(LinkAttribute::LinkInfo(infos));
+        // As `ip link set DEV type` does it: RTM_SETLINK ignores IFLA_LINKINFO, RTM_NEWLINK without NLM_F_CREATE does not.
+        let message = RouteNetlinkMessage::NewLink(self.message);
         let request = Request::new(self.words, 0, message).holding(self.netns);
-        self.needs.into_iter().fold(request, Request::needing)
+        if filtering { request.needing(VLAN_FILTERING) } else { request }
     }
 
     fn with(mut self, words: &str, attribute: LinkAttribute) -> Self {
@@ -113,20 +118,10 @@ impl Change {
         self.say(words)
     }
 
-    fn bridge(mut self, words: &str, setting: InfoBridge) -> Self {
-        for attribute in &mut self.message.attributes {
-            if let LinkAttribute::LinkInfo(infos) = attribute {
-                for info in infos {
-                    if let LinkInfo::Data(InfoData::Bridge(settings)) = info {
-                        settings.push(setting);
-                        return self.say(words);
-                    }
-                }
-            }
-        }
-        let infos = vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(InfoData::Bridge(vec![setting]))];
-        self.message.attributes.push(LinkAttribute::LinkInfo(infos));
-        self.say("type bridge").say(words)
+    fn of_bridge(mut self, words: &str, setting: InfoBridge) -> Self {
+        self = if self.bridge.is_empty() { self.say("type bridge") } else { self };
+        self.bridge.push(setting);
+        self.say(words)
     }
 
     fn say(mut self, words: &str) -> Self {

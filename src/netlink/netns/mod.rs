@@ -101,7 +101,7 @@ impl AsRawFd for NetnsFile {
 }
 
 /// Runs `work` on a thread that nothing else uses, waits for it, and passes on its panic.
-fn on_fresh_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+pub(super) fn on_fresh_thread<T: Send>(work: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     thread::scope(|scope| {
         let worker = thread::Builder::new()
             .name("netns".into())

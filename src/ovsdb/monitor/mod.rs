@@ -1,6 +1,7 @@
 //! Monitors: the server tells what there is in some tables, and then every change (RFC 7047 sections 4.1.5 to 4.1.7,
 //! ovsdb-server(7) sections 4.1.12 to 4.1.16).
 
+mod replica;
 mod request;
 mod update;
 
@@ -12,6 +13,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+pub use replica::{Change, Replica, ReplicaError};
 pub use request::{Kind, MonitorRequest, TableRequest};
 use update::Format;
 pub use update::{RowUpdate, TableUpdates, Update};

@@ -114,6 +114,12 @@ impl TableRequest {
         self
     }
 
+    /// Whether some kinds of update are left out.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        !self.without.is_empty()
+    }
+
     /// The columns, if not all.
     #[must_use]
     pub fn monitored_columns(&self) -> Option<&[String]> {

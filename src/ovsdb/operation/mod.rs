@@ -4,11 +4,13 @@ mod condition;
 mod mutation;
 mod outcome;
 mod statement;
+mod wait;
 
 pub use condition::{Condition, Function};
 pub use mutation::{Mutation, MutationError, Mutator};
 pub use outcome::{OperationResult, ServerError, TransactError, read_results};
-pub use statement::{Delete, Insert, Mutate, Select, Until, Update, Wait};
+pub use statement::{Delete, Insert, Mutate, Select, Update};
+pub use wait::{Until, Wait};
 
 use serde_json::{Value, json};
 

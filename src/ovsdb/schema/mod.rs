@@ -5,17 +5,21 @@
 //! by `to_json` in one normal form: what says no more than the default is left out, enumerations are sorted. Two that
 //! mean the same are equal and are written alike.
 
+mod atomic_type;
 mod base_type;
 mod column;
 mod column_type;
+mod constraint;
 mod database;
 mod difference;
 mod members;
 mod table;
 
-pub use base_type::{AtomicType, BaseType, Constraint, Strength};
+pub use atomic_type::AtomicType;
+pub use base_type::BaseType;
 pub use column::ColumnSchema;
 pub use column_type::{ColumnType, UNLIMITED};
+pub use constraint::{Constraint, Strength};
 pub use database::DatabaseSchema;
 pub use difference::Difference;
 pub use table::TableSchema;

@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -6,7 +7,10 @@ use super::{Atom, Problem, Uuid, ValueError};
 
 /// What a column holds (`<value>` of RFC 7047 section 5.1). A scalar is a set of one, as it is in ovsdb-server: so a
 /// datum has one representation, `==` is equality of contents, and both spellings of a set of one are read alike.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// The order is that in which ovsdb-client sorts rows: the smaller number of elements first, then the elements in turn; of
+/// maps all keys, then all values.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Datum {
     /// No, one or many atoms of one type.
     Set(BTreeSet<Atom>),
@@ -88,6 +92,27 @@ impl Datum {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Ord for Datum {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_count = self.len().cmp(&other.len());
+        match (self, other) {
+            (Self::Set(left), Self::Set(right)) => by_count.then_with(|| left.cmp(right)),
+            (Self::Map(left), Self::Map(right)) => {
+                let by_keys = || left.keys().cmp(right.keys());
+                by_count.then_with(by_keys).then_with(|| left.values().cmp(right.values()))
+            }
+            (Self::Set(_), Self::Map(_)) => Ordering::Less,
+            (Self::Map(_), Self::Set(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Datum {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -207,6 +232,19 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap().to_json().to_string(), written);
         }
+    }
+
+    #[test]
+    fn fewer_elements_come_first() {
+        let data = [
+            "[\"set\",[]]",
+            "9",
+            "[\"set\",[1,2]]",
+            "[\"map\",[]]",
+            "[\"map\",[[1,9],[2,0]]]",
+            "[\"map\",[[1,0],[3,0]]]",
+        ];
+        assert!(data.map(|text| read(text).unwrap()).is_sorted());
     }
 
     #[test]

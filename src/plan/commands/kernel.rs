@@ -1,0 +1,136 @@
+//! The commands of `ip` and `ethtool` for namespaces, veth pairs, devices, addresses and routes.
+//!
+//! Names stand behind `name` and `dev`, even where ip(8) can do without: a device may be called `up`.
+
+use crate::model::{Address, Device, End, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Route};
+
+use super::shell::{enter, ip, netns_argument, quote};
+
+/// Marks the device `name`, which `ip` reaches.
+pub(super) fn alias(ip: &str, name: &str, owner: &Owner) -> String {
+    format!("{ip} link set dev {name} alias {}", quote(&owner.alias()))
+}
+
+pub(super) fn add_netns(netns: &Netns, owner: Option<&Owner>) -> Vec<String> {
+    let place = Place::Named(netns.name.clone());
+    let mut lines =
+        vec![format!("ip netns add {}", quote(netns.name.as_str())), format!("{} link set dev lo up", ip(&place))];
+    lines.extend(mark_netns(netns, owner));
+    lines
+}
+
+pub(super) fn mark_netns(netns: &Netns, owner: Option<&Owner>) -> Option<String> {
+    owner.map(|owner| alias(&ip(&Place::Named(netns.name.clone())), "lo", owner))
+}
+
+pub(super) fn delete_netns(netns: &Netns) -> String {
+    format!("ip netns delete {}", quote(netns.name.as_str()))
+}
+
+pub(super) fn add_link(link: &Link, owner: Option<&Owner>) -> Vec<String> {
+    let (a, b) = (&link.a, &link.b);
+    // There is no word for the host's own namespace: it is the one to start from.
+    let (near, far) = if b.place == Place::Host { (b, a) } else { (a, b) };
+    let mut line = format!("{} link add name {}{} type veth", ip(&near.place), quote(near.name.as_str()), set_at(near));
+    line.push_str(&format!(" peer name {}{}", quote(far.name.as_str()), set_at(far)));
+    line.extend(netns_argument(&far.place).filter(|_| near.place != far.place).map(|netns| format!(" netns {netns}")));
+    let mut lines = vec![line];
+    lines.extend(mark_link(link, owner));
+    for end in [a, b] {
+        lines.extend(end.altname.iter().map(|altname| set_altname(end, "add", altname)));
+        lines.extend(end.tx_checksum.map(|on| set_tx_checksum(end, on)));
+        if end.up {
+            lines.push(set_state(&end.place, end.name.as_str(), true));
+        }
+    }
+    lines
+}
+
+/// What can be set in the message that makes the device.
+fn set_at(end: &End) -> String {
+    let mac = end.mac.map(|mac| format!(" address {mac}"));
+    let mtu = end.mtu.map(|mtu| format!(" mtu {mtu}"));
+    mac.into_iter().chain(mtu).collect()
+}
+
+pub(super) fn mark_link(link: &Link, owner: Option<&Owner>) -> Vec<String> {
+    let mark = |end: &End| owner.map(|owner| alias(&ip(&end.place), &quote(end.name.as_str()), owner));
+    [&link.a, &link.b].into_iter().filter_map(mark).collect()
+}
+
+pub(super) fn delete_link(link: &Link) -> String {
+    format!("{} link delete dev {}", ip(&link.a.place), quote(link.a.name.as_str()))
+}
+
+/// What is not set any more stays as it is, except for a further name: the kernel has no way back to its own choice.
+pub(super) fn set_end(old: &End, new: &End) -> Vec<String> {
+    let name = quote(new.name.as_str());
+    let set = |what: String| format!("{} link set dev {name} {what}", ip(&new.place));
+    let mut lines = Vec::new();
+    if let Some(mac) = new.mac.filter(|_| old.mac != new.mac) {
+        lines.push(set(format!("address {mac}")));
+    }
+    if let Some(mtu) = new.mtu.filter(|_| old.mtu != new.mtu) {
+        lines.push(set(format!("mtu {mtu}")));
+    }
+    if old.altname != new.altname {
+        lines.extend(old.altname.iter().map(|altname| set_altname(new, "del", altname)));
+        lines.extend(new.altname.iter().map(|altname| set_altname(new, "add", altname)));
+    }
+    if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
+        lines.push(set_tx_checksum(new, on));
+    }
+    if old.up != new.up {
+        lines.push(set_state(&new.place, new.name.as_str(), new.up));
+    }
+    lines
+}
+
+fn set_altname(end: &End, verb: &str, altname: &str) -> String {
+    let name = quote(end.name.as_str());
+    format!("{} link property {verb} dev {name} altname {}", ip(&end.place), quote(altname))
+}
+
+fn set_tx_checksum(end: &End, on: bool) -> String {
+    format!("{}ethtool -K {} tx {}", enter(&end.place), quote(end.name.as_str()), if on { "on" } else { "off" })
+}
+
+fn set_state(place: &Place, name: &str, up: bool) -> String {
+    format!("{} link set dev {} {}", ip(place), quote(name), if up { "up" } else { "down" })
+}
+
+pub(super) fn set_device(device: &Device) -> String {
+    set_state(&device.place, device.name.as_str(), device.up)
+}
+
+pub(super) fn add_address(address: &Address) -> String {
+    let nodad = if address.nodad { " nodad" } else { "" };
+    format!("{}{nodad}", address_line("add", address))
+}
+
+pub(super) fn delete_address(address: &Address) -> String {
+    address_line("del", address)
+}
+
+fn address_line(verb: &str, address: &Address) -> String {
+    format!("{} address {verb} {} dev {}", ip(&address.place), address.address, quote(address.device.as_str()))
+}
+
+pub(super) fn add_route(route: &Route) -> String {
+    format!("{} proto {ROUTE_PROTOCOL}", route_line("add", route, route.metric))
+}
+
+/// Without a metric the kernel would take any route to the destination.
+pub(super) fn delete_route(route: &Route) -> String {
+    let metric = route.metric.or((!route.is_ipv4()).then_some(1024));
+    route_line("del", route, metric)
+}
+
+fn route_line(verb: &str, route: &Route, metric: Option<u32>) -> String {
+    let version = if route.is_ipv4() { "" } else { " -6" };
+    let mut line = format!("{}{version} route {verb} {}", ip(&route.place), route.destination_text());
+    line.extend(route.via.map(|via| format!(" via {via}")));
+    line.extend(route.device.iter().map(|device| format!(" dev {}", quote(device.as_str()))));
+    line.extend(metric.map(|metric| format!(" metric {metric}")));
+    line
+}

@@ -1,0 +1,95 @@
+//! A plan as the commands of `ip`, `bridge`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+
+mod bridge;
+mod kernel;
+mod ovs;
+mod shell;
+
+use crate::model::{BackendName, Entry, Resource};
+
+use super::{Plan, Step};
+use ovs::Vsctl;
+
+/// The commands that are equivalent to `plan`, step by step. `db` is the OVS database, unless it is the one that `ovs-vsctl`
+/// finds by itself.
+pub fn commands(plan: &Plan, db: Option<&str>) -> Vec<(Step, Vec<String>)> {
+    let vsctl = Vsctl::new(db);
+    let of = |step: &Step| match step {
+        Step::Create(entry) => create(entry, &vsctl),
+        Step::Delete(entry) => delete(&entry.resource, &vsctl),
+        Step::Modify { before, after } => modify(before, after, &vsctl),
+    };
+    plan.steps.iter().map(|step| (step.clone(), of(step))).collect()
+}
+
+fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
+    let owner = entry.owner.as_ref();
+    match &entry.resource {
+        Resource::Netns(netns) => kernel::add_netns(netns, owner),
+        Resource::Switch(switch) => match switch.backend {
+            BackendName::Ovs => vsctl.add_switch(switch, owner),
+            BackendName::Linux => bridge::add_switch(switch, owner),
+        },
+        Resource::Link(link) => kernel::add_link(link, owner),
+        Resource::Port(port) => match port.backend {
+            BackendName::Ovs => vsctl.add_port(port, owner),
+            BackendName::Linux => bridge::add_port(port),
+        },
+        Resource::Device(device) => vec![kernel::set_device(device)],
+        Resource::Address(address) => vec![kernel::add_address(address)],
+        Resource::Route(route) => vec![kernel::add_route(route)],
+    }
+}
+
+fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
+    match resource {
+        Resource::Netns(netns) => vec![kernel::delete_netns(netns)],
+        Resource::Switch(switch) => match switch.backend {
+            BackendName::Ovs => vsctl.delete_switch(switch),
+            BackendName::Linux => vec![bridge::delete_switch(switch)],
+        },
+        Resource::Link(link) => vec![kernel::delete_link(link)],
+        Resource::Port(port) => match port.backend {
+            BackendName::Ovs => vsctl.delete_port(port),
+            BackendName::Linux => vec![bridge::delete_port(port)],
+        },
+        // The device goes with the switch that it belongs to.
+        Resource::Device(_) => Vec::new(),
+        Resource::Address(address) => vec![kernel::delete_address(address)],
+        Resource::Route(route) => vec![kernel::delete_route(route)],
+    }
+}
+
+fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
+    let owner = after.owner.as_ref().filter(|_| before.owner != after.owner);
+    match (&before.resource, &after.resource) {
+        (_, Resource::Netns(netns)) => kernel::mark_netns(netns, owner).into_iter().collect(),
+        (Resource::Switch(old), Resource::Switch(new)) => match new.backend {
+            BackendName::Ovs => vsctl.set_switch(old, new, owner),
+            BackendName::Linux => [bridge::set_switch(old, new), bridge::mark_switch(new, owner)].concat(),
+        },
+        (Resource::Link(old), Resource::Link(new)) => {
+            [kernel::set_end(&old.a, &new.a), kernel::set_end(&old.b, &new.b), kernel::mark_link(new, owner)].concat()
+        }
+        (Resource::Port(old), Resource::Port(new)) => match new.backend {
+            BackendName::Ovs if old.switch != new.switch => vsctl.move_port(old, new, after.owner.as_ref()),
+            BackendName::Ovs => vsctl.set_port(old, new, owner),
+            BackendName::Linux => bridge::set_port(old, new),
+        },
+        (_, Resource::Device(device)) => vec![kernel::set_device(device)],
+        // Addresses and routes are made anew.
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Device, Place};
+
+    #[test]
+    fn a_device_of_a_switch_goes_without_a_command() {
+        let device = Resource::Device(Device { place: Place::Host, name: "br1".parse().unwrap(), up: true });
+        assert_eq!(delete(&device, &Vsctl::new(None)), Vec::<String>::new());
+    }
+}

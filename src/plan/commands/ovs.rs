@@ -1,0 +1,160 @@
+//! The commands of `ovs-vsctl`.
+
+use crate::model::{Owner, Port, Switch, Vlan};
+
+use super::shell::quote;
+
+/// `ovs-vsctl` as it is to be called.
+pub(super) struct Vsctl(String);
+
+impl Vsctl {
+    /// One that finds the database by itself, or is told by `db`.
+    pub(super) fn new(db: Option<&str>) -> Vsctl {
+        match db {
+            Some(db) => Vsctl(format!("ovs-vsctl --db={}", quote(db))),
+            None => Vsctl("ovs-vsctl".to_owned()),
+        }
+    }
+
+    /// One transaction of `parts`; none without.
+    fn run(&self, parts: &[String]) -> Vec<String> {
+        if parts.is_empty() { Vec::new() } else { vec![format!("{} {}", self.0, parts.join(" -- "))] }
+    }
+
+    pub(super) fn add_switch(&self, switch: &Switch, owner: Option<&Owner>) -> Vec<String> {
+        let name = quote(switch.name.as_str());
+        let mut columns = vec!["fail_mode=standalone".to_owned()];
+        columns.extend(switch.datapath.map(|datapath| format!("datapath_type={datapath}")));
+        columns.extend(switch.mac.map(|mac| format!("other_config:hwaddr={}", string(&mac.to_string()))));
+        columns.extend(switch.stp.map(|stp| format!("stp_enable={stp}")));
+        columns.extend(owner.map(mark));
+        // Its own port and interface bear the mark too.
+        let own: Vec<String> = owner.map(mark).into_iter().collect();
+        let mtu = switch.mtu.map(|mtu| format!("mtu_request={mtu}"));
+        let interface: Vec<String> = mtu.into_iter().chain(own.clone()).collect();
+        let mut parts = vec![format!("add-br {name}")];
+        parts.extend(set("bridge", &name, &columns));
+        parts.extend(set("port", &name, &own));
+        parts.extend(set("interface", &name, &interface));
+        self.run(&parts)
+    }
+
+    pub(super) fn delete_switch(&self, switch: &Switch) -> Vec<String> {
+        self.run(&[format!("del-br {}", quote(switch.name.as_str()))])
+    }
+
+    /// From `old` to `new`, and from no mark or another one to that of `owner`.
+    pub(super) fn set_switch(&self, old: &Switch, new: &Switch, owner: Option<&Owner>) -> Vec<String> {
+        let name = quote(new.name.as_str());
+        let mut columns = Vec::new();
+        if old.datapath != new.datapath {
+            let datapath = new.datapath.map_or_else(|| string(""), |datapath| datapath.to_string());
+            columns.push(format!("datapath_type={datapath}"));
+        }
+        if old.stp != new.stp {
+            columns.push(format!("stp_enable={}", new.stp.unwrap_or(false)));
+        }
+        columns.extend(owner.map(mark));
+        let mut parts: Vec<String> = set("bridge", &name, &columns).into_iter().collect();
+        let mac = new.mac.map(|mac| mac.to_string());
+        parts.extend(key("bridge", &name, "other_config", "hwaddr", mac).filter(|_| old.mac != new.mac));
+        let mtu = match new.mtu {
+            Some(mtu) => format!("set interface {name} mtu_request={mtu}"),
+            None => format!("clear interface {name} mtu_request"),
+        };
+        parts.extend((old.mtu != new.mtu).then_some(mtu));
+        self.run(&parts)
+    }
+
+    pub(super) fn add_port(&self, port: &Port, owner: Option<&Owner>) -> Vec<String> {
+        let device = quote(port.device.as_str());
+        let mut columns = vlan_columns(&port.vlan);
+        columns.extend(owner.map(mark));
+        let mut ids: Vec<String> = owner.map(mark).into_iter().collect();
+        ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
+        ids.extend(port.iface_id.iter().map(|id| format!("external_ids:iface-id={}", string(id))));
+        let mut parts = vec![format!("add-port {} {device}", quote(port.switch.as_str()))];
+        parts.extend(set("port", &device, &columns));
+        parts.extend(set("interface", &device, &ids));
+        self.run(&parts)
+    }
+
+    pub(super) fn delete_port(&self, port: &Port) -> Vec<String> {
+        self.run(&[format!("del-port {} {}", quote(port.switch.as_str()), quote(port.device.as_str()))])
+    }
+
+    /// To another switch, in two transactions: vswitchd does not notice a port that goes and comes in one.
+    pub(super) fn move_port(&self, old: &Port, new: &Port, owner: Option<&Owner>) -> Vec<String> {
+        [self.delete_port(old), self.add_port(new, owner)].concat()
+    }
+
+    /// From `old` to `new`, and from no mark or another one to that of `owner`.
+    pub(super) fn set_port(&self, old: &Port, new: &Port, owner: Option<&Owner>) -> Vec<String> {
+        let device = quote(new.device.as_str());
+        let mut parts = Vec::new();
+        if old.vlan != new.vlan {
+            parts.push(format!("clear port {device} tag trunks vlan_mode"));
+            parts.extend(set("port", &device, &vlan_columns(&new.vlan)));
+        }
+        if let Some(owner) = owner {
+            parts.push(format!("set port {device} {}", mark(owner)));
+            parts.push(format!("set interface {device} {}", mark(owner)));
+        }
+        let id = key("interface", &device, "external_ids", "iface-id", new.iface_id.clone());
+        parts.extend(id.filter(|_| old.iface_id != new.iface_id));
+        let netns = new.netns.as_ref().map(ToString::to_string);
+        let netns = key("interface", &device, "external_ids", "ovsns-netns", netns);
+        parts.extend(netns.filter(|_| old.netns != new.netns));
+        self.run(&parts)
+    }
+}
+
+fn set(table: &str, record: &str, columns: &[String]) -> Option<String> {
+    (!columns.is_empty()).then(|| format!("set {table} {record} {}", columns.join(" ")))
+}
+
+/// Sets a key of a map, or removes it.
+fn key(table: &str, record: &str, column: &str, key: &str, value: Option<String>) -> Option<String> {
+    Some(match value {
+        Some(value) => format!("set {table} {record} {column}:{key}={}", string(&value)),
+        None => format!("remove {table} {record} {column} {key}"),
+    })
+}
+
+fn mark(owner: &Owner) -> String {
+    format!("external_ids:ovsns-owner={}", string(owner.as_str()))
+}
+
+fn vlan_columns(vlan: &Vlan) -> Vec<String> {
+    let mut columns: Vec<String> = vlan.tag.iter().map(|tag| format!("tag={tag}")).collect();
+    if !vlan.trunks.is_empty() {
+        let trunks = vlan.trunks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        columns.push(format!("trunks={trunks}"));
+    }
+    if vlan.tag.is_some() && !vlan.trunks.is_empty() {
+        columns.push("vlan_mode=native-untagged".to_owned());
+    }
+    columns
+}
+
+/// A string value as ovs-vsctl(8) takes it whatever it holds: in JSON's quotes, quoted again for the shell.
+fn string(text: &str) -> String {
+    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if plain && !text.is_empty() {
+        return text.to_owned();
+    }
+    quote(&serde_json::Value::from(text).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted_for_ovs_and_for_the_shell() {
+        assert_eq!(string("ns1"), "ns1");
+        assert_eq!(string("pid:12"), r#"'"pid:12"'"#);
+        assert_eq!(string(""), r#"'""'"#);
+        assert_eq!(string(r#"it's "x""#), r#"'"it'\''s \"x\""'"#);
+    }
+}
