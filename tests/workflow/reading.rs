@@ -69,10 +69,13 @@ pub fn the_tools_agree(lab: &Lab) {
     run("ip link delete theirs");
 }
 
-/// The keys of an object, at `pointer` within it.
+/// The keys of an object, at `pointer` within it, sorted: their order says nothing.
 fn keys(document: &Value, pointer: &str) -> Vec<String> {
     let object = document.pointer(pointer).and_then(Value::as_object);
-    object.unwrap_or_else(|| panic!("no object at {pointer} of {document:#}")).keys().cloned().collect()
+    let mut keys: Vec<String> =
+        object.unwrap_or_else(|| panic!("no object at {pointer} of {document:#}")).keys().cloned().collect();
+    keys.sort();
+    keys
 }
 
 pub fn json_has_its_shape(lab: &Lab) {
