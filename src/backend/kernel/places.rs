@@ -1,6 +1,6 @@
 //! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -122,39 +122,45 @@ impl Places {
         Ok(None)
     }
 
-    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks among those that are open before it looks
-    /// at all that there are, so that a verb that names its namespaces does not pay for the others.
+    /// Which place the namespace with number `nsid`, as seen from `from`, is: by name where it has one, else by a process that is in
+    /// it. Looks at the host and those that are open before it looks at all that have names, and at processes last, so that a verb that
+    /// names its namespaces does not pay for the others.
     pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
-        let known: Vec<Place> = self.open.keys().cloned().collect();
-        for place in known {
+        let open: Vec<Place> = std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect();
+        if let Some(place) = self.with_nsid(from, nsid, open)? {
+            return Ok(place);
+        }
+        let named = self.names()?.into_iter().map(Place::Named);
+        if let Some(place) = self.with_nsid(from, nsid, named)? {
+            return Ok(place);
+        }
+        Ok(self.with_nsid(from, nsid, of_processes())?.unwrap_or(Place::Nsid(nsid)))
+    }
+
+    /// The first of `candidates` that has the number.
+    fn with_nsid(
+        &mut self,
+        from: &Place,
+        nsid: i32,
+        candidates: impl IntoIterator<Item = Place>,
+    ) -> Result<Option<Place>, Error> {
+        for place in candidates {
             if self.nsid(from, &place)? == Some(nsid) {
-                return Ok(place);
+                return Ok(Some(place));
             }
         }
-        Ok(self.nsids(from)?.remove(&nsid).unwrap_or(Place::Nsid(nsid)))
+        Ok(None)
     }
 
     /// The number of the namespace at `place` as seen from `from`; `None` where it has none, or is gone.
-    pub fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
+    fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
         match self.file(place) {
             Ok(netns) => self.at(from)?.netlink.nsid(&netns),
             Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
+            // A process that is just ending answers EACCES, or whatever comes of that.
+            Err(_) if matches!(place, Place::Pid(_)) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// All namespaces that can be reached, by their numbers as seen from `from`: by name where they have one, else by a
-    /// process that is in them.
-    pub fn nsids(&mut self, from: &Place) -> Result<HashMap<i32, Place>, Error> {
-        let named = self.names()?.into_iter().map(Place::Named);
-        let candidates: Vec<Place> = std::iter::once(Place::Host).chain(named).chain(of_processes()).collect();
-        let mut places = HashMap::new();
-        for place in candidates {
-            if let Some(nsid) = self.nsid(from, &place)? {
-                places.entry(nsid).or_insert(place);
-            }
-        }
-        Ok(places)
     }
 }
 
