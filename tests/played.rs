@@ -25,10 +25,6 @@ use stories::Story;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What the backends cannot do yet. A story that comes true is to be taken off.
-const NOT_YET: [(&str, &str); 1] =
-    [("uplink-of-a-new-switch", "the backend of Open vSwitch does not make a switch and a port of it in one batch")];
-
 async fn engine(stage: &Stage) -> Engine {
     let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(TIMEOUT)), Arc::new(LinuxBridge)];
     if let Some(ovs) = &stage.ovs {
@@ -51,16 +47,6 @@ fn impossible() -> Step {
     let device: IfName = "not-there".parse().unwrap();
     let address = Address::new(Place::Host, device, "192.0.2.1/24".parse().unwrap(), false);
     Step::Create(Entry::unmarked(Resource::Address(address)))
-}
-
-async fn play_or_not_yet(story: Story) -> Vec<String> {
-    let not_yet = NOT_YET.iter().find(|(name, _)| story.name() == *name);
-    let problems = play(story).await;
-    match not_yet {
-        Some(_) if !problems.is_empty() => Vec::new(),
-        Some((_, why)) => vec![format!("comes true, so it is not so any more that {why}: take it off the list")],
-        None => problems,
-    }
 }
 
 async fn play(story: Story) -> Vec<String> {
@@ -97,11 +83,11 @@ async fn play(story: Story) -> Vec<String> {
 #[test]
 fn stories_come_true_or_leave_no_trace() {
     require!(Root, OpenVswitch);
-    play_all(|story| story.needs().is_empty(), play_or_not_yet);
+    play_all(|story| story.needs().is_empty(), play);
 }
 
 #[test]
 fn stories_that_need_more_of_the_machine_come_true() {
     require!(Root, OpenVswitch, VlanFiltering);
-    play_all(|story| story.needs() == ["VlanFiltering"], play_or_not_yet);
+    play_all(|story| story.needs() == ["VlanFiltering"], play);
 }
