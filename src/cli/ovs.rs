@@ -55,11 +55,8 @@ enum DatapathChoice {
 
 impl Ovs {
     pub fn run(&self, global: &Global) -> Result<Report, Failure> {
-        let layout = Layout {
-            state_dir: self.state_dir.clone(),
-            run_dir: self.run_dir.clone(),
-            log_dir: self.log_dir.clone(),
-        };
+        let layout =
+            Layout { state_dir: self.state_dir.clone(), run_dir: self.run_dir.clone(), log_dir: self.log_dir.clone() };
         match &self.what {
             What::Start { datapath } => self.start(&layout, *datapath, global),
             What::Stop => stop(&layout, global),
@@ -76,7 +73,8 @@ impl Ovs {
         };
         let options = Options { timeout: global.timeout, datapath };
         let started = daemon::start(layout, options).map_err(|error| failed("cannot start Open vSwitch", &error))?;
-        let mut lines = vec![launched("ovsdb-server", started.ovsdb_server), launched("ovs-vswitchd", started.ovs_vswitchd)];
+        let mut lines =
+            vec![launched("ovsdb-server", started.ovsdb_server), launched("ovs-vswitchd", started.ovs_vswitchd)];
         lines.push(datapath_line(&started).to_owned());
         lines.push(format!("database: unix:{}", started.socket.display()));
         if self.run_dir.as_os_str() != RUN_DIRECTORY {
@@ -120,7 +118,8 @@ fn status(layout: &Layout) -> Result<Report, Failure> {
         State::NotStarted => format!("{name}: not started"),
         State::Dead { pid_file } => format!("{name}: dead; its pid file {} is stale", pid_file.display()),
         State::Running { pid, version, .. } => {
-            let version = version.as_deref().map_or("does not answer".to_owned(), |version| format!("version {version}"));
+            let version =
+                version.as_deref().map_or("does not answer".to_owned(), |version| format!("version {version}"));
             format!("{name}: runs, pid {pid}, {version}")
         }
         State::NotOurs { pid } => format!("{name}: runs, pid {pid}, and was not started by ovsns"),
