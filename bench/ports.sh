@@ -14,8 +14,13 @@ fi
 backend=$2 ports=$3 out=$4
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 OVSNS=$PWD/target/release/ovsns
+CONTESTANTS=(ovsns steps batched)
 RUNS=20
-((ports < 1000)) || RUNS=10
+# on a full switch vswitchd needs up to a second for each thing that it notices: fewer rounds will do
+if ((ports)); then
+    CONTESTANTS=(ovsns steps)
+    RUNS=6
+fi
 
 main() {
     mount -t tmpfs -o mode=755 tmpfs /run
@@ -33,28 +38,51 @@ main() {
     fi
 }
 
-# compare add|del PREPARE: PREPARE, given the contestant's words, is run before each run
+# compare add|del PREPARE: times the contestants; PREPARE, given one's name, is run before each run
 compare() {
-    local what=$1 prepare=$2 style arguments=()
-    contestant ovsns "$what" "$prepare"
-    for style in steps batched; do
-        contestant "$style" "$what" "$prepare"
+    local what=$1 prepare=$2 name arguments=()
+    for name in "${CONTESTANTS[@]}"; do
+        "$prepare" "$name"
+        eval "$("command_$what" "$name")" >/dev/null
+        "proof_$what" || { echo "bench: $name, $what on $backend: not done" >&2; exit 1; }
+        arguments+=(--command-name "$name" --prepare "bash -c '$prepare $name'" "$("command_$what" "$name")")
     done
-    export -f reset_ovs reset_linux add_before
-    export OVSNS backend
-    hyperfine --shell bash --warmup 2 --runs "$RUNS" --style basic \
+    hyperfine --shell none --warmup 1 --runs "$RUNS" --style basic \
         --export-json "$out/$backend-$ports-$what.json" "${arguments[@]}" >"$out/hyperfine.log" 2>&1 ||
         { cat "$out/hyperfine.log" >&2; exit 1; }
 }
 
-# contestant NAME WHAT PREPARE: adds its words to `arguments`
-contestant() {
-    local command="sh bench/script.sh $1 $backend $2"
+command_add() {
     if [[ $1 == ovsns ]]; then
-        command="$OVSNS add-port sw0 ns1 --ip 192.168.0.1/24"
-        [[ $2 == add ]] || command="$OVSNS del-port sw0 ns1 && $OVSNS del-ns ns1"
+        echo "$OVSNS add-port sw0 ns1 --ip 192.168.0.1/24"
+    else
+        echo "sh bench/script.sh $1 $backend add"
     fi
-    arguments+=(--command-name "$1" --prepare "$3 $1" "$command")
+}
+
+command_del() {
+    if [[ $1 == ovsns ]]; then
+        # with its port and its veth pair
+        echo "$OVSNS del-ns ns1"
+    else
+        echo "sh bench/script.sh $1 $backend del"
+    fi
+}
+
+proof_add() {
+    [[ $(ip -n ns1 -o address show dev eth1-ns1 up) == *' 192.168.0.1/24 '* ]] && "is_on_$backend"
+}
+
+proof_del() {
+    ! ip netns pids ns1 &>/dev/null && ! "is_on_$backend"
+}
+
+is_on_ovs() {
+    [[ $(ovs-vsctl --if-exists get Interface veth-ns1 ofport) =~ ^[1-9] ]]
+}
+
+is_on_linux() {
+    [[ $(ip link show dev veth-ns1 master sw0 up 2>/dev/null) ]]
 }
 
 # The switch as it was: the port is gone, and vswitchd has seen that (ovs-vsctl returns when it has
@@ -77,12 +105,12 @@ reset_linux() {
 # add_before CONTESTANT: a port made by the contestant itself
 add_before() {
     reset_"$backend"
-    if [[ $1 == ovsns ]]; then
-        "$OVSNS" add-port sw0 ns1 --ip 192.168.0.1/24
-    else
-        sh bench/script.sh "$1" "$backend" add
-    fi
+    eval "$(command_add "$1")" >/dev/null
 }
+
+# for the shells that --prepare starts, see `compare`
+export -f reset_ovs reset_linux add_before command_add
+export OVSNS backend
 
 fill_linux() {
     ip link add sw0 up type bridge

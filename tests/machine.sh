@@ -7,6 +7,7 @@ machine_state() {
     ip -o link show | awk '{ print "link", $2 }' | sort
     ip netns list | awk '{ print "netns", $1 }' | sort
     awk '{ print "mount", $5, $(NF - 2) }' /proc/self/mountinfo | sort
+    find /var/lib/ovsns /var/log/ovsns /run/openvswitch 2>/dev/null | sed 's/^/file /' | sort || true
     nft list tables 2>/dev/null | sort || true
     git status --porcelain 2>/dev/null | sed 's/^/worktree /' || true
 }

@@ -327,8 +327,8 @@ fn monitors_follow_changes() {
         server.vsctl(&["set", "Bridge", "br0", "fail_mode=secure", "external-ids:x=y"]);
         server.vsctl(&["add-br", "br1", "--", "add-br", "br2", "--", "add-br", "br3"]);
         server.vsctl(&["del-br", "br1", "--", "clear", "Bridge", "br0", "fail_mode"]);
-        server.vsctl(&["add-br", "last"]);
-        pair.compare("last", 1);
+        server.vsctl(&["add-br", "finis"]);
+        pair.compare("finis", 1);
     }
 }
 
@@ -338,8 +338,8 @@ fn monitors_of_everything() {
     let directory = Directory::new();
     let pair = Pair::start(&server, &directory, &["monitor", "ALL"]);
     pair.compare("linux-htb", 1);
-    server.vsctl(&["add-port", "br0", "last"]);
-    let output = pair.compare("last", 2);
+    server.vsctl(&["add-port", "br0", "finis"]);
+    let output = pair.compare("finis", 2);
     assert!(output.contains("\nInterface\n") && output.contains("\nPort\n"), "{output}");
 }
 
@@ -354,10 +354,10 @@ fn monitors_may_leave_things_out() {
         report.split_whitespace().any(|word| word == "monitors:2" || word == "monitors:1").then_some(())
     });
     wait_for("an inserted port in both outputs", || {
-        server.vsctl(&["--may-exist", "add-port", "br0", "last"]);
-        let all = pair.files.iter().all(|file| std::fs::read_to_string(file).unwrap().contains("last"));
+        server.vsctl(&["--may-exist", "add-port", "br0", "finis"]);
+        let all = pair.files.iter().all(|file| std::fs::read_to_string(file).unwrap().contains("finis"));
         if !all {
-            server.vsctl(&["del-port", "br0", "last"]);
+            server.vsctl(&["del-port", "br0", "finis"]);
         }
         all.then_some(())
     });

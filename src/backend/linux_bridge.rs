@@ -11,8 +11,7 @@ use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
-use super::kernel::failed;
-use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
+use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 
 /// The Linux bridge, through rtnetlink.
 #[derive(Debug, Default)]
@@ -58,6 +57,12 @@ impl Backend for LinuxBridge {
         }
         Ok(())
     }
+}
+
+/// An error of the kernel, in the context of what was being done.
+fn failed(what: impl Into<String>, error: Error) -> BackendError {
+    let fault = if error.is_not_permitted() { Fault::Denied } else { Fault::Refused };
+    BackendError::refused(what, error).fault(fault)
 }
 
 /// A connection, and which index is which bridge, and whether that looks at VLAN tags.
@@ -174,7 +179,10 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
-            (Resource::Switch(old), Resource::Switch(new)) => set_switch(netlink, old, new),
+            (Resource::Switch(old), Resource::Switch(new)) => {
+                set_switch(netlink, old, new)?;
+                if before.owner == after.owner { Ok(()) } else { mark(netlink, new, owner) }
+            }
             (Resource::Port(_), Resource::Port(port)) => plug(netlink, port),
             _ => Ok(()),
         },
@@ -240,6 +248,12 @@ fn set_switch(netlink: &mut Netlink, old: &Switch, new: &Switch) -> Result<(), E
         change = change.vlan_filtering(filtering);
     }
     netlink.request(change.request())
+}
+
+/// Puts the owner's mark on, or takes it off.
+fn mark(netlink: &mut Netlink, switch: &Switch, owner: Option<&Owner>) -> Result<(), Error> {
+    let alias = owner.map(Owner::alias).unwrap_or_default();
+    netlink.request(link::set(switch.name.as_str()).alias(&alias).request())
 }
 
 fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {

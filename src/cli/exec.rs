@@ -7,7 +7,6 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use serde_json::json;
 
-use crate::backend::kernel;
 use crate::model::Place;
 use crate::process::{self, ExecError, Target, User};
 
@@ -94,7 +93,7 @@ fn target(text: &str) -> Result<Target, Failure> {
 }
 
 fn all_namespaces() -> Result<Vec<Target>, Failure> {
-    Ok(kernel::names()?.iter().map(|name| Target::named(name.as_str())).collect())
+    Ok(super::session::namespaces()?.iter().map(|name| Target::named(name.as_str())).collect())
 }
 
 #[derive(Debug, Args)]

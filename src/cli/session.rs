@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::backend::kernel::Kernel;
 use crate::backend::linux_bridge::LinuxBridge;
-use crate::backend::ovs::Ovs;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -18,6 +17,10 @@ use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
+
+pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
+pub use crate::backend::nat::is_possible as nat;
+pub use crate::backend::ovs::Ovs;
 
 /// Where ovs-vsctl(8) looks for the database by itself.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
@@ -165,6 +168,12 @@ impl<'a> Session<'a> {
     pub fn explain_db(&self) -> Option<&str> {
         self.global.db.as_deref()
     }
+}
+
+/// Whether there is a Linux bridge of this name, also where `--backend ovs` leaves that side out.
+pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
+    let key = Key::Switch { name: name.clone() };
+    Ok(!LinuxBridge.observe(&Scope::Keys(vec![key])).await?.is_empty())
 }
 
 /// Connects to the database.

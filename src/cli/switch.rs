@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
 
-use crate::backend::linux_bridge::LinuxBridge;
-use crate::backend::{Backend, Scope};
+use crate::backend::Scope;
 use crate::model::{
     Address, BackendName, Datapath, Device, Entry, Key, Kind, MTU_MAX, MTU_MIN, Mac, Owner, Place, Resource, State,
     Switch, SwitchName,
@@ -18,7 +17,7 @@ use super::failure::Failure;
 use super::global::Choice;
 use super::output::Report;
 use super::port;
-use super::session::Session;
+use super::session::{self, Session};
 
 /// Which datapath is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,9 +97,7 @@ impl AddBr {
     /// A device has the name: a switch on the backend that `--backend` left out, or something else.
     async fn name_taken(&self, session: &Session<'_>) -> Result<Failure, Failure> {
         let name = &self.switch;
-        let key = Key::Switch { name: name.clone() };
-        let bridges = LinuxBridge.observe(&Scope::Keys(vec![key])).await?;
-        if !bridges.is_empty() {
+        if session::is_linux_bridge(name).await? {
             let what = format!("cannot make switch {name} on backend ovs: it exists on backend linux");
             return Ok(Failure::new(what).hint(format!("delete that one first: ovsns del-br {name} --backend linux")));
         }

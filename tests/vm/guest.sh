@@ -13,6 +13,8 @@ mount -t tmpfs shm /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 # modules are loaded on demand too: this is the kernel's own way to ask
 echo /sbin/modprobe >/proc/sys/kernel/modprobe
+# ... but for one whose device somebody must open first: the userspace datapath's taps
+modprobe tun
 dmesg -n 1
 hostname ovsns-vm
 ip link set lo up

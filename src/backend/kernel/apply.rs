@@ -124,15 +124,33 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             // It goes with what brought it.
             Resource::Device(_) | Resource::Switch(_) | Resource::Port(_) => Ok(()),
         },
-        Step::Modify { before, after } => match (&before.resource, &after.resource) {
-            (Resource::Link(old), Resource::Link(new)) => {
-                set_end(places, &old.a, &new.a)?;
-                set_end(places, &old.b, &new.b)
-            }
-            (_, Resource::Device(device)) => set_device(places, device),
-            _ => Ok(()),
-        },
+        Step::Modify { before, after } => modify(places, before, after),
     }
+}
+
+fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Error> {
+    match (&before.resource, &after.resource) {
+        (Resource::Link(old), Resource::Link(new)) => {
+            set_end(places, &old.a, &new.a)?;
+            set_end(places, &old.b, &new.b)?;
+        }
+        (_, Resource::Device(device)) => set_device(places, device)?,
+        _ => {}
+    }
+    if before.owner == after.owner { Ok(()) } else { mark(places, after) }
+}
+
+/// Puts the owner's mark on what bears one, or takes it off.
+fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
+    let bearers = match &entry.resource {
+        Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), "lo")],
+        Resource::Link(pair) => [&pair.a, &pair.b].map(|end| (end.place.clone(), end.name.as_str())).into(),
+        _ => Vec::new(),
+    };
+    let alias = entry.owner.as_ref().map(Owner::alias).unwrap_or_default();
+    bearers
+        .into_iter()
+        .try_for_each(|(place, device)| places.at(&place)?.netlink.request(link::set(device).alias(&alias).request()))
 }
 
 /// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.
@@ -193,7 +211,7 @@ fn finish(places: &mut Places, pair: &Link, alias: Option<&str>) -> Result<(), E
 fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<(), Error> {
     let name = end.name.as_str();
     if let Some(altname) = &end.altname {
-        places.at(&end.place)?.netlink.request(link::add_altname(name, altname))?;
+        add_altname(places, end, altname)?;
     }
     if let Some(on) = end.tx_checksum {
         set_tx_checksum(places, end, on)?;
@@ -206,6 +224,18 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
         change = change.up();
     }
     places.at(&end.place)?.netlink.request(change.request())
+}
+
+/// A device that has the name already will do.
+fn add_altname(places: &mut Places, end: &End, altname: &str) -> Result<(), Error> {
+    let netlink = &mut places.at(&end.place)?.netlink;
+    match netlink.request(link::add_altname(end.name.as_str(), altname)) {
+        Err(error) if error.is_exists() => {
+            let has_it = netlink.link(altname)?.is_some_and(|link| link.name == end.name.as_str());
+            if has_it { Ok(()) } else { Err(error) }
+        }
+        result => result,
+    }
 }
 
 fn set_tx_checksum(places: &mut Places, end: &End, on: bool) -> Result<(), Error> {
@@ -234,12 +264,11 @@ fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
     }
     let name = new.name.as_str();
     if old.altname != new.altname {
-        let netlink = &mut places.at(&new.place)?.netlink;
         if let Some(altname) = &old.altname {
-            gone(netlink.request(link::delete_altname(name, altname)))?;
+            gone(places.at(&new.place)?.netlink.request(link::delete_altname(name, altname)))?;
         }
         if let Some(altname) = &new.altname {
-            netlink.request(link::add_altname(name, altname))?;
+            add_altname(places, new, altname)?;
         }
     }
     if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
@@ -308,7 +337,8 @@ fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, E
 fn add_route(places: &mut Places, wanted: &Route) -> Result<(), Error> {
     let there =
         super::observe::observe(places, &crate::backend::Scope::Keys(vec![Resource::Route(wanted.clone()).key()]))?;
-    if there.iter().any(|entry| matches!(&entry.resource, Resource::Route(route) if wanted == route)) {
+    let resource = Resource::Route(wanted.clone());
+    if there.iter().any(|entry| resource.over(&entry.resource) == entry.resource) {
         return Ok(());
     }
     let request = route::add(&kernel_route(places, wanted)?);

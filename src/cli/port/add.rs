@@ -1,45 +1,28 @@
-//! `add-port`, `del-port`, `list-ports`, `port-to-br`.
+//! `add-port`.
+
+mod device;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use clap::Args;
 use ipnet::IpNet;
-use serde_json::json;
 
-use crate::backend::{Scope, kernel};
+use crate::backend::Scope;
 use crate::model::{
-    Address, BackendName, Device, End, Entry, IfName, Key, Link, MTU_MAX, MTU_MIN, Mac, Netns, Owner, Place, Port,
-    PortNames, Resource, Route, State, Switch, SwitchName, Vlan, VlanId,
+    Address, BackendName, End, Entry, IfName, Key, Link, MTU_MAX, MTU_MIN, Mac, Netns, Owner, Place, Port, PortNames,
+    Resource, Route, State, Switch, SwitchName, Vlan, VlanId,
 };
 
-use super::change::Change;
-use super::failure::Failure;
-use super::output::Report;
-use super::session::Session;
+use crate::cli::change::Change;
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::session::{self, Session};
+
+use super::{address, addresses, gateway, host_ends, links, port_of};
 
 /// The smallest MTU over which there is IPv6, in bytes (RFC 8200 section 5).
 const IPV6_MTU_MIN: u32 = 1280;
-
-/// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
-pub fn address(text: &str) -> Result<IpNet, String> {
-    if text.parse::<IpAddr>().is_ok() {
-        let length = if text.contains(':') { 64 } else { 24 };
-        return Err(format!("the length of its prefix is missing; write for example {text}/{length}"));
-    }
-    let net: IpNet = text
-        .parse()
-        .map_err(|_| "not an IP address with the length of its prefix, such as 192.168.0.1/24".to_owned())?;
-    // The kernel takes some of these, and nothing works.
-    if net.addr().is_unspecified() || net.addr().is_multicast() {
-        return Err("no address that one device can have".to_owned());
-    }
-    Ok(net)
-}
-
-fn gateway(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| "not an IP address, such as 192.168.0.254".to_owned())
-}
 
 #[derive(Debug, Args)]
 pub struct AddPort {
@@ -96,7 +79,7 @@ impl Target {
             return Ok(Target::Device(device.parse()?));
         }
         match text.parse() {
-            Ok(place) => match kernel::canonical(place)? {
+            Ok(place) => match session::canonical(place)? {
                 Place::Host => {
                     Err(Failure::usage(format!("{text} is the host, which is plugged in by the switch's own device"))
                         .hint("give that an address: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
@@ -163,90 +146,6 @@ impl AddPort {
             netns: netns.filter(|_| ovs),
         }
     }
-
-    // ---- a device of the host ----
-
-    async fn device(&self, session: &Session<'_>, switch: &Switch, device: IfName) -> Result<(State, State), Failure> {
-        self.only_for_namespaces()?;
-        let port_key = Key::Port { device: device.clone() };
-        let device_key = Key::Device { place: Place::Host, name: device.clone() };
-        let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
-        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
-        let observed = session.observe(Scope::Keys(keys.collect())).await?;
-        if !observed.contains(&device_key) {
-            let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
-            return Err(Failure::new(what).hint("ip link lists the host's devices"));
-        }
-        if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
-            let what = format!("cannot plug {device} into {}", switch.name);
-            let why = if device.as_str() == "lo" { "the loopback device" } else { "itself a switch" };
-            return Err(Failure::new(format!("{what}: it is {why}")));
-        }
-        let there = port_of(&observed, &port_key);
-        self.check_there(there, switch, &device)?;
-        if there.is_none() {
-            self.without_addresses(session, switch, &device).await?;
-        }
-        let owner = observed.get(&port_key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
-        let mut desired = observed.clone();
-        let port = self.port(switch, &device, None, there);
-        desired.insert(Entry { resource: Resource::Port(port), owner });
-        let up = Device { place: Place::Host, name: device, up: true };
-        desired.insert(Entry::unmarked(Resource::Device(up)));
-        Ok((observed, desired))
-    }
-
-    fn only_for_namespaces(&self) -> Result<(), Failure> {
-        let given = [
-            ("--ip", !self.ip.is_empty()),
-            ("--gw", !self.gw.is_empty()),
-            ("--mac", self.mac.is_some()),
-            ("--mtu", self.mtu.is_some()),
-            ("--name", self.name.is_some()),
-            ("--host-name", self.host_name.is_some()),
-            ("--nodad", self.nodad),
-        ];
-        match given.into_iter().find(|(_, given)| *given) {
-            None => Ok(()),
-            Some((option, _)) => {
-                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
-                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
-            }
-        }
-    }
-
-    /// A port of a switch cannot use its addresses any more: whoever works over them would be cut off.
-    async fn without_addresses(&self, session: &Session<'_>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
-        let state = session.observe(Scope::Place(Place::Host)).await?;
-        let addresses: Vec<String> = addresses(&state, &Place::Host)
-            .filter(|address| address.device == *device)
-            .map(|address| address.address.to_string())
-            .collect();
-        if addresses.is_empty() {
-            return Ok(());
-        }
-        let list = addresses.join(", ");
-        let what = format!("cannot plug {device} into {}: its address {list} would stop working", switch.name);
-        Err(Failure::new(what).hint(format!("take it off first: ip address del {} dev {device}", addresses[0])))
-    }
-
-    /// Whether a port that is there is in the way.
-    fn check_there(&self, there: Option<&Port>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
-        let Some(port) = there else { return Ok(()) };
-        let what = format!("cannot plug {device} into {}", switch.name);
-        if port.switch != switch.name {
-            return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
-                .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
-        }
-        if !self.may_exist {
-            return Err(
-                Failure::new(format!("{what}: it is a port of it already")).hint("with --may-exist that is no failure")
-            );
-        }
-        Ok(())
-    }
-
-    // ---- a namespace ----
 
     async fn namespace(&self, session: &Session<'_>, switch: &Switch, place: Place) -> Result<(State, State), Failure> {
         let inside = session.observe(Scope::Place(place.clone())).await?;
@@ -440,162 +339,4 @@ fn taken_name(whose: &str, name: &IfName) -> Failure {
 
 fn names_of(link: &Link) -> PortNames {
     PortNames { host: link.a.name.clone(), host_full: None, inside: link.b.name.clone(), inside_full: None }
-}
-
-fn links(state: &State) -> impl Iterator<Item = &Link> {
-    state.resources().filter_map(|resource| if let Resource::Link(link) = resource { Some(link) } else { None })
-}
-
-fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
-    let address = |resource: &'a Resource| if let Resource::Address(address) = resource { Some(address) } else { None };
-    state.resources().filter_map(address).filter(move |address| address.place == *place)
-}
-
-fn port_of<'a>(state: &'a State, key: &Key) -> Option<&'a Port> {
-    match state.get(key).map(|entry| &entry.resource) {
-        Some(Resource::Port(port)) => Some(port),
-        _ => None,
-    }
-}
-
-/// The ends on the host of the veth pairs that lead into `place`.
-pub fn host_ends<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = IfName> + 'a {
-    let other = |link: &'a Link| link.from_place(place).map(|(_, other)| other);
-    links(state).filter_map(other).filter(|end| end.place == Place::Host).map(|end| end.name.clone())
-}
-
-/// `observed`, with the veth pairs of ours that end in `ports`, and the addresses and routes that go with their inside ends.
-/// Pairs of others are left out: nothing of a plan touches them.
-pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<IfName>) -> Result<State, Failure> {
-    let keys = ports.into_iter().map(|name| Key::Link { place: Place::Host, name });
-    let found = session.observe(Scope::Keys(keys.collect())).await?;
-    let ours: Vec<&Entry> = found.entries().filter(|entry| entry.owner.is_some()).collect();
-    let ends: BTreeSet<(Place, IfName)> = ours.iter().flat_map(|entry| entry.resource.provides()).collect();
-    let places: BTreeSet<&Place> = ends.iter().map(|(place, _)| place).filter(|place| **place != Place::Host).collect();
-    for place in places {
-        let inside = session.observe(Scope::Place(place.clone())).await?;
-        let goes_along = |entry: &&Entry| {
-            let needs = entry.resource.needs();
-            !needs.is_empty() && needs.iter().all(|device| ends.contains(device))
-        };
-        for entry in inside.entries().filter(goes_along) {
-            observed.insert(entry.clone());
-        }
-    }
-    for entry in ours {
-        observed.insert(entry.clone());
-    }
-    Ok(observed)
-}
-
-#[derive(Debug, Args)]
-pub struct DelPort {
-    /// The switch, and what to unplug from it: a port's name, a namespace's name, pid:PID, path:FILE, or dev:DEVICE.
-    /// The name of a port may stand alone
-    #[arg(value_names = ["SWITCH", "TARGET"], num_args = 1..=2, required = true)]
-    words: Vec<String>,
-    /// Do not fail if there is no such port
-    #[arg(long)]
-    if_exists: bool,
-    /// All ports of the namespace, if it has several on the switch
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    change: Change,
-}
-
-impl DelPort {
-    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
-        let _lock = session.begin(&self.change).await?;
-        let (switch, target) = match self.words.as_slice() {
-            [switch, target] => (Some(switch.parse::<SwitchName>()?), target),
-            [target] => (None, target),
-            _ => return Err(Failure::usage("del-port takes a switch and a target")),
-        };
-        if let Some(name) = &switch {
-            session.switch(name).await?;
-        }
-        let found = self.find(session, switch.as_ref(), target).await?;
-        let ports: Vec<IfName> = found.resources().filter_map(device_of).collect();
-        if ports.is_empty() && !self.if_exists {
-            return Err(no_port(switch.as_ref(), target));
-        }
-        let observed = with_links(session, found, ports).await?;
-        self.change.carry_out(session, &observed, &State::default()).await
-    }
-
-    /// The ports that are meant.
-    async fn find(&self, session: &Session<'_>, switch: Option<&SwitchName>, target: &str) -> Result<State, Failure> {
-        let on_switch = |entry: &Entry| match &entry.resource {
-            Resource::Port(port) => switch.is_none_or(|switch| port.switch == *switch),
-            _ => false,
-        };
-        let device = target.strip_prefix("dev:").unwrap_or(target).parse::<IfName>();
-        if let Ok(device) = device {
-            let found = session.observe(Scope::Keys(vec![Key::Port { device }])).await?;
-            let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
-            if !found.is_empty() || target.starts_with("dev:") {
-                return Ok(found);
-            }
-        }
-        let place = kernel::canonical(target.parse()?)?;
-        let inside = session.observe(Scope::Place(place.clone())).await?;
-        let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
-        let found = session.observe(Scope::Keys(keys.collect())).await?;
-        let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
-        let names: Vec<String> = found.resources().filter_map(device_of).map(|name| name.to_string()).collect();
-        if names.len() > 1 && !self.all {
-            let what = format!("{target} has {} ports: {}", names.len(), names.join(", "));
-            return Err(Failure::new(what).hint("name the one that is meant, or take --all"));
-        }
-        Ok(found)
-    }
-}
-
-fn device_of(resource: &Resource) -> Option<IfName> {
-    if let Resource::Port(port) = resource { Some(port.device.clone()) } else { None }
-}
-
-fn no_port(switch: Option<&SwitchName>, target: &str) -> Failure {
-    match switch {
-        Some(switch) => Failure::new(format!("{target} has no port on switch {switch}"))
-            .hint(format!("ovsns list-ports {switch} lists its ports")),
-        None => Failure::new(format!("there is no port {target}")).hint("ovsns show lists all ports"),
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct ListPorts {
-    /// The switch
-    switch: SwitchName,
-}
-
-impl ListPorts {
-    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
-        let state = session.observe(Scope::Switch(self.switch.clone())).await?;
-        if !state.contains(&Key::Switch { name: self.switch.clone() }) {
-            return Err(session.no_switch(&self.switch));
-        }
-        let names: Vec<String> = state.resources().filter_map(device_of).map(|name| name.to_string()).collect();
-        let ports: Vec<&Port> =
-            state.resources().filter_map(|r| if let Resource::Port(p) = r { Some(p) } else { None }).collect();
-        Ok(Report::new(names.join("\n"), json!({"switch": self.switch, "ports": ports})))
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct PortToBr {
-    /// The port: the device on the host
-    port: IfName,
-}
-
-impl PortToBr {
-    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
-        let key = Key::Port { device: self.port.clone() };
-        let state = session.observe(Scope::Keys(vec![key.clone()])).await?;
-        match port_of(&state, &key) {
-            Some(port) => Ok(Report::new(port.switch.as_str(), json!({"port": self.port, "switch": port.switch}))),
-            None => Err(no_port(None, self.port.as_str())),
-        }
-    }
 }

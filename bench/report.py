@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Prints the results that the other files here left in a directory as one table of times and ratios.
+
+    report.py DIRECTORY
+"""
+
+import json
+import pathlib
+import sys
+
+BACKENDS = {"ovs": "Open vSwitch", "linux": "Linux bridge"}
+CONTESTANTS = {"ovsns": "ovsns", "steps": "script, a command a step", "batched": "script, batched"}
+
+
+def load(path):
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def times(results, backend, ports, what):
+    """Medians in milliseconds by contestant, or nothing if it was not measured."""
+    report = load(results / f"{backend}-{ports}-{what}.json")
+    return {run["command"]: run["median"] * 1000 for run in report["results"]} if report else {}
+
+
+def number(value, unit=""):
+    return f"{value:,.1f}{unit}" if value is not None else "-"
+
+
+def row(*cells):
+    first, *rest = cells
+    print(f"  {first:<34}" + "".join(f"{cell:>16}" for cell in rest))
+
+
+def one_port(results):
+    print("One port: namespace, veth pair, address, all up, on the switch; and gone again (ms, median; ratio to ovsns)")
+    for backend, title in BACKENDS.items():
+        row(title, "add", "", "delete", "")
+        both = [times(results, backend, 0, what) for what in ("add", "del")]
+        for name, label in CONTESTANTS.items():
+            cells = []
+            for measured in both:
+                cells += [number(measured[name]), number(measured[name] / measured["ovsns"], " x")]
+            row("  " + label, *cells)
+
+
+def many_ports(results):
+    print("\nadd-port on a switch that has ports already (ms, median)")
+    sizes = sorted({int(path.name.split("-")[1]) for path in results.glob("*-*-add.json")})
+    for backend, title in BACKENDS.items():
+        measured = [times(results, backend, size, "add") for size in sizes]
+        row(title, *(f"{size:,} ports" for size in sizes))
+        for name, label in list(CONTESTANTS.items())[:2]:
+            row("  " + label, *(number(column.get(name)) for column in measured))
+        if backend == "ovs":
+            shares = [load(results / f"share-{size}.json") or {} for size in sizes]
+            row("  vswitchd's share", *(number(share.get("settled")) for share in shares))
+            row("    with the device just made", *(number(share.get("fresh")) for share in shares))
+            rest = [column["ovsns"] - share["fresh"] for column, share in zip(measured, shares)]
+            row("  ovsns without that share", *map(number, rest))
+        row("  script, a command a step / ovsns",
+            *(number(column["steps"] / column["ovsns"], " x") if column else "-" for column in measured))
+
+
+def transacts(results):
+    print("\n10,000 transactions that each commit one change (s, median; ratio to ovsns)")
+    ours = load(results / "criterion/transacts/commit/new/estimates.json")["median"]["point_estimate"] / 1e9
+    pythons = load(results / "transacts.json")
+    for label, seconds in [("ovsns", ours), ("Python ovs.jsonrpc", pythons["jsonrpc"]), ("Python ovs.db.idl", pythons["idl"])]:
+        row(label, f"{seconds:.2f}", number(seconds / ours, " x"))
+
+
+def main(directory):
+    results = pathlib.Path(directory)
+    one_port(results)
+    many_ports(results)
+    transacts(results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

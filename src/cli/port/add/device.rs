@@ -1,0 +1,97 @@
+//! `add-port SWITCH dev:DEVICE`: what the host has already.
+
+use crate::backend::Scope;
+use crate::model::{Device, Entry, IfName, Key, Owner, Place, Port, Resource, State, Switch};
+
+use super::AddPort;
+use crate::cli::failure::Failure;
+use crate::cli::port::{addresses, port_of};
+use crate::cli::session::Session;
+
+impl AddPort {
+    /// What there is of the device, and what there should be.
+    pub(super) async fn device(
+        &self,
+        session: &Session<'_>,
+        switch: &Switch,
+        device: IfName,
+    ) -> Result<(State, State), Failure> {
+        self.only_for_namespaces()?;
+        let port_key = Key::Port { device: device.clone() };
+        let device_key = Key::Device { place: Place::Host, name: device.clone() };
+        let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
+        let observed = session.observe(Scope::Keys(keys.collect())).await?;
+        if !observed.contains(&device_key) {
+            let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
+            return Err(Failure::new(what).hint("ip link lists the host's devices"));
+        }
+        if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
+            let what = format!("cannot plug {device} into {}", switch.name);
+            let why = if device.as_str() == "lo" { "the loopback device" } else { "itself a switch" };
+            return Err(Failure::new(format!("{what}: it is {why}")));
+        }
+        let there = port_of(&observed, &port_key);
+        self.check_there(there, switch, &device)?;
+        if there.is_none() {
+            self.without_addresses(session, switch, &device).await?;
+        }
+        let owner = observed.get(&port_key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+        let mut desired = observed.clone();
+        let port = self.port(switch, &device, None, there);
+        desired.insert(Entry { resource: Resource::Port(port), owner });
+        let up = Device { place: Place::Host, name: device, up: true };
+        desired.insert(Entry::unmarked(Resource::Device(up)));
+        Ok((observed, desired))
+    }
+
+    fn only_for_namespaces(&self) -> Result<(), Failure> {
+        let given = [
+            ("--ip", !self.ip.is_empty()),
+            ("--gw", !self.gw.is_empty()),
+            ("--mac", self.mac.is_some()),
+            ("--mtu", self.mtu.is_some()),
+            ("--name", self.name.is_some()),
+            ("--host-name", self.host_name.is_some()),
+            ("--nodad", self.nodad),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((option, _)) => {
+                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
+                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
+            }
+        }
+    }
+
+    /// A port of a switch cannot use its addresses any more: whoever works over them would be cut off.
+    async fn without_addresses(&self, session: &Session<'_>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
+        let state = session.observe(Scope::Place(Place::Host)).await?;
+        let addresses: Vec<String> = addresses(&state, &Place::Host)
+            .filter(|address| address.device == *device)
+            .map(|address| address.address.to_string())
+            .collect();
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let list = addresses.join(", ");
+        let what = format!("cannot plug {device} into {}: its address {list} would stop working", switch.name);
+        Err(Failure::new(what).hint(format!("take it off first: ip address del {} dev {device}", addresses[0])))
+    }
+
+    /// Whether a port that is there is in the way.
+    fn check_there(&self, there: Option<&Port>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
+        let Some(port) = there else { return Ok(()) };
+        let what = format!("cannot plug {device} into {}", switch.name);
+        if port.switch != switch.name {
+            return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
+                .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
+        }
+        if !self.may_exist {
+            return Err(
+                Failure::new(format!("{what}: it is a port of it already")).hint("with --may-exist that is no failure")
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! `del-port`.
+
+use clap::Args;
+
+use crate::backend::Scope;
+use crate::model::{Entry, IfName, Key, Resource, State, SwitchName};
+
+use super::{device_of, host_ends, no_port, with_links};
+use crate::cli::change::Change;
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::session::{self, Session};
+
+#[derive(Debug, Args)]
+pub struct DelPort {
+    /// The switch, and what to unplug from it: a port's name, a namespace's name, pid:PID, path:FILE, or dev:DEVICE.
+    /// The name of a port may stand alone
+    #[arg(value_names = ["SWITCH", "TARGET"], num_args = 1..=2, required = true)]
+    words: Vec<String>,
+    /// Do not fail if there is no such port
+    #[arg(long)]
+    if_exists: bool,
+    /// All ports of the namespace, if it has several on the switch
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl DelPort {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let _lock = session.begin(&self.change).await?;
+        let (switch, target) = match self.words.as_slice() {
+            [switch, target] => (Some(switch.parse::<SwitchName>()?), target),
+            [target] => (None, target),
+            _ => return Err(Failure::usage("del-port takes a switch and a target")),
+        };
+        if let Some(name) = &switch {
+            session.switch(name).await?;
+        }
+        let found = self.find(session, switch.as_ref(), target).await?;
+        let ports: Vec<IfName> = found.resources().filter_map(device_of).collect();
+        if ports.is_empty() && !self.if_exists {
+            return Err(no_port(switch.as_ref(), target));
+        }
+        let observed = with_links(session, found, ports).await?;
+        self.change.carry_out(session, &observed, &State::default()).await
+    }
+
+    /// The ports that are meant.
+    async fn find(&self, session: &Session<'_>, switch: Option<&SwitchName>, target: &str) -> Result<State, Failure> {
+        let on_switch = |entry: &Entry| match &entry.resource {
+            Resource::Port(port) => switch.is_none_or(|switch| port.switch == *switch),
+            _ => false,
+        };
+        let device = target.strip_prefix("dev:").unwrap_or(target).parse::<IfName>();
+        if let Ok(device) = device {
+            let found = session.observe(Scope::Keys(vec![Key::Port { device }])).await?;
+            let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
+            if !found.is_empty() || target.starts_with("dev:") {
+                return Ok(found);
+            }
+        }
+        let place = session::canonical(target.parse()?)?;
+        let inside = session.observe(Scope::Place(place.clone())).await?;
+        let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
+        let found = session.observe(Scope::Keys(keys.collect())).await?;
+        let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
+        let names: Vec<String> = found.resources().filter_map(device_of).map(|name| name.to_string()).collect();
+        if names.len() > 1 && !self.all {
+            let what = format!("{target} has {} ports: {}", names.len(), names.join(", "));
+            return Err(Failure::new(what).hint("name the one that is meant, or take --all"));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,98 @@
+//! `add-port`, `del-port`, `list-ports`, `port-to-br`.
+
+mod add;
+mod delete;
+mod list;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::backend::Scope;
+use crate::model::{Address, Entry, IfName, Key, Link, Place, Port, Resource, State, SwitchName};
+
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+
+pub use add::AddPort;
+pub use delete::DelPort;
+pub use list::{ListPorts, PortToBr};
+
+/// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
+pub fn address(text: &str) -> Result<IpNet, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        let length = if text.contains(':') { 64 } else { 24 };
+        return Err(format!("the length of its prefix is missing; write for example {text}/{length}"));
+    }
+    let net: IpNet = text
+        .parse()
+        .map_err(|_| "not an IP address with the length of its prefix, such as 192.168.0.1/24".to_owned())?;
+    // The kernel takes some of these, and nothing works.
+    if net.addr().is_unspecified() || net.addr().is_multicast() {
+        return Err("no address that one device can have".to_owned());
+    }
+    Ok(net)
+}
+
+fn gateway(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "not an IP address, such as 192.168.0.254".to_owned())
+}
+
+fn links(state: &State) -> impl Iterator<Item = &Link> {
+    state.resources().filter_map(|resource| if let Resource::Link(link) = resource { Some(link) } else { None })
+}
+
+fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
+    let address = |resource: &'a Resource| if let Resource::Address(address) = resource { Some(address) } else { None };
+    state.resources().filter_map(address).filter(move |address| address.place == *place)
+}
+
+fn port_of<'a>(state: &'a State, key: &Key) -> Option<&'a Port> {
+    match state.get(key).map(|entry| &entry.resource) {
+        Some(Resource::Port(port)) => Some(port),
+        _ => None,
+    }
+}
+
+/// The ends on the host of the veth pairs that lead into `place`.
+pub fn host_ends<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = IfName> + 'a {
+    let other = |link: &'a Link| link.from_place(place).map(|(_, other)| other);
+    links(state).filter_map(other).filter(|end| end.place == Place::Host).map(|end| end.name.clone())
+}
+
+/// `observed`, with the veth pairs of ours that end in `ports`, and the addresses and routes that go with their inside ends.
+/// Pairs of others are left out: nothing of a plan touches them.
+pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<IfName>) -> Result<State, Failure> {
+    let keys = ports.into_iter().map(|name| Key::Link { place: Place::Host, name });
+    let found = session.observe(Scope::Keys(keys.collect())).await?;
+    let ours: Vec<&Entry> = found.entries().filter(|entry| entry.owner.is_some()).collect();
+    let ends: BTreeSet<(Place, IfName)> = ours.iter().flat_map(|entry| entry.resource.provides()).collect();
+    let places: BTreeSet<&Place> = ends.iter().map(|(place, _)| place).filter(|place| **place != Place::Host).collect();
+    for place in places {
+        let inside = session.observe(Scope::Place(place.clone())).await?;
+        let goes_along = |entry: &&Entry| {
+            let needs = entry.resource.needs();
+            !needs.is_empty() && needs.iter().all(|device| ends.contains(device))
+        };
+        for entry in inside.entries().filter(goes_along) {
+            observed.insert(entry.clone());
+        }
+    }
+    for entry in ours {
+        observed.insert(entry.clone());
+    }
+    Ok(observed)
+}
+
+fn device_of(resource: &Resource) -> Option<IfName> {
+    if let Resource::Port(port) = resource { Some(port.device.clone()) } else { None }
+}
+
+fn no_port(switch: Option<&SwitchName>, target: &str) -> Failure {
+    match switch {
+        Some(switch) => Failure::new(format!("{target} has no port on switch {switch}"))
+            .hint(format!("ovsns list-ports {switch} lists its ports")),
+        None => Failure::new(format!("there is no port {target}")).hint("ovsns show lists all ports"),
+    }
+}

@@ -1,0 +1,187 @@
+//! The Linux bridge, seen with `ip` and `bridge`.
+
+use std::sync::Arc;
+
+use ovsns::backend::kernel::Kernel;
+use ovsns::backend::linux_bridge::LinuxBridge;
+use ovsns::backend::{Backend, BackendSet};
+use ovsns::model::{BackendName, Entry, Owner, Port, Resource, Switch, Vlan};
+use serde_json::Value;
+
+use super::common::require::{Feature, has};
+use super::common::tool;
+use super::fixture::{Failing, Fixture, Specimen, ours};
+use super::kernel::{self, DEADLINE, name, netns, pair};
+
+pub fn fixture() -> Fixture {
+    tool::run("ip link set lo up");
+    let backend: Arc<dyn Backend> = Arc::new(LinuxBridge);
+    let kernel: Arc<dyn Backend> = Arc::new(Kernel::new(DEADLINE));
+    Fixture {
+        set: BackendSet::new(vec![kernel, backend.clone()]),
+        backend,
+        specimens: specimens(),
+        theirs: Box::new(theirs),
+        is_strict: false,
+        world: world(),
+        failing: failing(),
+        hundred: hundred(),
+        switch,
+        port,
+        _keep: None,
+    }
+}
+
+pub fn switch(text: &str) -> Entry {
+    ours(Resource::Switch(Switch::new(text.parse().unwrap(), BackendName::Linux)))
+}
+
+pub fn port(switch: &str, device: &str) -> Entry {
+    ours(Resource::Port(plain_port(switch, device)))
+}
+
+fn plain_port(switch: &str, device: &str) -> Port {
+    Port {
+        switch: switch.parse().unwrap(),
+        device: name(device),
+        backend: BackendName::Linux,
+        vlan: Vlan::default(),
+        iface_id: None,
+        netns: None,
+    }
+}
+
+fn switch_variants() -> Vec<Entry> {
+    let plain = Switch::new("sw1".parse().unwrap(), BackendName::Linux);
+    let mac = |text: &str| Some(text.parse().unwrap());
+    let mut variants = vec![
+        plain.clone(),
+        Switch { mac: mac("02:00:00:00:00:01"), ..plain.clone() },
+        Switch { mtu: Some(1400), ..plain.clone() },
+        Switch { mtu: Some(1500), ..plain.clone() },
+        Switch { stp: Some(true), ..plain.clone() },
+        Switch { stp: Some(false), mtu: Some(9000), mac: mac("02:00:00:00:00:02"), ..plain.clone() },
+    ];
+    if has(Feature::VlanFiltering) {
+        variants.push(Switch { vlan_filtering: Some(true), ..plain });
+    }
+    variants.into_iter().map(|switch| ours(Resource::Switch(switch))).collect()
+}
+
+fn port_variants() -> Vec<Entry> {
+    let vlan = |tag: Option<u16>, trunks: &[u16]| Vlan {
+        tag: tag.map(|tag| tag.try_into().unwrap()),
+        trunks: trunks.iter().map(|trunk| (*trunk).try_into().unwrap()).collect(),
+    };
+    let of = |vlan: Vlan| ours(Resource::Port(Port { vlan, ..plain_port("sw1", "veth1") }));
+    vec![
+        of(vlan(None, &[])),
+        of(vlan(Some(5), &[])),
+        of(vlan(Some(1), &[])),
+        of(vlan(None, &[1, 7, 8, 9])),
+        of(vlan(Some(5), &[7, 4094])),
+        of(vlan(Some(7), &[5])),
+    ]
+}
+
+/// Two switches, which look at tags, and a veth pair.
+fn two_switches(filtering: bool) -> Vec<Entry> {
+    let filtering = filtering.then_some(true);
+    let switch = |text: &str| {
+        let plain = Switch::new(text.parse().unwrap(), BackendName::Linux);
+        ours(Resource::Switch(Switch { vlan_filtering: filtering, ..plain }))
+    };
+    vec![switch("sw1"), switch("sw2"), pair(("host", "veth1"), ("host", "veth2"))]
+}
+
+pub fn specimens() -> Vec<Specimen> {
+    let mut specimens = vec![
+        Specimen { below: Vec::new(), variants: switch_variants() },
+        Specimen { below: two_switches(false), variants: vec![port("sw1", "veth1"), port("sw2", "veth1")] },
+    ];
+    if has(Feature::VlanFiltering) {
+        specimens.push(Specimen { below: two_switches(true), variants: port_variants() });
+    }
+    specimens
+}
+
+fn failing() -> Vec<Failing> {
+    let below = two_switches(false);
+    vec![
+        Failing {
+            below: below.clone(),
+            wanted: vec![switch("sw3"), port("sw1", "nosuch"), switch("sw4"), port("sw1", "veth2")],
+        },
+        Failing { below: below.clone(), wanted: vec![port("sw1", "veth1"), port("nosuch", "veth2")] },
+        // the second name is taken by what is no switch of ours
+        Failing { below, wanted: vec![switch("sw3"), switch("veth1"), switch("sw4")] },
+    ]
+}
+
+fn hundred() -> (Vec<Entry>, Vec<Entry>) {
+    let links = (0..100).map(|n| pair(("host", &format!("v{n}")), ("n1", &format!("e{n}"))));
+    let below = [switch("sw1"), netns("n1")].into_iter().chain(links).collect();
+    (below, (0..100).map(|n| port("sw1", &format!("v{n}"))).collect())
+}
+
+fn world() -> Vec<Entry> {
+    let lab: Owner = "lab-1".parse().unwrap();
+    let of_lab = |entry: Entry| Entry { owner: Some(lab.clone()), ..entry };
+    vec![
+        switch("sw1"),
+        of_lab(switch("sw2")),
+        pair(("host", "veth1"), ("host", "veth2")),
+        of_lab(pair(("host", "veth3"), ("host", "veth4"))),
+        port("sw1", "veth1"),
+        port("sw2", "veth2"),
+        of_lab(port("sw2", "veth3")),
+    ]
+}
+
+fn theirs(like: &Entry) -> Option<Entry> {
+    match &like.resource {
+        Resource::Switch(switch) => their_switch(switch),
+        Resource::Port(port) => their_port(port),
+        _ => kernel::theirs(like),
+    }
+}
+
+fn their_switch(switch: &Switch) -> Option<Entry> {
+    let shown = tool::link("host", switch.name.as_str()).filter(|link| link["linkinfo"]["info_kind"] == "bridge")?;
+    let data = &shown["linkinfo"]["info_data"];
+    let resource = Resource::Switch(Switch {
+        datapath: None,
+        mac: Some(shown["address"].as_str().unwrap().parse().unwrap()),
+        mtu: Some(shown["mtu"].as_u64().unwrap().try_into().unwrap()),
+        stp: Some(data["stp_state"] != 0),
+        vlan_filtering: Some(data["vlan_filtering"] == 1),
+        ..switch.clone()
+    });
+    Some(Entry { resource, owner: kernel::owner(&shown) })
+}
+
+fn their_port(port: &Port) -> Option<Entry> {
+    let shown = tool::link("host", port.device.as_str())?;
+    let switch = shown["master"].as_str()?;
+    let bridge = tool::link("host", switch).unwrap();
+    let filtering = bridge["linkinfo"]["info_data"]["vlan_filtering"] == 1;
+    let vlan = if filtering { their_vlan(port) } else { Vlan::default() };
+    let resource = Resource::Port(Port { vlan, ..plain_port(switch, port.device.as_str()) });
+    Some(Entry { resource, owner: kernel::owner(&shown) })
+}
+
+/// `bridge vlan`: the one that is PVID is the tag, the others are trunks.
+fn their_vlan(port: &Port) -> Vlan {
+    let shown = tool::json(&format!("bridge -j vlan show dev {}", port.device));
+    let listed = shown[0]["vlans"].as_array().unwrap().clone();
+    let is_pvid = |vlan: &&Value| vlan["flags"].as_array().is_some_and(|flags| flags.iter().any(|flag| flag == "PVID"));
+    let id = |number: u64| u16::try_from(number).unwrap().try_into().unwrap();
+    let range = |vlan: &Value| {
+        let first = vlan["vlan"].as_u64().unwrap();
+        first..=vlan["vlanEnd"].as_u64().unwrap_or(first)
+    };
+    Vlan {
+        tag: listed.iter().find(is_pvid).map(|vlan| id(vlan["vlan"].as_u64().unwrap())),
+        trunks: listed.iter().filter(|vlan| !is_pvid(vlan)).flat_map(range).map(id).collect(),
+    }
+}

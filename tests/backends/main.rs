@@ -1,0 +1,78 @@
+//! One suite for every backend: the contract of `Backend::apply` (its doc in src/backend/mod.rs), each law on everything that
+//! the backend can make, and what it says held against the system's own tools.
+
+// clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod fixture;
+mod kernel;
+mod laws;
+mod linux;
+mod memory;
+mod ovs;
+mod packets;
+mod scopes;
+
+use common::require;
+
+/// Makes a test of each law on each backend.
+macro_rules! suite {
+    ($($file:ident: $($law:ident)+;)+) => {
+        mod on_memory {
+            $($(#[test] fn $law() {
+                super::common::sandbox::run(async || super::$file::$law(&super::memory::fixture()).await);
+            })+)+
+        }
+        mod on_the_kernel {
+            $($(#[test] fn $law() {
+                super::require!(Root);
+                super::common::sandbox::run(async || super::$file::$law(&super::kernel::fixture()).await);
+            })+)+
+        }
+        mod on_the_linux_bridge {
+            $($(#[test] fn $law() {
+                super::require!(Root);
+                super::common::sandbox::run(async || super::$file::$law(&super::linux::fixture()).await);
+            })+)+
+        }
+        mod on_ovs {
+            $($(#[test] fn $law() {
+                super::require!(Root, OpenVswitch);
+                super::common::sandbox::run(async || super::$file::$law(&super::ovs::fixture().await).await);
+            })+)+
+        }
+    };
+}
+
+suite! {
+    laws: what_is_made_is_seen making_or_deleting_twice_succeeds a_change_takes_effect_and_goes_back
+        making_what_is_there_converges_it what_is_not_ours_is_not_taken_over a_mark_is_put_on_and_taken_off
+        a_failure_in_the_middle_tells_how_far_it_came a_hundred_go_at_once deleted_and_made_again_in_one_go;
+    scopes: each_scope_shows_what_it_says;
+}
+
+#[test]
+fn what_is_replaced_forwards_again_on_the_linux_bridge() {
+    require!(Root);
+    common::sandbox::run(async || packets::what_is_replaced_forwards_again(&linux::fixture()).await);
+}
+
+#[test]
+fn what_is_replaced_forwards_again_on_ovs() {
+    require!(Root, OpenVswitch);
+    common::sandbox::run(async || packets::what_is_replaced_forwards_again(&ovs::fixture().await).await);
+}
+
+#[test]
+fn a_port_that_is_moved_forwards_there_on_the_linux_bridge() {
+    require!(Root);
+    common::sandbox::run(async || packets::a_port_that_is_moved_forwards_there(&linux::fixture()).await);
+}
+
+#[test]
+fn a_port_that_is_moved_forwards_there_on_ovs() {
+    require!(Root, OpenVswitch);
+    common::sandbox::run(async || packets::a_port_that_is_moved_forwards_there(&ovs::fixture().await).await);
+}

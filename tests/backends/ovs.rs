@@ -1,0 +1,217 @@
+//! Open vSwitch, seen with `ovs-vsctl`.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use ovsns::backend::kernel::Kernel;
+use ovsns::backend::ovs::Ovs as OvsBackend;
+use ovsns::backend::{Backend, BackendSet};
+use ovsns::model::{BackendName, Datapath, Entry, Owner, Port, Resource, Switch, Vlan};
+use ovsns::ovsdb::client::{Client, Options};
+
+use super::common::ovs::Ovs;
+use super::common::tool;
+use super::fixture::{Failing, Fixture, Specimen, ours};
+use super::kernel::{self, DEADLINE, name, netns, pair};
+
+pub async fn fixture() -> Fixture {
+    tool::run("ip link set lo up");
+    let ovs = Ovs::start();
+    let options = Options { timeout: DEADLINE, ..Options::default() };
+    let client = Client::connect(&ovs.remote().parse().unwrap(), &options).await.unwrap();
+    let backend: Arc<dyn Backend> = Arc::new(OvsBackend::new(client, DEADLINE));
+    let kernel: Arc<dyn Backend> = Arc::new(Kernel::new(DEADLINE));
+    let vsctl = Vsctl { rundir: ovs.run_dir().to_owned() };
+    Fixture {
+        set: BackendSet::new(vec![kernel, backend.clone()]),
+        backend,
+        specimens: specimens(),
+        theirs: Box::new(move |like| vsctl.theirs(like)),
+        is_strict: false,
+        world: world(),
+        failing: failing(),
+        hundred: hundred(),
+        switch,
+        port,
+        _keep: Some(ovs),
+    }
+}
+
+fn plain_switch(text: &str) -> Switch {
+    Switch { datapath: Some(Datapath::Netdev), ..Switch::new(text.parse().unwrap(), BackendName::Ovs) }
+}
+
+fn switch(text: &str) -> Entry {
+    ours(Resource::Switch(plain_switch(text)))
+}
+
+fn plain_port(switch: &str, device: &str) -> Port {
+    Port {
+        switch: switch.parse().unwrap(),
+        device: name(device),
+        backend: BackendName::Ovs,
+        vlan: Vlan::default(),
+        iface_id: None,
+        netns: None,
+    }
+}
+
+fn port(switch: &str, device: &str) -> Entry {
+    ours(Resource::Port(plain_port(switch, device)))
+}
+
+fn switch_variants() -> Vec<Entry> {
+    let plain = plain_switch("sw1");
+    let mac = |text: &str| Some(text.parse().unwrap());
+    let variants = [
+        plain.clone(),
+        Switch { mac: mac("02:00:00:00:00:01"), ..plain.clone() },
+        Switch { mtu: Some(1400), ..plain.clone() },
+        Switch { stp: Some(true), ..plain.clone() },
+        Switch { stp: Some(false), mtu: Some(1300), mac: mac("02:00:00:00:00:02"), ..plain },
+    ];
+    variants.into_iter().map(|switch| ours(Resource::Switch(switch))).collect()
+}
+
+fn port_variants() -> Vec<Entry> {
+    let plain = plain_port("sw1", "veth1");
+    let vlan = |tag: Option<u16>, trunks: &[u16]| Vlan {
+        tag: tag.map(|tag| tag.try_into().unwrap()),
+        trunks: trunks.iter().map(|trunk| (*trunk).try_into().unwrap()).collect(),
+    };
+    let variants = [
+        plain.clone(),
+        Port { vlan: vlan(Some(5), &[]), ..plain.clone() },
+        Port { vlan: vlan(None, &[7, 4094]), ..plain.clone() },
+        Port { vlan: vlan(Some(5), &[7, 8]), ..plain.clone() },
+        Port { iface_id: Some("a \"name\" with = , and ü".to_owned()), ..plain.clone() },
+        Port { netns: Some("n1".parse().unwrap()), ..plain.clone() },
+        Port { netns: Some("pid:1".parse().unwrap()), iface_id: Some("vm-1".to_owned()), ..plain.clone() },
+        // another switch: the port moves there
+        Port { switch: "sw2".parse().unwrap(), vlan: vlan(Some(6), &[]), ..plain },
+    ];
+    variants.into_iter().map(|port| ours(Resource::Port(port))).collect()
+}
+
+fn two_switches() -> Vec<Entry> {
+    vec![switch("sw1"), switch("sw2"), pair(("host", "veth1"), ("host", "veth2"))]
+}
+
+pub fn specimens() -> Vec<Specimen> {
+    vec![
+        Specimen { below: Vec::new(), variants: switch_variants() },
+        Specimen { below: two_switches(), variants: port_variants() },
+    ]
+}
+
+fn failing() -> Vec<Failing> {
+    let below = two_switches();
+    vec![
+        // no such switch: refused before anything is sent
+        Failing { below: below.clone(), wanted: vec![switch("sw3"), port("nosuch", "veth1")] },
+        // no such device: the database takes it, ovs-vswitchd cannot carry it out
+        Failing {
+            below: below.clone(),
+            wanted: vec![port("sw1", "veth1"), port("sw1", "nosuch"), port("sw2", "veth2")],
+        },
+        // its name is taken by a device: the switch's own device cannot be made
+        Failing { below, wanted: vec![switch("sw3"), switch("veth1")] },
+    ]
+}
+
+pub fn hundred() -> (Vec<Entry>, Vec<Entry>) {
+    let links = (0..100).map(|n| pair(("host", &format!("v{n}")), ("n1", &format!("e{n}"))));
+    let below = [netns("n1"), switch("sw1")].into_iter().chain(links).collect();
+    (below, (0..100).map(|n| port("sw1", &format!("v{n}"))).collect())
+}
+
+pub fn world() -> Vec<Entry> {
+    let lab: Owner = "lab-1".parse().unwrap();
+    let of_lab = |entry: Entry| Entry { owner: Some(lab.clone()), ..entry };
+    vec![
+        switch("sw1"),
+        of_lab(switch("sw2")),
+        pair(("host", "veth1"), ("host", "veth2")),
+        pair(("host", "veth3"), ("host", "veth4")),
+        port("sw1", "veth1"),
+        port("sw2", "veth2"),
+        of_lab(port("sw2", "veth3")),
+    ]
+}
+
+/// `ovs-vsctl` at a private Open vSwitch.
+struct Vsctl {
+    rundir: std::path::PathBuf,
+}
+
+impl Vsctl {
+    /// Columns of the row of this name, as text: `None` where there is no row, an empty text for what is not set.
+    fn get(&self, table: &str, name: &str, columns: &[&str]) -> Option<Vec<String>> {
+        let run = |words: &[&str]| {
+            let mut vsctl = Command::new("ovs-vsctl");
+            vsctl.env("OVS_RUNDIR", &self.rundir).args(["--timeout=30", "--no-wait"]).args(words).output().unwrap()
+        };
+        if !run(&["get", table, name, "_uuid"]).status.success() {
+            return None;
+        }
+        let words: Vec<&str> = ["--if-exists", "get", table, name].into_iter().chain(columns.iter().copied()).collect();
+        let output = run(&words);
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let plain = |line: &str| match line {
+            "[]" => String::new(),
+            // a string in quotes is JSON's
+            quoted if quoted.starts_with('"') => serde_json::from_str(quoted).unwrap(),
+            plain => plain.to_owned(),
+        };
+        Some(text.lines().map(plain).collect())
+    }
+
+    fn theirs(&self, like: &Entry) -> Option<Entry> {
+        match &like.resource {
+            Resource::Switch(switch) => self.their_switch(switch),
+            Resource::Port(port) => self.their_port(port),
+            _ => kernel::theirs(like),
+        }
+    }
+
+    fn their_switch(&self, switch: &Switch) -> Option<Entry> {
+        let name = switch.name.as_str();
+        let columns = ["datapath_type", "other_config:hwaddr", "stp_enable", "external_ids:ovsns-owner"];
+        let found = self.get("Bridge", name, &columns)?;
+        let [mtu, mac, mtu_in_use] = &self.get("Interface", name, &["mtu_request", "mac_in_use", "mtu"])?[..] else {
+            panic!("three columns")
+        };
+        // in effect, not only asked for
+        let asked = |text: &String, used: &String| text.is_empty() || text == used;
+        assert!(asked(&found[1], mac) && asked(mtu, mtu_in_use), "{found:?}, {mac} and {mtu_in_use} in use");
+        let resource = Resource::Switch(Switch {
+            datapath: Some(found[0].parse().unwrap()),
+            mac: found[1].parse().ok(),
+            mtu: mtu.parse().ok(),
+            stp: Some(found[2] == "true"),
+            vlan_filtering: None,
+            ..switch.clone()
+        });
+        Some(Entry { resource, owner: found[3].parse().ok() })
+    }
+
+    fn their_port(&self, port: &Port) -> Option<Entry> {
+        let device = port.device.as_str();
+        let found = self.get("Port", device, &["tag", "trunks", "external_ids:ovsns-owner"])?;
+        let columns = ["external_ids:iface-id", "external_ids:ovsns-netns", "ofport", "error"];
+        let interface = self.get("Interface", device, &columns)?;
+        let mut vsctl = Command::new("ovs-vsctl");
+        let output = vsctl.env("OVS_RUNDIR", &self.rundir).args(["port-to-br", device]).output().unwrap();
+        let numbers = found[1].trim_matches(['[', ']']).split(", ").filter_map(|text| text.parse().ok());
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let resource = Resource::Port(Port {
+            switch: String::from_utf8(output.stdout).unwrap().trim().parse().unwrap(),
+            vlan: Vlan { tag: found[0].parse().ok(), trunks: numbers.collect() },
+            iface_id: text(&interface[0]),
+            netns: text(&interface[1]).map(|netns| netns.parse().unwrap()),
+            ..port.clone()
+        });
+        Some(Entry { resource, owner: found[2].parse().ok() })
+    }
+}

@@ -1,0 +1,67 @@
+//! What `observe` shows of a small world.
+
+use std::collections::BTreeSet;
+
+use ovsns::backend::Scope;
+use ovsns::model::{Entry, Key, Kind, Owner, Place, Resource};
+
+use super::fixture::Fixture;
+
+pub async fn each_scope_shows_what_it_says(fixture: &Fixture) {
+    let world = fixture.world.clone();
+    fixture
+        .upon(&world, async || {
+            let ours: Vec<&Entry> = world.iter().filter(|entry| fixture.backend.claims(&entry.resource)).collect();
+            for scope in scopes(&world) {
+                let found = fixture.backend.observe(&scope).await.unwrap();
+                let keys: BTreeSet<Key> = found.iter().map(Entry::key).collect();
+                assert_eq!(keys.len(), found.len(), "each once: {found:?}");
+                for entry in &ours {
+                    assert_eq!(keys.contains(&entry.key()), within(&scope, entry), "{} in {scope:?}", entry.key());
+                }
+                // the same of a thing, whatever it was asked by
+                for entry in &found {
+                    assert_eq!(fixture.observe(entry).await.as_ref(), Some(entry), "by {scope:?}, and by its key");
+                }
+            }
+        })
+        .await;
+}
+
+fn scopes(world: &[Entry]) -> Vec<Scope> {
+    let kinds = [Kind::Netns, Kind::Switch, Kind::Link, Kind::Port, Kind::Address, Kind::Route];
+    let keys: Vec<Key> = world.iter().step_by(2).map(Entry::key).collect();
+    let nothing = ["nosuch", "veth-nosuch"].map(|name| Key::Port { device: name.parse().unwrap() });
+    let mut scopes = vec![Scope::All, Scope::Keys(keys), Scope::Keys(nothing.to_vec()), Scope::Keys(Vec::new())];
+    scopes.extend(kinds.map(Scope::Kind));
+    scopes.extend(["-", "lab-1", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
+    scopes.extend(["n1", "n2", "nosuch", "host"].map(|place| Scope::Place(place.parse().unwrap())));
+    scopes.extend(["sw1", "sw2", "nosuch"].map(|switch| Scope::Switch(switch.parse().unwrap())));
+    scopes
+}
+
+/// The words of `Scope`'s own doc.
+fn within(scope: &Scope, entry: &Entry) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Keys(keys) => keys.contains(&entry.key()),
+        Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
+        Scope::Place(place) => is_in(place, &entry.resource),
+        Scope::Switch(name) => match &entry.resource {
+            Resource::Switch(switch) => switch.name == *name,
+            Resource::Port(port) => port.switch == *name,
+            _ => false,
+        },
+    }
+}
+
+fn is_in(place: &Place, resource: &Resource) -> bool {
+    match resource {
+        Resource::Netns(netns) => place.name() == Some(&netns.name),
+        Resource::Link(link) => link.a.place == *place || link.b.place == *place,
+        Resource::Address(address) => address.place == *place,
+        Resource::Route(route) => route.place == *place,
+        _ => false,
+    }
+}

@@ -1,0 +1,77 @@
+//! The workflow through the built command, each story in a sandbox of its own: what it says is held against `ip`, `bridge` and
+//! `ovs-vsctl`, and what it builds must carry packets. Afterwards nothing is left.
+
+// clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod deletion;
+mod lab;
+mod reading;
+mod settings;
+mod switches;
+mod targets;
+mod traffic;
+mod vlans;
+
+use common::require;
+use lab::{Lab, SwitchKind};
+
+/// Makes a test of each story: on Open vSwitch with its userspace datapath and with the kernel's, and on the Linux bridge.
+macro_rules! on_each_kind_of_switch {
+    ($($file:ident: $($story:ident)+;)+) => {
+        mod userspace {
+            $($(#[test] fn $story() {
+                super::require!(Root, OpenVswitch);
+                super::play(super::SwitchKind::Userspace, super::$file::$story);
+            })+)+
+        }
+        mod kernel {
+            $($(#[test] fn $story() {
+                super::require!(Root, OpenVswitch, KernelDatapath);
+                super::play(super::SwitchKind::Kernel, super::$file::$story);
+            })+)+
+        }
+        mod linux {
+            $($(#[test] fn $story() {
+                super::require!(Root);
+                super::play(super::SwitchKind::Linux, super::$file::$story);
+            })+)+
+        }
+    };
+}
+
+on_each_kind_of_switch! {
+    traffic: the_workflow tcp_and_udp the_host_is_reached_through_the_switch a_gateway_leads_out
+        frames_are_as_large_as_the_mtu an_ipv6_address_is_ready_at_the_end a_taken_ipv6_address_is_refused;
+    settings: both_ends_get_what_was_asked_for long_names_are_cut_and_kept_as_alternatives
+        a_namespace_has_several_ports may_exist_converges a_port_that_exists_is_refused_without_may_exist
+        an_address_in_use_is_refused;
+    switches: a_switch_gets_what_was_asked_for may_exist_converges_a_switch
+        a_switch_is_not_made_twice;
+    targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
+    deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
+        a_namespace_goes_with_its_ports what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+    reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
+}
+
+fn play(kind: SwitchKind, story: fn(&Lab)) {
+    common::sandbox::run(async || {
+        let lab = Lab::new(kind);
+        story(&lab);
+        lab.take_down();
+    });
+}
+
+#[test]
+fn tcp_and_udp_with_segmentation_offload() {
+    require!(Root, OpenVswitch);
+    play(SwitchKind::UserspaceTso, traffic::tcp_and_udp);
+}
+
+#[test]
+fn the_host_is_reached_with_segmentation_offload() {
+    require!(Root, OpenVswitch);
+    play(SwitchKind::UserspaceTso, traffic::the_host_is_reached_through_the_switch);
+}
