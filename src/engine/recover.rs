@@ -56,13 +56,16 @@ fn cannot_take_back(interrupted: &Interrupted) -> String {
 pub fn recovery(plan: &Plan, observed: &State) -> Plan {
     let start = plan.start();
     let mut observed = observed.clone();
-    // Between the file and the mount of a namespace there is a moment: a stale file is all that is left, and not observed.
-    for entry in plan.end().entries().filter(|entry| matches!(entry.resource, Resource::Netns(_))) {
-        if !observed.contains(&entry.key()) && !start.contains(&entry.key()) {
-            observed.insert(entry.clone());
-        }
-    }
-    way_back(plan, plan, &observed)
+    // Between a namespace's file and its mount there is a moment: a stale file is all that is left, and not observed. One that
+    // the plan was to make goes, and so does one in the way of what comes back.
+    let is_unseen = |entry: &&Entry| matches!(entry.resource, Resource::Netns(_)) && !observed.contains(&entry.key());
+    let in_the_way: Vec<Step> = start.entries().filter(is_unseen).cloned().map(Step::Delete).collect();
+    let begun: Vec<Entry> =
+        plan.end().entries().filter(is_unseen).filter(|entry| !start.contains(&entry.key())).cloned().collect();
+    begun.into_iter().for_each(|entry| observed.insert(entry));
+    let mut steps = in_the_way;
+    steps.extend(way_back(plan, plan, &observed).steps);
+    Plan { steps }
 }
 
 /// The steps from `observed` to where `plan` started from, if `done` is what of the plan was or may have been carried out. They

@@ -9,51 +9,50 @@ use serde_json::{Map, Value, json};
 
 use super::ovs::Ovs;
 
-/// How much of what is seen counts.
-#[derive(Clone, Copy, PartialEq)]
-enum Detail {
-    /// All, also what the kernel chooses: numbers, random addresses. Of rows all but the UUID: one that is put back has another.
-    Exact,
-    /// What a second run of the same commands would make again.
-    Shape,
-}
-
-/// What there is, a line a thing.
+/// What there is: things by name, such as `netns ns1`, `link host veth-ns1`, `row Port veth-ns1`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World(BTreeMap<String, Value>);
 
 impl World {
-    /// All that can be seen. Nothing of it changes where nothing was done.
-    pub fn exact(ovs: Option<&Ovs>) -> World {
-        World::look(ovs, Detail::Exact)
-    }
-
-    /// Without what differs from one run of the same commands to the next.
-    pub fn shape(ovs: Option<&Ovs>) -> World {
-        World::look(ovs, Detail::Shape)
-    }
-
-    fn look(ovs: Option<&Ovs>, detail: Detail) -> World {
+    /// All that can be seen, but for what the kernel changes by itself, and for the UUIDs of rows: one that is put back has
+    /// another.
+    pub fn look(ovs: Option<&Ovs>) -> World {
         let mut world = World(BTreeMap::new());
-        world.links("host", &[], detail);
+        world.links("host", &[]);
         for name in names_in("/run/netns") {
             let path = format!("/run/netns/{name}");
             let live = statfs(Path::new(&path)).unwrap().filesystem_type() == NSFS_MAGIC;
             world.put(format!("netns {name}"), json!({"live": live, "mounts": mounts_on(&path)}));
             if live {
-                world.links(&name, &["-n", &name], detail);
+                world.links(&name, &["-n", &name]);
             }
         }
         for name in names_in("/run/ovsns").iter().filter(|name| !name.starts_with("lock-")) {
             world.put(format!("file /run/ovsns/{name}"), Value::Null);
         }
         if let Some(ovs) = ovs {
-            world.rows(ovs, detail);
+            world.rows(ovs);
         }
         world
     }
 
-    /// Whether there is a thing of this name, such as `netns ns1`, `link host veth-ns1`, `row Port veth-ns1`.
+    /// Without the numbers that the kernel gives: a device that is put back has others.
+    pub fn without_numbers(&self) -> World {
+        self.without(&["ifindex", "link_index", "link_netnsid"])
+    }
+
+    /// Without what differs from one run of the same commands to the next: random addresses too.
+    pub fn shape(&self) -> World {
+        self.without(&["ifindex", "link_index", "link_netnsid", "address", "other_config"])
+    }
+
+    fn without(&self, keys: &[&str]) -> World {
+        let mut world = self.clone();
+        world.0.values_mut().for_each(|value| drop_keys(value, keys));
+        world
+    }
+
+    /// Whether there is a thing of this name.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
@@ -79,7 +78,7 @@ impl World {
         assert!(there.is_none(), "{name} twice");
     }
 
-    fn links(&mut self, place: &str, options: &[&str], detail: Detail) {
+    fn links(&mut self, place: &str, options: &[&str]) {
         let ip = |words: &[&str]| list(Command::new("ip").args(options).args(words));
         for mut link in ip(&["-j", "-d", "address"]) {
             for mut address in link["addr_info"].take().as_array().cloned().unwrap_or_default() {
@@ -97,7 +96,7 @@ impl World {
                 self.put(name, address);
             }
             let name = format!("link {place} {}", text(&link["ifname"]));
-            self.put(name, settled(link, detail));
+            self.put(name, settled(link));
         }
         let families =
             [&["-j", "-4", "route", "show", "table", "all"], &["-j", "-6", "route", "show", "table", "all"][..]];
@@ -112,7 +111,7 @@ impl World {
         }
     }
 
-    fn rows(&mut self, ovs: &Ovs, detail: Detail) {
+    fn rows(&mut self, ovs: &Ovs) {
         let tables: [(&str, &[&str]); 3] = [
             ("Bridge", &["name", "ports", "datapath_type", "other_config", "fail_mode", "stp_enable", "external_ids"]),
             ("Port", &["name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"]),
@@ -138,9 +137,6 @@ impl World {
             for row in answer["rows"].as_array().unwrap() {
                 let mut row: Value = serde_json::from_str(&by_name(row.to_string(), &names)).unwrap();
                 drop_keys(&mut row, &["_uuid"]);
-                if detail == Detail::Shape {
-                    drop_keys(&mut row, &["other_config"]);
-                }
                 sort(&mut row);
                 self.put(format!("row {table} {}", text(&row["name"])), row);
             }
@@ -149,7 +145,7 @@ impl World {
 }
 
 /// Without what the kernel changes by itself, a moment later.
-fn settled(mut link: Value, detail: Detail) -> Value {
+fn settled(mut link: Value) -> Value {
     drop_keys(&mut link, &["addr_info", "operstate", "promiscuity", "allmulti"]);
     if let Some(Value::Array(flags)) = link.get_mut("flags") {
         flags.retain(|flag| !["LOWER_UP", "NO-CARRIER", "PROMISC", "M-DOWN"].contains(&text(flag)));
@@ -161,9 +157,6 @@ fn settled(mut link: Value, detail: Detail) -> Value {
                 ["stp_state", "vlan_filtering", "ageing_time", "forward_delay"].contains(&key.as_str())
             });
         }
-    }
-    if detail == Detail::Shape {
-        drop_keys(&mut link, &["ifindex", "link_index", "link_netnsid", "address"]);
     }
     link
 }

@@ -48,7 +48,7 @@ impl Host {
     }
 
     fn world(&self) -> World {
-        World::exact(self.ovs.as_ref())
+        World::look(self.ovs.as_ref())
     }
 
     /// Runs commands, one a line, that must succeed.

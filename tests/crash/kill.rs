@@ -1,0 +1,134 @@
+//! `kill -9` at every step.
+
+use std::time::Instant;
+
+use crate::common::ovs::Ovs;
+use crate::common::{require, sandbox};
+use crate::story::{ADD_BR, ADD_NS, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story};
+
+/// The system calls by which a run changes something, or has something changed.
+const CALLS: [&str; 9] = ["mkdir", "write", "rename", "unlink", "unshare", "setns", "mount", "umount2", "sendto"];
+
+/// How a run that was killed is taken back.
+#[derive(Clone, Copy, Debug)]
+enum Remedy {
+    /// `gc --yes`: all or nothing.
+    Gc,
+    /// The same verb: all.
+    Again,
+}
+
+fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
+    let mut stage = Stage::new(story, ovs);
+    let (begin, mut kills, mut halfway) = (Instant::now(), 0, 0);
+    for call in CALLS {
+        for n in 1.. {
+            let injection = format!("signal=KILL:when={n}");
+            let context = format!("{} killed at {call} number {n}", story.verb);
+            if let Some(ran) = stage.disturbed(None, call, &injection) {
+                assert_eq!(ran.code, 0, "{context}: {ran:#?}");
+                stage.world().shape().assert_is(&stage.end.shape(), &context);
+                stage.reset(&context);
+                break;
+            }
+            kills += 1;
+            if stage.is_all_or_nothing(&stage.world()) {
+                stage.reset(&context);
+                continue;
+            }
+            halfway += 1;
+            taken_back(&stage, Remedy::Gc, &context);
+            stage.reset(&context);
+            assert!(stage.disturbed(None, call, &injection).is_none(), "{context}, but not again");
+            taken_back(&stage, Remedy::Again, &context);
+            stage.reset(&context);
+        }
+    }
+    println!("{}: killed {kills} times, {halfway} of them halfway, in {:?}", story.verb, begin.elapsed());
+    assert!(kills > 10 && halfway > 0, "{kills} kills, {halfway} of them halfway: is it strace that kills?");
+}
+
+fn taken_back(stage: &Stage, remedy: Remedy, context: &str) {
+    match remedy {
+        Remedy::Gc => {
+            stage.play("gc --yes");
+            let world = stage.world();
+            let difference = world.without_numbers().differs_from(&stage.start.without_numbers());
+            assert!(stage.is_all_or_nothing(&world), "{context}, gc: neither all nor nothing\n{difference}");
+        }
+        Remedy::Again => {
+            stage.again();
+            stage.world().shape().assert_is(&stage.end.shape(), &format!("{context}, then run again"));
+        }
+    }
+}
+
+/// Whoever takes back a run that was killed can be killed too.
+#[test]
+fn taking_back() {
+    require!(Root, OpenVswitch);
+    sandbox::run(|| async {
+        let mut stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
+        // the first step after which all that can be half made is
+        let last = (1..)
+            .take_while(|n| {
+                let killed = stage.disturbed(None, "sendto", &format!("signal=KILL:when={n}")).is_none();
+                let row = stage.world().has("row Port veth-ns1");
+                stage.play("gc --yes");
+                assert!(killed, "the row comes before the end");
+                !row
+            })
+            .count()
+            + 1;
+        for call in ["unlink", "umount2", "sendto"] {
+            for n in 1.. {
+                let context = format!("gc killed at {call} number {n}");
+                assert!(stage.disturbed(None, "sendto", &format!("signal=KILL:when={last}")).is_none());
+                assert!(stage.world().has("row Port veth-ns1"), "{context}");
+                let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}"));
+                stage.play("gc --yes");
+                stage.world().without_numbers().assert_is(&stage.start.without_numbers(), &context);
+                stage.reset(&context);
+                if let Some(ran) = ran {
+                    assert_eq!(ran.code, 0, "{context}: {ran:#?}");
+                    break;
+                }
+            }
+        }
+    });
+}
+
+macro_rules! killed {
+    ($($name:ident $story:ident;)+) => {
+        mod ovs {
+            use super::*;
+            $(#[test]
+            fn $name() {
+                require!(Root, OpenVswitch);
+                sandbox::run(|| async { killed_at_every_step(&$story, Some(Ovs::start())) });
+            })+
+        }
+        mod linux {
+            use super::*;
+            $(#[test]
+            fn $name() {
+                require!(Root);
+                sandbox::run(|| async { killed_at_every_step(&$story, None) });
+            })+
+        }
+    };
+}
+
+killed! {
+    add_br ADD_BR;
+    add_port ADD_PORT;
+    del_port DEL_PORT;
+    del_br DEL_BR;
+    del_ns DEL_NS;
+}
+
+#[test]
+fn add_ns() {
+    require!(Root);
+    sandbox::run(|| async { killed_at_every_step(&ADD_NS, None) });
+}
