@@ -307,7 +307,9 @@ impl AddPort {
         if subnets.iter().any(|subnet| subnet.addr() == gw) {
             return Err(Failure::usage(format!("the gateway {gw} is the port's own address")));
         }
-        if subnets.iter().any(|subnet| subnet.contains(&gw)) {
+        // An IPv6 router is reached by its address on the link (RFC 4861 section 6.1.2).
+        let on_link = matches!(gw, IpAddr::V6(gw) if gw.is_unicast_link_local());
+        if on_link || subnets.iter().any(|subnet| subnet.contains(&gw)) {
             return Ok(());
         }
         let list = subnets.iter().map(|subnet| subnet.trunc().to_string()).collect::<Vec<_>>().join(", ");
