@@ -66,6 +66,11 @@ pub fn may_exist_converges_a_switch(lab: &Lab) {
     assert_eq!((&own["address"], &own["mtu"]), (&json!("02:00:00:00:00:aa"), &json!(1300)));
     assert!(!stp(lab, "sw1"));
     assert_eq!(addresses("sw1"), [json!("10.0.0.1")]);
+    if !lab.is_linux() {
+        let other = if lab.kind == SwitchKind::Kernel { "netdev" } else { "system" };
+        let said = lab.refused(1, &format!("add-br sw1 --may-exist --datapath {other}"));
+        assert!(said.contains("cannot change the datapath of switch sw1 from"), "{said}");
+    }
     // what somebody has set down comes up again
     run("ip link set sw1 down");
     lab.ok("add-br sw1 --may-exist");

@@ -281,7 +281,11 @@ impl AddPort {
                 return Err(Failure::new(format!("{what}, in namespace {place}"))
                     .hint("an address belongs on one device; choose another one"));
             }
-            desired.insert(Entry::unmarked(Resource::Address(wanted)));
+            // One that is there has been through duplicate address detection, or was spared it.
+            let wanted = Entry::unmarked(Resource::Address(wanted));
+            if !desired.contains(&wanted.key()) {
+                desired.insert(wanted);
+            }
         }
         for gw in &self.gw {
             self.check_gateway(*gw, place, device, observed)?;
