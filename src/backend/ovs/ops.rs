@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Datapath, Entry, Key, Port, Resource, Switch};
+use crate::model::{Datapath, Entry, Key, Port, Resource, Switch, SwitchName};
 use crate::ovsdb::operation::{Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Update};
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
@@ -18,7 +18,9 @@ pub struct Transaction {
     /// What each bridge gains and loses, so that a batch changes its `ports` once.
     gained: BTreeMap<Uuid, Vec<Atom>>,
     lost: BTreeMap<Uuid, Vec<Uuid>>,
-    /// Bridges made in this transaction, by name: their ports are given with the row.
+    /// The bridges made in this transaction: their ports are given with the row.
+    made: BTreeMap<SwitchName, (Insert, Vec<Atom>)>,
+    /// The operations that insert rows of table Interface.
     new_interfaces: Vec<usize>,
     changes: usize,
     rows: usize,
@@ -62,9 +64,8 @@ impl Transaction {
         match &entry.resource {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
-                let bridge = bridge(entry, port, current)?;
                 let row = self.create_port(entry, port);
-                self.gained.entry(bridge).or_default().push(row);
+                self.plug(entry, &port.switch, row, current)?;
             }
             _ => {}
         }
@@ -88,14 +89,30 @@ impl Transaction {
         let datapath = switch.datapath.map_or("", Datapath::as_str);
         let bridge = Insert::into_table("Bridge")
             .with("name", name)
-            .with("ports", port)
             .with("datapath_type", datapath)
             .with("fail_mode", "standalone")
             .with("stp_enable", switch.stp.unwrap_or(false))
             .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
-        let bridge = self.insert(bridge);
-        self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::insert("bridges", bridge)));
+        self.made.insert(switch.name.clone(), (bridge, vec![port]));
+    }
+
+    /// Puts the row of a port into its bridge.
+    fn plug(
+        &mut self,
+        entry: &Entry,
+        switch: &SwitchName,
+        row: Atom,
+        current: &BTreeMap<Key, Found>,
+    ) -> Result<(), BackendError> {
+        let there = current.get(&Key::Switch { name: switch.clone() }).map(|found| found.row);
+        let ports = match (self.made.get_mut(switch), there) {
+            (Some((_, ports)), _) => ports,
+            (None, Some(bridge)) => self.gained.entry(bridge).or_default(),
+            (None, None) => return Err(contradiction(entry, format!("switch {switch} is gone"))),
+        };
+        ports.push(row);
+        Ok(())
     }
 
     fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
@@ -162,9 +179,10 @@ impl Transaction {
             (Resource::Port(old), Resource::Port(new)) => {
                 self.set_port(old, new, found);
                 if old.switch != new.switch {
-                    let target = bridge(after, new, current)?;
-                    self.gained.entry(target).or_default().push(found.row.into());
-                    self.lost.extend(found.bridge.map(|bridge| (bridge, vec![found.row])));
+                    self.plug(after, &new.switch, found.row.into(), current)?;
+                    if let Some(bridge) = found.bridge {
+                        self.lost.entry(bridge).or_default().push(found.row);
+                    }
                 }
             }
             _ => {}
@@ -230,6 +248,13 @@ impl Transaction {
     /// All operations in order: what was collected, what bridges gain and lose, a remark for the log, and `next_cfg`.
     pub fn operations(&self, comment: &str) -> Vec<Operation> {
         let mut operations = self.operations.clone();
+        for (bridge, ports) in self.made.values() {
+            let row = format!("bridge{}", operations.len());
+            let insert = bridge.clone().with("ports", Datum::set(ports.clone())).named(row.clone());
+            operations.push(insert.into());
+            let bridges = Mutation::insert("bridges", Atom::NamedUuid(row));
+            operations.push(Mutate::table_rows("Open_vSwitch").with(bridges).into());
+        }
         for (bridge, ports) in &self.lost {
             operations
                 .push(ports_of(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
@@ -256,11 +281,6 @@ fn ports_of(bridge: Uuid) -> Mutate {
 
 fn table(resource: &Resource) -> &'static str {
     if matches!(resource, Resource::Switch(_)) { "Bridge" } else { "Port" }
-}
-
-fn bridge(entry: &Entry, port: &Port, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
-    let found = current.get(&Key::Switch { name: port.switch.clone() });
-    found.map(|found| found.row).ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))
 }
 
 fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {
