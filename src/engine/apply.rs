@@ -5,7 +5,7 @@ use crate::model::{Kind, State};
 use crate::plan::{Plan, Step};
 
 use super::error::chain;
-use super::recover::way_back;
+use super::recover::{cleared, way_back};
 use super::{Engine, EngineError};
 
 impl Engine {
@@ -98,11 +98,12 @@ impl Engine {
         let inverse = done.clone().inverse();
         let mut errors = self.apply_each(&inverse).await;
         let mut left = self.left(plan, &done).await;
-        // A step can take with it what other steps of the plan were to take later: what the inverse did not know of is put back.
-        if let (true, Ok(rest)) = (errors.is_empty(), &left)
+        // A step can take with it what other steps of the plan were to take later, and one that failed can have done a part: what
+        // the inverse did not know of is put back.
+        if let Ok(rest) = &left
             && !rest.is_empty()
         {
-            errors = self.apply_each(rest).await;
+            errors = self.apply_each(&cleared(rest.clone())).await;
             left = self.left(plan, &done).await;
         }
         match left {

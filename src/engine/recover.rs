@@ -12,7 +12,7 @@ impl Engine {
         let observed = self.look_at(&interrupted.plan).await?;
         let plan = recovery(&interrupted.plan, &observed);
         tracing::info!(pid = interrupted.pid, steps = plan.steps.len(), "taking back an interrupted run");
-        let undo = self.apply_each(&plan).await;
+        let undo = self.apply_each(&cleared(plan)).await;
         let left = self.left(&interrupted.plan, &interrupted.plan).await?;
         if left.is_empty() {
             return Ok(());
@@ -56,16 +56,23 @@ fn cannot_take_back(interrupted: &Interrupted) -> String {
 pub fn recovery(plan: &Plan, observed: &State) -> Plan {
     let start = plan.start();
     let mut observed = observed.clone();
-    // Between a namespace's file and its mount there is a moment: a stale file is all that is left, and not observed. One that
-    // the plan was to make goes, and so does one in the way of what comes back.
-    let is_unseen = |entry: &&Entry| matches!(entry.resource, Resource::Netns(_)) && !observed.contains(&entry.key());
-    let in_the_way: Vec<Step> = start.entries().filter(is_unseen).cloned().map(Step::Delete).collect();
-    let begun: Vec<Entry> =
-        plan.end().entries().filter(is_unseen).filter(|entry| !start.contains(&entry.key())).cloned().collect();
-    begun.into_iter().for_each(|entry| observed.insert(entry));
-    let mut steps = in_the_way;
-    steps.extend(way_back(plan, plan, &observed).steps);
-    Plan { steps }
+    // Between the file and the mount of a namespace there is a moment: a stale file is all that is left, and not observed.
+    for entry in plan.end().entries().filter(|entry| matches!(entry.resource, Resource::Netns(_))) {
+        if !observed.contains(&entry.key()) && !start.contains(&entry.key()) {
+            observed.insert(entry.clone());
+        }
+    }
+    way_back(plan, plan, &observed)
+}
+
+/// `back`, after having taken away what may be in the way of the namespaces that it makes: of those that were deleted halfway
+/// a stale file is left, which is not observed.
+pub(super) fn cleared(back: Plan) -> Plan {
+    let in_the_way = back.steps.iter().filter_map(|step| match step {
+        Step::Create(entry) if matches!(entry.resource, Resource::Netns(_)) => Some(Step::Delete(entry.clone())),
+        _ => None,
+    });
+    Plan { steps: in_the_way.chain(back.steps.iter().cloned()).collect() }
 }
 
 /// The steps from `observed` to where `plan` started from, if `done` is what of the plan was or may have been carried out. They

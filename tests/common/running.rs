@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -20,6 +20,21 @@ impl Running {
     pub fn start(mut command: Command) -> Running {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(command.spawn().unwrap())
+    }
+
+    /// Waits until it has a file open whose path begins with `prefix`.
+    pub fn opens(&self, prefix: &str) {
+        let directory = format!("/proc/{}/fd", self.0.id());
+        let is_open = || {
+            let files = std::fs::read_dir(&directory).ok()?;
+            let mut paths = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+            paths.any(|path| path.to_str().is_some_and(|path| path.starts_with(prefix))).then_some(())
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while is_open().is_none() {
+            assert!(Instant::now() < deadline, "no {prefix} was opened");
+            std::thread::yield_now();
+        }
     }
 
     /// Sends a signal.

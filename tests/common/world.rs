@@ -147,6 +147,8 @@ impl World {
 /// Without what the kernel changes by itself, a moment later.
 fn settled(mut link: Value) -> Value {
     drop_keys(&mut link, &["addr_info", "operstate", "promiscuity", "allmulti"]);
+    // of a bridge, what all its ports can
+    drop_keys(&mut link, &["tso_max_size", "tso_max_segs", "gso_max_size", "gso_max_segs", "gro_max_size"]);
     if let Some(Value::Array(flags)) = link.get_mut("flags") {
         flags.retain(|flag| !["LOWER_UP", "NO-CARRIER", "PROMISC", "M-DOWN"].contains(&text(flag)));
     }

@@ -25,7 +25,7 @@ fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
         for n in 1.. {
             let injection = format!("signal=KILL:when={n}");
             let context = format!("{} killed at {call} number {n}", story.verb);
-            if let Some(ran) = stage.disturbed(None, call, &injection) {
+            if let Some(ran) = stage.disturbed(None, call, &injection).ran {
                 assert_eq!(ran.code, 0, "{context}: {ran:#?}");
                 stage.world().shape().assert_is(&stage.end.shape(), &context);
                 stage.reset(&context);
@@ -39,8 +39,10 @@ fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
             halfway += 1;
             taken_back(&stage, Remedy::Gc, &context);
             stage.reset(&context);
-            assert!(stage.disturbed(None, call, &injection).is_none(), "{context}, but not again");
-            taken_back(&stage, Remedy::Again, &context);
+            // at its very end a run may come to fewer calls than the one before
+            if stage.disturbed(None, call, &injection).ran.is_none() {
+                taken_back(&stage, Remedy::Again, &context);
+            }
             stage.reset(&context);
         }
     }
@@ -63,29 +65,36 @@ fn taken_back(stage: &Stage, remedy: Remedy, context: &str) {
     }
 }
 
+/// The number of the first `sendto` of adding a port at which the row of the port is there.
+fn with_the_row(stage: &Stage) -> u32 {
+    for n in 1.. {
+        kill_at(stage, n);
+        let row = stage.world().has("row Port veth-ns1");
+        stage.play("gc --yes");
+        if row {
+            return n;
+        }
+    }
+    unreachable!("a run that is not killed ends the test");
+}
+
+fn kill_at(stage: &Stage, n: u32) {
+    let ran = stage.disturbed(None, "sendto", &format!("signal=KILL:when={n}")).ran;
+    assert!(ran.is_none(), "the run came to its end: {ran:#?}");
+}
+
 /// Whoever takes back a run that was killed can be killed too.
 #[test]
 fn taking_back() {
     require!(Root, OpenVswitch);
     sandbox::run(|| async {
         let mut stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
-        // the first step after which all that can be half made is
-        let last = (1..)
-            .take_while(|n| {
-                let killed = stage.disturbed(None, "sendto", &format!("signal=KILL:when={n}")).is_none();
-                let row = stage.world().has("row Port veth-ns1");
-                stage.play("gc --yes");
-                assert!(killed, "the row comes before the end");
-                !row
-            })
-            .count()
-            + 1;
+        let last = with_the_row(&stage);
         for call in ["unlink", "umount2", "sendto"] {
             for n in 1.. {
                 let context = format!("gc killed at {call} number {n}");
-                assert!(stage.disturbed(None, "sendto", &format!("signal=KILL:when={last}")).is_none());
-                assert!(stage.world().has("row Port veth-ns1"), "{context}");
-                let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}"));
+                kill_at(&stage, last);
+                let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}")).ran;
                 stage.play("gc --yes");
                 stage.world().without_numbers().assert_is(&stage.start.without_numbers(), &context);
                 stage.reset(&context);
@@ -95,6 +104,44 @@ fn taking_back() {
                 }
             }
         }
+    });
+}
+
+/// A run without Open vSwitch cannot see what one with it left behind: it must not forget it.
+#[test]
+fn what_cannot_be_seen_is_not_forgotten() {
+    require!(Root, OpenVswitch);
+    sandbox::run(|| async {
+        let stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
+        kill_at(&stage, with_the_row(&stage));
+        let killed = stage.world();
+        let says = stage.cli.fails(1, &["add-ns", "ns2", "--backend", "linux"]);
+        for words in ["cannot take back `", "add-port sw0 ns1", "which was interrupted", "backend ovs"] {
+            assert!(says.contains(words), "{words}: {says}");
+        }
+        stage.world().assert_is(&killed, "a run that could not begin has changed something");
+        let ran = stage.cli.run(&["add-ns", "ns2"]);
+        assert!(ran.code == 0 && ran.stderr.contains("took back what `"), "{ran:#?}");
+        stage.play("del-ns ns2");
+        stage.world().without_numbers().assert_is(&stage.start.without_numbers(), "taken back");
+    });
+}
+
+/// Reading changes nothing, and takes nothing back. `gc` alone lists what it would do.
+#[test]
+fn who_only_looks_leaves_it() {
+    require!(Root, OpenVswitch);
+    sandbox::run(|| async {
+        let stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
+        kill_at(&stage, with_the_row(&stage));
+        let killed = stage.world();
+        stage.play("list-br\nlist-ns\nlist-ports sw0\nadd-port sw0 ns5 --dry-run\nexec ns0 -- true");
+        let list = stage.cli.ok(&["gc"]);
+        for words in ["was interrupted", "- port veth-ns1 on sw0", "- link veth-ns1", "- netns ns1", "ovsns gc --yes"] {
+            assert!(list.contains(words), "{words}: {list}");
+        }
+        stage.world().assert_is(&killed, "looking has changed something");
+        stage.play("gc --yes");
     });
 }
 

@@ -47,6 +47,14 @@ pub const DEL_NS: Story = Story {
     back: "add-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
 };
 
+/// How a run under strace ended.
+pub struct Disturbed {
+    /// `None`: it was killed.
+    pub ran: Option<Ran>,
+    /// The first call that failed by injection, as strace writes it.
+    pub refused: Option<String>,
+}
+
 /// A sandbox in which a story is told again and again.
 pub struct Stage<'a> {
     story: &'a Story,
@@ -90,12 +98,13 @@ impl<'a> Stage<'a> {
         self.play(self.story.verb);
     }
 
-    /// Runs the verb, or another command, under strace, which makes `injection` happen. `None`: it was killed.
-    pub fn disturbed(&self, command: Option<&str>, call: &str, injection: &str) -> Option<Ran> {
+    /// Runs the verb, or another command, under strace, which makes `injection` happen at `call`.
+    pub fn disturbed(&self, command: Option<&str>, call: &str, injection: &str) -> Disturbed {
         let words: Vec<&str> = command.unwrap_or(self.story.verb).split(' ').collect();
         let ovsns = self.cli.command(&words);
+        let log = tempfile::NamedTempFile::new().unwrap();
         let mut strace = std::process::Command::new("strace");
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+        strace.args(["-f", "-qq", "-o"]).arg(log.path()).args(["-e", &format!("trace={call}"), "-e"]);
         strace.arg(format!("inject={call}:{injection}")).arg(ovsns.get_program()).args(ovsns.get_args());
         for (name, value) in ovsns.get_envs() {
             match value {
@@ -106,7 +115,13 @@ impl<'a> Stage<'a> {
         let output = strace.stdin(Stdio::null()).output().expect("strace starts: install it");
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        output.status.code().map(|code| Ran { stdout, stderr, code })
+        let ran = output.status.code().map(|code| Ran { stdout, stderr, code });
+        let refused = std::fs::read_to_string(log.path())
+            .unwrap()
+            .lines()
+            .find(|line| line.contains("(INJECTED)"))
+            .map(str::to_owned);
+        Disturbed { ran, refused }
     }
 
     /// Whether all or nothing is there.

@@ -9,12 +9,13 @@ use crate::common::running::Running;
 use crate::common::{require, sandbox};
 use crate::{Host, assert_refused, sh};
 
-/// Starts `command`, which comes to wait for ovs-vswitchd to do what the transaction after `meanwhile` tells it.
-fn hold(host: &mut Host, command: &str, condition: &[&str]) -> Running {
+/// Stops ovs-vswitchd and starts `command`; returns when the database meets `condition`, in the words of `ovs-vsctl wait-until`: then
+/// its transaction stands, and it waits for ovs-vswitchd.
+fn hold(host: &mut Host, command: &str, condition: &str) -> Running {
     host.ovs().stop_vswitchd();
     let arguments: Vec<&str> = ["--timeout", "20"].into_iter().chain(command.split(' ')).collect();
     let running = Running::start(host.cli.command(&arguments));
-    let wait: Vec<&str> = ["--no-wait", "wait-until"].into_iter().chain(condition.iter().copied()).collect();
+    let wait: Vec<&str> = ["--no-wait", "wait-until"].into_iter().chain(condition.split(' ')).collect();
     host.ovs().vsctl(&wait);
     running
 }
@@ -27,20 +28,13 @@ fn signals_undo_it_at_once() {
         host.ok("add-br sw0\nadd-port sw0 ns1 --ip 10.0.0.1/24");
         let before = host.world();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            let own_port = host.ovs().vsctl(&["get", "Port", "sw0", "_uuid"]);
             for (command, condition) in [
-                ("add-port sw0 ns2 --ip 10.0.0.2/24", ["Port", "veth-ns2", "", ""]),
-                ("add-br sw1 --datapath netdev", ["Bridge", "sw1", "", ""]),
-                ("del-ns ns1", ["Bridge", "sw0", "ports=", "@sw0"]),
+                ("add-port sw0 ns2 --ip 10.0.0.2/24", "Port veth-ns2"),
+                ("add-br sw1 --datapath netdev", "Bridge sw1"),
+                ("del-ns ns1", &format!("Bridge sw0 ports={}", own_port.trim())),
             ] {
-                let condition: Vec<String> = match condition[3] {
-                    "" => condition[..2].iter().map(|word| (*word).to_owned()).collect(),
-                    port => {
-                        let uuid = host.ovs().vsctl(&["get", "Port", port.trim_start_matches('@'), "_uuid"]);
-                        vec!["Bridge".to_owned(), "sw0".to_owned(), format!("ports={}", uuid.trim())]
-                    }
-                };
-                let condition: Vec<&str> = condition.iter().map(String::as_str).collect();
-                let running = hold(&mut host, command, &condition);
+                let running = hold(&mut host, command, condition);
                 let start = Instant::now();
                 running.signal(signal);
                 assert_refused(&running.end(), 1, command, &["interrupted; what had been done is undone"]);
@@ -61,7 +55,7 @@ fn a_namespace_that_vanishes() {
         host.ok("add-br sw0");
         let before = host.world();
         for command in ["add-port sw0 ns1", "add-port sw0 ns1 --ip 10.0.0.1/24"] {
-            let running = hold(&mut host, command, &["Port", "veth-ns1"]);
+            let running = hold(&mut host, command, "Port veth-ns1");
             sh("ip netns del ns1");
             host.ovs().continue_vswitchd();
             assert_refused(&running.end(), 1, command, &["ns1"]);
@@ -78,7 +72,7 @@ fn a_namespace_that_was_there_and_vanishes() {
         host.ok("add-br sw0");
         let before = host.world();
         host.ok("add-ns ns1");
-        let running = hold(&mut host, "add-port sw0 ns1 --ip 10.0.0.1/24", &["Port", "veth-ns1"]);
+        let running = hold(&mut host, "add-port sw0 ns1 --ip 10.0.0.1/24", "Port veth-ns1");
         sh("ip netns del ns1");
         host.ovs().continue_vswitchd();
         assert_refused(&running.end(), 1, "add-port", &["ns1"]);
@@ -93,7 +87,7 @@ fn a_device_that_vanishes() {
         let mut host = Host::with_ovs();
         host.ok("add-br sw0");
         let before = host.world();
-        let running = hold(&mut host, "add-port sw0 ns1", &["Port", "veth-ns1"]);
+        let running = hold(&mut host, "add-port sw0 ns1", "Port veth-ns1");
         sh("ip link del veth-ns1");
         host.ovs().continue_vswitchd();
         assert_refused(&running.end(), 1, "add-port", &["veth-ns1"]);
@@ -122,6 +116,35 @@ fn a_database_that_stops() {
     });
 }
 
+/// Who waits for the lock, or for the database, has nothing to undo.
+#[test]
+fn signals_end_a_wait() {
+    require!(Root, OpenVswitch);
+    sandbox::run(|| async {
+        let mut host = Host::with_ovs();
+        host.ok("add-br sw0");
+        let first = hold(&mut host, "add-port sw0 ns1", "Port veth-ns1");
+        let waiting = Running::start(host.cli.command(&["--timeout", "20", "add-ns", "ns2"]));
+        waiting.opens("/run/ovsns/lock-");
+        let start = Instant::now();
+        waiting.signal(Signal::SIGINT);
+        assert_refused(&waiting.end(), 1, "add-ns", &["interrupted"]);
+        assert!(start.elapsed() < Duration::from_secs(10), "heeded after {:?}", start.elapsed());
+        host.ovs().continue_vswitchd();
+        assert_eq!(first.end().code, 0);
+        let before = host.world();
+        host.ovs().stop_server();
+        let waiting = Running::start(host.cli.command(&["--timeout", "20", "add-port", "sw0", "ns2"]));
+        waiting.opens("/run/ovsns/lock-");
+        let start = Instant::now();
+        waiting.signal(Signal::SIGTERM);
+        assert_refused(&waiting.end(), 1, "add-port", &["interrupted"]);
+        assert!(start.elapsed() < Duration::from_secs(10), "heeded after {:?}", start.elapsed());
+        host.ovs().continue_server();
+        host.world().assert_is(&before, "a run that waited has changed something");
+    });
+}
+
 /// One run at a time: the second waits, and says for whom it waited in vain.
 #[test]
 fn another_run() {
@@ -129,7 +152,7 @@ fn another_run() {
     sandbox::run(|| async {
         let mut host = Host::with_ovs();
         host.ok("add-br sw0");
-        let running = hold(&mut host, "add-port sw0 ns1", &["Port", "veth-ns1"]);
+        let running = hold(&mut host, "add-port sw0 ns1", "Port veth-ns1");
         let says = host.cli.fails(5, &["--timeout", "0.5", "add-ns", "ns2"]);
         for words in ["another ovsns (pid ", "is changing this host", "gave up after", "--timeout"] {
             assert!(says.contains(words), "{words}: {says}");

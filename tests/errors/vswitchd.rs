@@ -27,7 +27,7 @@ fn all_run_into_the_deadline(host: &Host) {
         let says = ["no answer from the vswitchd within 1 s", "ovsns doctor", "--timeout"];
         host.refuses(5, &format!("--timeout 1 {verb}"), &says);
         // one for the deadline, one at most for the way back
-        assert!(start.elapsed() < Duration::from_secs(5), "{verb} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(10), "{verb} took {:?}", start.elapsed());
     }
 }
 
@@ -57,15 +57,16 @@ fn dead() {
     });
 }
 
-/// The transaction stands, and the port does not come up: the kernel datapath is not there.
+/// Without the kernel's datapath the transaction stands, and the switch does not come up.
 #[test]
 fn not_able_to() {
     require!(Root, OpenVswitch);
     sandbox::run(|| async {
         let host = Host::with_ovs();
         if host.ovs.as_ref().unwrap().datapath_type() == "system" {
-            return;
+            host.ok("add-br sw0 --datapath system");
+        } else {
+            host.refuses(1, "add-br sw0 --datapath system", &["add switch sw0", "--datapath netdev"]);
         }
-        host.refuses(1, "add-br sw0 --datapath system", &["add switch sw0", "sw0", "--datapath netdev"]);
     });
 }
