@@ -4,7 +4,7 @@
 //! All or nothing: afterwards the next run, or `gc --yes`, leaves either what was there before or what a run to the end leaves.
 
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "../common/mod.rs"]
 mod common;
