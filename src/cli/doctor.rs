@@ -156,7 +156,7 @@ fn started_at_boot(endpoint: &str) -> Option<Finding> {
 }
 
 async fn datapath(ovs: &Ovs) -> Finding {
-    let module = Path::new("/sys/module/openvswitch").exists();
+    let module = crate::daemon::has_kernel_datapath();
     match (ovs.datapath_types().await, module) {
         (Ok(types), true) if types.iter().any(|kind| kind == "system") => {
             Finding::ok("OVS datapath", "the kernel's (module openvswitch is loaded)")

@@ -129,10 +129,10 @@ impl<'a> Session<'a> {
         match (self.global.backend.name(), &self.ovs) {
             (Some(name), _) => (name, None),
             (None, OvsDatabase::Ready(_, client)) => {
-                let why = format!("on Open vSwitch, whose database answers at {}", client.endpoint());
+                let why = format!("is on Open vSwitch, whose database answers at {}", client.endpoint());
                 (BackendName::Ovs, Some(why))
             }
-            (None, OvsDatabase::Absent(why)) => (BackendName::Linux, Some(format!("on the Linux bridge: {why}"))),
+            (None, OvsDatabase::Absent(why)) => (BackendName::Linux, Some(format!("is on the Linux bridge: {why}"))),
             (None, OvsDatabase::Unused) => (BackendName::Linux, None),
         }
     }
@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
         let OvsDatabase::Ready(ovs, _) = &self.ovs else { return Ok((Datapath::System, "")) };
         let types = ovs.datapath_types().await?;
         let has = |wanted: Datapath| types.iter().any(|kind| kind == wanted.as_str());
-        let module = Path::new("/sys/module/openvswitch").exists();
+        let module = crate::daemon::has_kernel_datapath();
         if module && (types.is_empty() || has(Datapath::System)) {
             Ok((Datapath::System, "the kernel's datapath"))
         } else {

@@ -141,12 +141,12 @@ impl AddBr {
             (BackendName::Linux, _) => None,
             (BackendName::Ovs, _) => {
                 let (datapath, which) = session.datapath_for_new().await?;
-                note = Some(note.map_or_else(|| format!("with {which}"), |note| format!("{note}; with {which}")));
+                note = Some(note.map_or_else(|| format!("has {which}"), |note| format!("{note}; it has {which}")));
                 Some(datapath)
             }
         };
         if let Some(note) = note {
-            session.output.note(&format!("switch {} is {note}", self.switch));
+            session.output.note(&format!("switch {} {note}", self.switch));
         }
         // Left to itself the address follows the ports, and with it the neighbours' idea of where the host is.
         wanted.mac = wanted.mac.or_else(random_mac);

@@ -1,6 +1,6 @@
 //! Apply, verify, and undo on failure.
 
-use crate::backend::{Batch, Fault, Scope};
+use crate::backend::{Backend, BackendError, Batch, Fault, Scope};
 use crate::model::{Kind, State};
 use crate::plan::{Plan, Step};
 
@@ -127,17 +127,35 @@ impl Engine {
             Err(unsupported) => return vec![unsupported.to_string()],
         };
         let mut errors = Vec::new();
-        for Batch { backend, mut steps } in batches {
-            while let Err(error) = backend.apply(steps).await {
+        for Batch { backend, steps } in batches {
+            let Err(error) = backend.apply(steps).await else { continue };
+            let rest = steps.get(error.applied..).unwrap_or_default();
+            // A step alone has had its try, and a system that does not answer would keep us a deadline for each.
+            if rest.len() <= 1 || is_silent(&error.source) {
                 errors.push(chain(&*error.source));
-                // A system that does not answer would keep us a deadline for each step.
-                let silent = matches!(error.source.fault, Fault::Deadline(..) | Fault::Unreachable);
-                steps = steps.get(error.applied + 1..).unwrap_or_default();
-                if silent || steps.is_empty() {
-                    break;
-                }
+                continue;
             }
+            errors.extend(one_by_one(backend.as_ref(), rest).await);
         }
         errors
     }
+}
+
+/// The steps of a batch that failed, each for itself: which of them a transaction failed by is not said. Returns what failed, a
+/// line each.
+async fn one_by_one(backend: &dyn Backend, steps: &[Step]) -> Vec<String> {
+    let mut errors = Vec::new();
+    for step in steps {
+        if let Err(error) = backend.apply(std::slice::from_ref(step)).await {
+            errors.push(chain(&*error.source));
+            if is_silent(&error.source) {
+                break;
+            }
+        }
+    }
+    errors
+}
+
+fn is_silent(error: &BackendError) -> bool {
+    matches!(error.fault, Fault::Deadline(..) | Fault::Unreachable)
 }

@@ -78,10 +78,13 @@ pub(super) fn cleared(back: Plan) -> Plan {
 /// The steps from `observed` to where `plan` started from, if `done` is what of the plan was or may have been carried out. They
 /// follow from what there is, not from what was done: so it is no matter how far that came, nor how often it is taken back.
 pub(super) fn way_back(plan: &Plan, done: &Plan, observed: &State) -> Plan {
-    let made = done.end();
+    let (start, made) = (plan.start(), done.end());
     let touched = plan.keys().iter().filter_map(|key| observed.get(key).cloned()).collect();
-    let mut back = Plan::exact(&touched, &plan.start());
-    let foreign = |step: &Step| matches!(step, Step::Delete(seen) if !may_delete(seen, made.get(&seen.key())));
+    let mut back = Plan::exact(&touched, &start);
+    // What is as it was may have to be made anew, for the sake of what it stands on.
+    let restored = |seen: &Entry| start.get(&seen.key()) == Some(seen);
+    let foreign =
+        |step: &Step| matches!(step, Step::Delete(seen) if !restored(seen) && !may_delete(seen, made.get(&seen.key())));
     let kept: Vec<Key> = back.steps.iter().filter(|step| foreign(step)).map(Step::key).collect();
     back.steps.retain(|step| !kept.contains(&step.key()));
     back

@@ -180,10 +180,12 @@ impl Places {
     }
 
     /// The number of the namespace at `place` as seen from `from`; `None` where it has none, or is gone.
-    pub fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
+    fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
         match self.file(place) {
             Ok(netns) => self.at(from)?.netlink.nsid(&netns),
             Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
+            // A process that is just ending answers EACCES, or whatever comes of that.
+            Err(_) if matches!(place, Place::Pid(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -191,11 +191,17 @@ fn may_stand(error: &ClientError) -> bool {
 
 /// A failed call, in the context of what was being done.
 fn refused(what: &str, error: ClientError) -> BackendError {
-    let violation = error.server_error().is_some_and(|error| error.error == "constraint violation");
+    let says = |words: &str| error.server_error().is_some_and(|error| error.error == words);
+    let hint_of_refusal = match () {
+        () if says("constraint violation") => Some(VIOLATION),
+        // A guard that did not hold.
+        () if says("timed out") => Some(CHANGED),
+        () => None,
+    };
     let (fault, hint) = match &error {
         ClientError::TimedOut { after, .. } => (Fault::Deadline(Stage::Database, *after), Some(NO_ANSWER)),
         ClientError::Connect(_) | ClientError::Lost { .. } => (Fault::Unreachable, Some(GONE)),
-        _ => (Fault::Refused, violation.then_some(VIOLATION)),
+        _ => (Fault::Refused, hint_of_refusal),
     };
     BackendError {
         hint: hint.map(str::to_owned),
@@ -203,6 +209,8 @@ fn refused(what: &str, error: ClientError) -> BackendError {
     }
 }
 
+const CHANGED: &str =
+    "somebody else has changed or deleted the same row at the same moment: look (ovsns show), and run it again";
 const NO_ANSWER: &str = "ovsdb-server took the call and is silent: see whether it is stopped or has too much to do (ovsns doctor), \
                          or give it more time (--timeout)";
 const GONE: &str = "ovsdb-server is gone, or has closed the connection: its log says why; start it again";

@@ -1,9 +1,13 @@
 //! From steps to the operations of one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::model::{Datapath, Entry, Key, Port, Resource, Switch, SwitchName};
-use crate::ovsdb::operation::{Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Update};
+use crate::ovsdb::operation::{
+    Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
+};
+use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
@@ -18,9 +22,9 @@ pub struct Transaction {
     /// What each bridge gains and loses, so that a batch changes its `ports` once.
     gained: BTreeMap<Uuid, Vec<Atom>>,
     lost: BTreeMap<Uuid, Vec<Uuid>>,
-    /// The bridges made in this transaction: their ports are given with the row.
-    made: BTreeMap<SwitchName, (Insert, Vec<Atom>)>,
-    /// The operations that insert rows of table Interface.
+    /// Bridges that are made, and their ports, which are given with the row.
+    new_bridges: BTreeMap<SwitchName, (Insert, Vec<Atom>)>,
+    /// Where among the operations interfaces are made.
     new_interfaces: Vec<usize>,
     changes: usize,
     rows: usize,
@@ -65,7 +69,7 @@ impl Transaction {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
                 let row = self.create_port(entry, port);
-                self.plug(entry, &port.switch, row, current)?;
+                self.plug(entry, port, row, current)?;
             }
             _ => {}
         }
@@ -94,24 +98,24 @@ impl Transaction {
             .with("stp_enable", switch.stp.unwrap_or(false))
             .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
-        self.made.insert(switch.name.clone(), (bridge, vec![port]));
+        self.new_bridges.insert(switch.name.clone(), (bridge, vec![port]));
     }
 
-    /// Puts the row of a port into its bridge.
+    /// Puts the port `row` into its bridge, which is there or is made in this transaction.
     fn plug(
         &mut self,
         entry: &Entry,
-        switch: &SwitchName,
+        port: &Port,
         row: Atom,
         current: &BTreeMap<Key, Found>,
     ) -> Result<(), BackendError> {
-        let there = current.get(&Key::Switch { name: switch.clone() }).map(|found| found.row);
-        let ports = match (self.made.get_mut(switch), there) {
-            (Some((_, ports)), _) => ports,
-            (None, Some(bridge)) => self.gained.entry(bridge).or_default(),
-            (None, None) => return Err(contradiction(entry, format!("switch {switch} is gone"))),
-        };
-        ports.push(row);
+        if let Some((_, ports)) = self.new_bridges.get_mut(&port.switch) {
+            ports.push(row);
+            return Ok(());
+        }
+        let found = current.get(&Key::Switch { name: port.switch.clone() });
+        let bridge = found.ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))?.row;
+        self.gained.entry(bridge).or_default().push(row);
         Ok(())
     }
 
@@ -174,15 +178,15 @@ impl Transaction {
             return Err(contradiction(after, "somebody else has changed it meanwhile"));
         }
         self.changes += 1;
+        // Between what was read and this transaction nobody may have changed the row.
+        self.push(Wait::guard(table(&after.resource), found.row, found.guard.clone()));
         match (&seen.resource, &after.resource) {
             (Resource::Switch(old), Resource::Switch(new)) => self.set_switch(old, new, found),
             (Resource::Port(old), Resource::Port(new)) => {
                 self.set_port(old, new, found);
-                if old.switch != new.switch {
-                    self.plug(after, &new.switch, found.row.into(), current)?;
-                    if let Some(bridge) = found.bridge {
-                        self.lost.entry(bridge).or_default().push(found.row);
-                    }
+                if let Some(bridge) = found.bridge.filter(|_| old.switch != new.switch) {
+                    self.plug(after, new, found.row.into(), current)?;
+                    self.lost.entry(bridge).or_default().push(found.row);
                 }
             }
             _ => {}
@@ -248,11 +252,10 @@ impl Transaction {
     /// All operations in order: what was collected, what bridges gain and lose, a remark for the log, and `next_cfg`.
     pub fn operations(&self, comment: &str) -> Vec<Operation> {
         let mut operations = self.operations.clone();
-        for (bridge, ports) in self.made.values() {
-            let row = format!("bridge{}", operations.len());
-            let insert = bridge.clone().with("ports", Datum::set(ports.clone())).named(row.clone());
-            operations.push(insert.into());
-            let bridges = Mutation::insert("bridges", Atom::NamedUuid(row));
+        for (number, (insert, ports)) in self.new_bridges.values().enumerate() {
+            let name = format!("bridge{number}");
+            operations.push(insert.clone().with("ports", Datum::set(ports.clone())).named(name.clone()).into());
+            let bridges = Mutation::insert("bridges", Atom::NamedUuid(name));
             operations.push(Mutate::table_rows("Open_vSwitch").with(bridges).into());
         }
         for (bridge, ports) in &self.lost {
@@ -260,6 +263,9 @@ impl Transaction {
                 .push(ports_of(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
         }
         for (bridge, ports) in &self.gained {
+            // A bridge that has gone meanwhile would take the ports without a word.
+            let there = Wait::on_table("Bridge", ["_uuid"], Until::Equal).filter(Condition::uuid(*bridge));
+            operations.push(there.row(Row::new().with("_uuid", *bridge)).timeout(Duration::ZERO).into());
             operations.push(ports_of(*bridge).with(Mutation::insert("ports", Datum::set(ports.clone()))).into());
         }
         operations.push(Operation::Comment(format!("ovsns: {comment}")));
