@@ -65,7 +65,7 @@ proptest! {
                 prop_assert!(!undo.is_empty() && undo.iter().all(|line| line.contains(": ")), "{:?}", undo);
                 prop_assert!(!left.is_empty());
                 let applied = block_on(memory.apply(&left.steps));
-                prop_assert!(applied.is_ok(), "{}: {:?}", left, applied);
+                prop_assert!(applied.is_ok(), "{}\n{:?}\n{:?}", left, applied, now);
                 prop_assert_eq!(&Shown(memory.state()), &observed);
             }
             Err(_) => prop_assert_eq!(&now, &observed),

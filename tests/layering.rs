@@ -20,7 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("backend::ovs", &["backend", "plan", "model", "ovsdb"]),
     ("backend::linux_bridge", &["backend", "plan", "model", "netlink"]),
     ("backend::kernel", &["backend", "plan", "model", "netlink"]),
-    ("backend::nat", &["backend", "plan", "model", "nft"]),
+    // Tries NAT out in a namespace that the kernel backend makes.
+    ("backend::nat", &["backend", "backend::kernel", "plan", "model", "nft"]),
     ("backend::memory", &["backend", "plan", "model"]),
     ("backend", &["plan", "model"]),
     ("plan", &["model"]),

@@ -156,9 +156,20 @@ proptest! {
     /// Where a change is told, a command makes it; what has no command is named here.
     #[test]
     fn each_change_has_a_command((observed, desired) in pair()) {
-        for (step, commands) in ovsns::plan::commands(&Plan::between(&observed, &desired), None) {
-            // The device goes with its switch; an uplink's state stays as it is.
-            let silent = matches!((&step, &step.entry().resource), (Step::Delete(_), Resource::Device(_)));
+        let plan = Plan::between(&observed, &desired);
+        let deletes = plan.steps.iter().filter(|step| matches!(step, Step::Delete(_)));
+        let gone: BTreeSet<(Place, IfName)> = deletes.flat_map(provides).collect();
+        for (step, commands) in ovsns::plan::commands(&plan, None) {
+            // Addresses and routes go with their device or namespace; so does the state of a switch's device, and that of an
+            // uplink stays as it is.
+            let silent = matches!(step, Step::Delete(_)) && match &step.entry().resource {
+                Resource::Device(_) => true,
+                Resource::Address(a) => [&a.device, &IfName::lo()].iter().any(|d| gone.contains(&(a.place.clone(), (*d).clone()))),
+                Resource::Route(r) => {
+                    r.device.iter().chain([&IfName::lo()]).any(|d| gone.contains(&(r.place.clone(), d.clone())))
+                }
+                _ => false,
+            };
             prop_assert_eq!(commands.is_empty(), silent, "{}", step);
             prop_assert!(commands.iter().all(|line| !line.ends_with(' ') && !line.contains("  ")), "{:?}", commands);
         }

@@ -178,7 +178,7 @@ fn a_path_is_a_namespace_without_files_of_its_own() {
         let mut holder = ovsns(&["exec", "ns1", "--", "sh", "-c", "echo in; read _"]);
         let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         assert_eq!(first_line(&mut holder), "in\n");
-        let path = format!("/proc/{}/ns/net", holder.id());
+        let path = format!("path:/proc/{}/ns/net", holder.id());
         let inode = stdout(&["exec", &path, "--", "stat", "-Lc", "%i", "/proc/self/ns/net"]);
         assert_eq!(inode, stdout(&["exec", "ns1", "--", "stat", "-Lc", "%i", "/proc/self/ns/net"]));
         assert_eq!(stdout(&["exec", &path, "--", "cat", "/etc/hosts"]), "127.0.0.1 localhost\n");
@@ -242,8 +242,8 @@ fn what_is_no_namespace_is_refused() {
         for (target, message) in [
             ("nosuch", "no network namespace at /run/netns/nosuch"),
             ("stale", "/run/netns/stale is not a network namespace"),
-            ("/proc/self/ns/mnt", "/proc/self/ns/mnt is not a network namespace"),
-            ("/proc/4194304/ns/net", "no network namespace at /proc/4194304/ns/net"),
+            ("path:/proc/self/ns/mnt", "/proc/self/ns/mnt is not a network namespace"),
+            ("path:/proc/4194304/ns/net", "no network namespace at /proc/4194304/ns/net"),
         ] {
             let (status, stderr) = code_and_stderr(&["exec", target, "--", "true"]);
             assert!(status == Some(1) && stderr.contains(message), "{target}: {status:?} {stderr}");
@@ -310,10 +310,10 @@ fn a_users_shell_is_the_users_own() {
 #[test]
 fn a_namespace_cannot_run_code_through_the_prompt() {
     with_etc(|| {
-        add_netns("$(touch owned)");
+        add_netns("$(>owned)");
         for shell in ["/bin/bash", "/bin/dash"] {
-            let shown = on_terminal("shell '$(touch owned)'", shell, "cd /run; :; pwd; ls; exit\n");
-            assert!(shown.contains("[$(touch owned)]"), "{shown}");
+            let shown = on_terminal("shell '$(>owned)'", shell, "cd /run; :; pwd; ls; exit\n");
+            assert!(shown.contains("[$(>owned)]"), "{shown}");
             assert!(!fs::exists("/run/owned").unwrap(), "{shown}");
         }
     });

@@ -4,6 +4,7 @@ mod error;
 pub mod kernel;
 pub mod linux_bridge;
 pub mod memory;
+pub mod nat;
 pub mod ovs;
 mod set;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Kind, Resource, State};
+use crate::model::{Entry, Kind, Resource, State};
 use crate::plan::{Plan, Step};
 
 use super::{Backend, BackendError, Scope, Unsupported};
@@ -27,17 +27,24 @@ impl BackendSet {
     /// which is meant.
     pub async fn observe(&self, scope: &Scope) -> Result<State, BackendError> {
         let mut state = State::default();
-        for backend in &self.0 {
-            for entry in backend.observe(scope).await? {
-                match state.get(&entry.key()) {
-                    Some(there) if entry.resource.kind() == Kind::Switch => {
-                        return Err(twice(&there.resource, &entry.resource));
-                    }
-                    _ => state.insert(entry),
+        for entry in self.entries(scope).await? {
+            match state.get(&entry.key()) {
+                Some(there) if entry.resource.kind() == Kind::Switch => {
+                    return Err(twice(&there.resource, &entry.resource));
                 }
+                _ => state.insert(entry),
             }
         }
         Ok(state)
+    }
+
+    /// The same, to be listed only: what is there twice is in it twice.
+    pub async fn entries(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
+        let mut entries = Vec::new();
+        for backend in &self.0 {
+            entries.extend(backend.observe(scope).await?);
+        }
+        Ok(entries)
     }
 
     /// The backend that looks after `resource`.

@@ -7,13 +7,10 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::backend::kernel;
-use crate::backend::ovs::Ovs;
-
 use super::failure::{Failure, PRIVILEGE_HINT};
 use super::gc;
 use super::output::Report;
-use super::session::{OvsDatabase, Session, missing_capabilities};
+use super::session::{self, Ovs, OvsDatabase, Session, missing_capabilities};
 
 #[derive(Debug, Args)]
 pub struct Doctor {}
@@ -159,7 +156,7 @@ fn started_at_boot(endpoint: &str) -> Option<Finding> {
 }
 
 async fn datapath(ovs: &Ovs) -> Finding {
-    let module = Path::new("/sys/module/openvswitch").exists();
+    let module = crate::daemon::has_kernel_datapath();
     match (ovs.datapath_types().await, module) {
         (Ok(types), true) if types.iter().any(|kind| kind == "system") => {
             Finding::ok("OVS datapath", "the kernel's (module openvswitch is loaded)")
@@ -176,7 +173,7 @@ async fn datapath(ovs: &Ovs) -> Finding {
 
 fn features() -> Vec<Finding> {
     let needed = |name: &str| name.starts_with("veth") || name == "Linux bridge";
-    let mut findings = match kernel::features() {
+    let mut findings = match session::kernel_features() {
         Ok(features) => features
             .into_iter()
             .map(|(name, there, brought_by)| match (there, needed(name)) {
@@ -187,7 +184,7 @@ fn features() -> Vec<Finding> {
             .collect(),
         Err(error) => vec![Finding::failure("kernel features", Verdict::Fail, error.into())],
     };
-    findings.push(match kernel::nat() {
+    findings.push(match session::nat() {
         Ok(()) => Finding::ok("NAT (nftables)", "there"),
         Err(error) => Finding::failure("NAT (nftables)", Verdict::Warn, error.into()),
     });

@@ -3,64 +3,80 @@
 use std::ffi::OsString;
 use std::io;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
-use clap::Args;
+use clap::{Args, Parser};
 use serde_json::json;
 
-use crate::backend::kernel;
 use crate::model::Place;
 use crate::process::{self, ExecError, Target, User};
 
 use super::failure::Failure;
+use super::global::Global;
 use super::output::{Output, Report};
 
 /// How many commands `exec --all` runs at a time.
 const AT_A_TIME: usize = 64;
 
 #[derive(Debug, Args)]
+#[command(override_usage = "ovsns exec [OPTIONS] NETNS [--] COMMAND…\n       ovsns exec [OPTIONS] --all [--] COMMAND…")]
 pub struct Exec {
-    /// The namespace (a name, pid:PID, path:FILE or host), then the command; with --all the command alone
-    #[arg(value_name = "NETNS", required_unless_present = "all")]
-    netns: Option<String>,
     /// Run it in every named namespace at once, each line of output behind the namespace's name
     #[arg(long)]
     all: bool,
     /// Run it as this user: NAME, UID or UID:GID
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// The command and its arguments
-    #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
+    /// The namespace (a name, pid:PID, path:FILE or host), then the command; with --all the command alone. What stands
+    /// behind the command's name is the command's
+    #[arg(value_names = ["NETNS", "COMMAND"], num_args = 1.., trailing_var_arg = true)]
+    words: Vec<OsString>,
+}
+
+/// What stands behind the namespace: options of ours, as one types them when the namespace comes to mind first, and the command.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+struct Behind {
+    #[arg(long)]
+    user: Option<String>,
+    #[command(flatten)]
+    _global: Global,
+    #[arg(trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
 impl Exec {
     pub fn run(&self, output: &Output) -> Result<Report, Failure> {
-        let user = self.user.as_deref().map(User::find).transpose().map_err(|error| failed(&error))?;
         if self.all {
-            return self.run_all(user.as_ref(), output);
+            return self.run_all(output);
         }
-        let netns = self.netns.as_deref().unwrap_or_default();
-        if self.command.is_empty() {
+        let (netns, rest) = self.words.split_first().ok_or_else(|| {
+            Failure::usage("no namespace given")
+                .hint("ovsns exec NETNS -- ip address; ovsns list-ns lists the namespaces")
+        })?;
+        let netns = netns.to_str().ok_or_else(|| Failure::usage("the namespace's name is not UTF-8"))?;
+        let behind = Behind::try_parse_from(rest).map_err(|error| Failure::usage(error.render().to_string()))?;
+        if behind.command.is_empty() {
             return Err(Failure::usage("no command given").hint(format!("ovsns exec {netns} -- ip address")));
         }
-        match process::exec(&target(netns)?, user.as_ref(), &self.command) {
+        let user = find(behind.user.as_deref().or(self.user.as_deref()))?;
+        match process::exec(&target(netns)?, user.as_ref(), &behind.command) {
             Err(error) => Err(failed(&error)),
         }
     }
 
-    fn run_all(&self, user: Option<&User>, output: &Output) -> Result<Report, Failure> {
-        let command: Vec<OsString> =
-            self.netns.iter().map(OsString::from).chain(self.command.iter().cloned()).collect();
-        if command.is_empty() {
+    fn run_all(&self, output: &Output) -> Result<Report, Failure> {
+        if self.words.is_empty() {
             return Err(Failure::usage("no command given").hint("ovsns exec --all -- ip address"));
         }
+        let user = find(self.user.as_deref())?;
         let targets = all_namespaces()?;
         let limit = NonZeroUsize::new(AT_A_TIME).unwrap_or(NonZeroUsize::MIN);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new("cannot start").cause(error))?;
         let (mut out, mut err) = (io::stdout(), io::stderr());
         let finished = runtime
-            .block_on(process::exec_all(&targets, user, &command, limit, &mut out, &mut err))
+            .block_on(process::exec_all(&targets, user.as_ref(), &self.words, limit, &mut out, &mut err))
             .map_err(|error| failed(&error))?;
         for end in &finished {
             if let Err(error) = &end.status {
@@ -71,6 +87,10 @@ impl Exec {
     }
 }
 
+fn find(user: Option<&str>) -> Result<Option<User>, Failure> {
+    user.map(User::find).transpose().map_err(|error| failed(&error))
+}
+
 fn failed(error: &ExecError) -> Failure {
     let lines = super::failure::chain(error);
     let mut failure = Failure::new(lines.first().cloned().unwrap_or_default());
@@ -78,6 +98,10 @@ fn failed(error: &ExecError) -> Failure {
     failure.code = error.exit_status();
     match error {
         ExecError::NoNetns { .. } => failure.hint("ovsns list-ns lists the namespaces; ovsns add-ns makes one"),
+        ExecError::NotNetns { path } if path.parent() == Some(Path::new("/run/netns")) => {
+            let name = path.file_name().unwrap_or_default().display();
+            failure.hint(format!("if nothing uses that file, remove it: ovsns del-ns {name}"))
+        }
         ExecError::NotPermitted { .. } => failure.hint(super::failure::PRIVILEGE_HINT),
         _ => failure,
     }
@@ -94,7 +118,7 @@ fn target(text: &str) -> Result<Target, Failure> {
 }
 
 fn all_namespaces() -> Result<Vec<Target>, Failure> {
-    Ok(kernel::names()?.iter().map(|name| Target::named(name.as_str())).collect())
+    Ok(super::session::namespaces()?.iter().map(|name| Target::named(name.as_str())).collect())
 }
 
 #[derive(Debug, Args)]
@@ -108,7 +132,7 @@ pub struct Shell {
 
 impl Shell {
     pub fn run(&self) -> Result<Report, Failure> {
-        let user = self.user.as_deref().map(User::find).transpose().map_err(|error| failed(&error))?;
+        let user = find(self.user.as_deref())?;
         match process::shell(&target(&self.netns)?, user.as_ref()) {
             Err(error) => Err(failed(&error)),
         }

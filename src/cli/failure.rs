@@ -164,6 +164,11 @@ fn mixed(cause: EngineError, undo: Vec<String>, left: &crate::plan::Plan) -> Fai
     failure.left = undo.into_iter().map(|line| format!("undoing failed: {line}")).collect();
     failure.left.push("to be as it was, these are still to do:".to_owned());
     failure.left.extend(left.steps.iter().map(|step| format!("  {step}")));
-    failure.hint.get_or_insert_with(|| "mend what stands in the way, then run: ovsns gc --yes".to_owned());
+    const AGAIN: &str = "mend what stands in the way, then run: ovsns gc --yes";
+    failure.hint = match failure.hint {
+        Some(hint) if !hint.contains("gc --yes") => Some(format!("{hint}; {AGAIN}")),
+        Some(hint) => Some(hint),
+        None => Some(AGAIN.to_owned()),
+    };
     failure
 }

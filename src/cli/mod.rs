@@ -38,14 +38,16 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  ovsns add-br OVS-1                              a switch; on Open vSwitch where it runs, else a Linux bridge
+  ovsns add-br OVS-1                              a switch, on Open vSwitch or as a Linux bridge
   ovsns add-port OVS-1 ns1 --ip 192.168.0.1/24    namespace, veth pair, port, address, all up
   ovsns add-port OVS-1 ns2 --ip 192.168.0.2/24
   ovsns exec ns1 -- ping -c1 192.168.0.2
   ovsns show
 
-Exit status: 0 done, or nothing to do; 1 failed, and the system is as it was; 2 bad usage; 4 failed, and undoing
-failed too; 5 a deadline passed. Of exec: the command's own.";
+Exit status:
+  0 done, or nothing to do          4 failed, and undoing failed too
+  1 failed, the system is as it was 5 a deadline passed
+  2 bad usage                       of exec: the command's own";
 
 #[derive(Debug, Subcommand)]
 enum Verb {

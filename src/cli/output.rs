@@ -51,7 +51,8 @@ impl Output {
 
     /// Prints what came of a verb.
     pub fn report(&self, report: Report) -> ExitCode {
-        let text = if self.json { pretty(&report.json) } else { report.text };
+        // A verb that has no document, as `exec`: what it printed was the commands' own.
+        let text = if self.json && !report.json.is_null() { pretty(&report.json) } else { report.text };
         match print(&text) {
             Ok(()) => ExitCode::from(report.code),
             // Who reads has gone (`ovsns show | head -1`): nothing is wrong with the system.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::backend::kernel::Kernel;
 use crate::backend::linux_bridge::LinuxBridge;
-use crate::backend::ovs::Ovs;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -18,6 +17,10 @@ use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
+
+pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
+pub use crate::backend::nat::is_possible as nat;
+pub use crate::backend::ovs::Ovs;
 
 /// Where ovs-vsctl(8) looks for the database by itself.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
@@ -126,10 +129,10 @@ impl<'a> Session<'a> {
         match (self.global.backend.name(), &self.ovs) {
             (Some(name), _) => (name, None),
             (None, OvsDatabase::Ready(_, client)) => {
-                let why = format!("on Open vSwitch, whose database answers at {}", client.endpoint());
+                let why = format!("is on Open vSwitch, whose database answers at {}", client.endpoint());
                 (BackendName::Ovs, Some(why))
             }
-            (None, OvsDatabase::Absent(why)) => (BackendName::Linux, Some(format!("on the Linux bridge: {why}"))),
+            (None, OvsDatabase::Absent(why)) => (BackendName::Linux, Some(format!("is on the Linux bridge: {why}"))),
             (None, OvsDatabase::Unused) => (BackendName::Linux, None),
         }
     }
@@ -139,7 +142,7 @@ impl<'a> Session<'a> {
         let OvsDatabase::Ready(ovs, _) = &self.ovs else { return Ok((Datapath::System, "")) };
         let types = ovs.datapath_types().await?;
         let has = |wanted: Datapath| types.iter().any(|kind| kind == wanted.as_str());
-        let module = Path::new("/sys/module/openvswitch").exists();
+        let module = crate::daemon::has_kernel_datapath();
         if module && (types.is_empty() || has(Datapath::System)) {
             Ok((Datapath::System, "the kernel's datapath"))
         } else {
@@ -165,6 +168,12 @@ impl<'a> Session<'a> {
     pub fn explain_db(&self) -> Option<&str> {
         self.global.db.as_deref()
     }
+}
+
+/// Whether there is a Linux bridge of this name, also where `--backend ovs` leaves that side out.
+pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
+    let key = Key::Switch { name: name.clone() };
+    Ok(!LinuxBridge.observe(&Scope::Keys(vec![key])).await?.is_empty())
 }
 
 /// Connects to the database.

@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde_json::json;
 
-use crate::backend::linux_bridge::LinuxBridge;
-use crate::backend::{Backend, Scope};
+use crate::backend::Scope;
 use crate::model::{
     Address, BackendName, Datapath, Device, Entry, Key, Kind, MTU_MAX, MTU_MIN, Mac, Owner, Place, Resource, State,
     Switch, SwitchName,
@@ -18,7 +17,7 @@ use super::failure::Failure;
 use super::global::Choice;
 use super::output::Report;
 use super::port;
-use super::session::Session;
+use super::session::{self, Session};
 
 /// Which datapath is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,9 +97,7 @@ impl AddBr {
     /// A device has the name: a switch on the backend that `--backend` left out, or something else.
     async fn name_taken(&self, session: &Session<'_>) -> Result<Failure, Failure> {
         let name = &self.switch;
-        let key = Key::Switch { name: name.clone() };
-        let bridges = LinuxBridge.observe(&Scope::Keys(vec![key])).await?;
-        if !bridges.is_empty() {
+        if session::is_linux_bridge(name).await? {
             let what = format!("cannot make switch {name} on backend ovs: it exists on backend linux");
             return Ok(Failure::new(what).hint(format!("delete that one first: ovsns del-br {name} --backend linux")));
         }
@@ -144,12 +141,12 @@ impl AddBr {
             (BackendName::Linux, _) => None,
             (BackendName::Ovs, _) => {
                 let (datapath, which) = session.datapath_for_new().await?;
-                note = Some(note.map_or_else(|| format!("with {which}"), |note| format!("{note}; with {which}")));
+                note = Some(note.map_or_else(|| format!("has {which}"), |note| format!("{note}; it has {which}")));
                 Some(datapath)
             }
         };
         if let Some(note) = note {
-            session.output.note(&format!("switch {} is {note}", self.switch));
+            session.output.note(&format!("switch {} {note}", self.switch));
         }
         // Left to itself the address follows the ports, and with it the neighbours' idea of where the host is.
         wanted.mac = wanted.mac.or_else(random_mac);
@@ -205,15 +202,16 @@ pub struct ListBr {}
 
 impl ListBr {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
-        let state = session.observe(Scope::Kind(Kind::Switch)).await?;
-        let names: Vec<String> = switches(&state).map(|switch| switch.name.to_string()).collect();
-        let json = switches(&state).map(|switch| json!(switch)).collect::<Vec<_>>();
-        Ok(Report::new(names.join("\n"), json!({"switches": json})))
+        let entries = session.engine.backends().entries(&Scope::Kind(Kind::Switch)).await?;
+        let mut switches: Vec<&Switch> = entries.iter().filter_map(|entry| switch(&entry.resource)).collect();
+        switches.sort_by_key(|switch| (&switch.name, switch.backend));
+        let names: Vec<&str> = switches.iter().map(|switch| switch.name.as_str()).collect();
+        Ok(Report::new(names.join("\n"), json!({"switches": switches})))
     }
 }
 
-fn switches(state: &State) -> impl Iterator<Item = &Switch> {
-    state.resources().filter_map(|resource| if let Resource::Switch(switch) = resource { Some(switch) } else { None })
+fn switch(resource: &Resource) -> Option<&Switch> {
+    if let Resource::Switch(switch) = resource { Some(switch) } else { None }
 }
 
 #[derive(Debug, Args)]
@@ -225,7 +223,8 @@ pub struct BrExists {
 impl BrExists {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let key = Key::Switch { name: self.switch.clone() };
-        let exists = session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key);
+        let found = session.engine.backends().entries(&Scope::Keys(vec![key])).await?;
+        let exists = !found.is_empty();
         // As ovs-vsctl(8) has it.
         let code = if exists { 0 } else { 2 };
         Ok(Report::new("", json!({"switch": self.switch, "exists": exists})).code(code))

@@ -6,9 +6,9 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::Cli;
 use super::failure::Failure;
 use super::output::Report;
+use super::{Cli, OvsdbCli};
 
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -43,7 +43,7 @@ impl Man {
     }
 
     fn page(&self) -> Result<Report, Failure> {
-        let mut command = Cli::command();
+        let mut command = documented();
         command.build();
         let found = match &self.verb {
             None => &command,
@@ -59,9 +59,15 @@ impl Man {
     }
 }
 
+/// The command line with what `ovsdb` takes, which is parsed by itself and therefore not part of it.
+fn documented() -> clap::Command {
+    let name = |_| OvsdbCli::command().name("ovsdb").about("Speak to an OVSDB server, in the manner of ovsdb-client");
+    Cli::command().mut_subcommand("ovsdb", name)
+}
+
 fn write_pages(directory: &std::path::Path) -> Result<Report, Failure> {
     let failed = |error| Failure::new(format!("cannot write manual pages into {}", directory.display())).cause(error);
     std::fs::create_dir_all(directory).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), directory).map_err(failed)?;
+    clap_mangen::generate_to(documented(), directory).map_err(failed)?;
     Ok(Report::new(format!("manual pages written into {}", directory.display()), json!({"directory": directory})))
 }

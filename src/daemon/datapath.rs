@@ -36,6 +36,12 @@ impl Datapath {
     }
 }
 
+/// Whether the kernel has the module openvswitch now: loaded, or built in. An ovs-vswitchd that runs has had it loaded where it
+/// could be, since asking for its netlink family does that.
+pub fn has_kernel_datapath() -> bool {
+    Path::new("/sys/module/openvswitch").exists() || installed(&modules_dir()) == Module::BuiltIn
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Module {
     BuiltIn,

@@ -28,7 +28,7 @@ mod status;
 mod stop;
 mod tool;
 
-pub use datapath::Datapath;
+pub use datapath::{Datapath, has_kernel_datapath};
 pub use error::{DaemonError, Said, Stage};
 pub use layout::{Daemon, Layout};
 pub use start::{Launch, Options, Started, start};

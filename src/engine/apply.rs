@@ -1,11 +1,11 @@
 //! Apply, verify, and undo on failure.
 
-use crate::backend::{Batch, Fault, Scope};
-use crate::model::State;
-use crate::plan::Plan;
+use crate::backend::{Backend, BackendError, Batch, Fault, Scope};
+use crate::model::{Kind, State};
+use crate::plan::{Plan, Step};
 
 use super::error::chain;
-use super::recover::way_back;
+use super::recover::{cleared, way_back};
 use super::{Engine, EngineError};
 
 impl Engine {
@@ -81,7 +81,9 @@ impl Engine {
     /// Looks again: after a plan was carried out, nothing of it may be left to do.
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
         let observed = self.look_at(plan).await?;
-        let missing = Plan::between(&observed, &plan.end());
+        let mut missing = Plan::between(&observed, &plan.end());
+        // A device goes with what brought it; one that is there under its name is another's.
+        missing.steps.retain(|step| !matches!(step, Step::Delete(entry) if entry.resource.kind() == Kind::Device));
         if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
     }
 
@@ -96,11 +98,12 @@ impl Engine {
         let inverse = done.clone().inverse();
         let mut errors = self.apply_each(&inverse).await;
         let mut left = self.left(plan, &done).await;
-        // A step can take with it what other steps of the plan were to take later: what the inverse did not know of is put back.
-        if let (true, Ok(rest)) = (errors.is_empty(), &left)
+        // A step can take with it what other steps of the plan were to take later, and one that failed can have done a part: what
+        // the inverse did not know of is put back.
+        if let Ok(rest) = &left
             && !rest.is_empty()
         {
-            errors = self.apply_each(rest).await;
+            errors = self.apply_each(&cleared(rest.clone())).await;
             left = self.left(plan, &done).await;
         }
         match left {
@@ -124,17 +127,35 @@ impl Engine {
             Err(unsupported) => return vec![unsupported.to_string()],
         };
         let mut errors = Vec::new();
-        for Batch { backend, mut steps } in batches {
-            while let Err(error) = backend.apply(steps).await {
+        for Batch { backend, steps } in batches {
+            let Err(error) = backend.apply(steps).await else { continue };
+            let rest = steps.get(error.applied..).unwrap_or_default();
+            // A step alone has had its try, and a system that does not answer would keep us a deadline for each.
+            if rest.len() <= 1 || is_silent(&error.source) {
                 errors.push(chain(&*error.source));
-                // A system that does not answer would keep us a deadline for each step.
-                let silent = matches!(error.source.fault, Fault::Deadline(..) | Fault::Unreachable);
-                steps = steps.get(error.applied + 1..).unwrap_or_default();
-                if silent || steps.is_empty() {
-                    break;
-                }
+                continue;
             }
+            errors.extend(one_by_one(backend.as_ref(), rest).await);
         }
         errors
     }
+}
+
+/// The steps of a batch that failed, each for itself: which of them a transaction failed by is not said. Returns what failed, a
+/// line each.
+async fn one_by_one(backend: &dyn Backend, steps: &[Step]) -> Vec<String> {
+    let mut errors = Vec::new();
+    for step in steps {
+        if let Err(error) = backend.apply(std::slice::from_ref(step)).await {
+            errors.push(chain(&*error.source));
+            if is_silent(&error.source) {
+                break;
+            }
+        }
+    }
+    errors
+}
+
+fn is_silent(error: &BackendError) -> bool {
+    matches!(error.fault, Fault::Deadline(..) | Fault::Unreachable)
 }

@@ -45,7 +45,10 @@ impl Engine {
 
     /// What there is within `scope`.
     pub async fn observe(&self, scope: &Scope) -> Result<State, EngineError> {
-        Ok(self.backends.observe(scope).await?)
+        tokio::select! {
+            state = self.backends.observe(scope) => Ok(state?),
+            () = self.stop.requested() => Err(EngineError::Stopped),
+        }
     }
 
     /// The backends.
@@ -57,7 +60,10 @@ impl Engine {
     /// which is to be held from the first look to the end of `apply`, and the run that was taken back.
     pub async fn begin(&self, timeout: Duration) -> Result<(Option<Lock>, Option<Interrupted>), EngineError> {
         let Some(journal) = &self.journal else { return Ok((None, None)) };
-        let lock = Lock::acquire(journal.directory(), timeout).await?;
+        let lock = tokio::select! {
+            lock = Lock::acquire(journal.directory(), timeout) => lock?,
+            () = self.stop.requested() => return Err(EngineError::Stopped),
+        };
         journal.discard_unfinished()?;
         let interrupted = journal.read()?;
         if let Some(interrupted) = &interrupted {

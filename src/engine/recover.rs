@@ -12,7 +12,7 @@ impl Engine {
         let observed = self.look_at(&interrupted.plan).await?;
         let plan = recovery(&interrupted.plan, &observed);
         tracing::info!(pid = interrupted.pid, steps = plan.steps.len(), "taking back an interrupted run");
-        let undo = self.apply_each(&plan).await;
+        let undo = self.apply_each(&cleared(plan)).await;
         let left = self.left(&interrupted.plan, &interrupted.plan).await?;
         if left.is_empty() {
             return Ok(());
@@ -65,13 +65,26 @@ pub fn recovery(plan: &Plan, observed: &State) -> Plan {
     way_back(plan, plan, &observed)
 }
 
+/// `back`, after having taken away what may be in the way of the namespaces that it makes: of those that were deleted halfway
+/// a stale file is left, which is not observed.
+pub(super) fn cleared(back: Plan) -> Plan {
+    let in_the_way = back.steps.iter().filter_map(|step| match step {
+        Step::Create(entry) if matches!(entry.resource, Resource::Netns(_)) => Some(Step::Delete(entry.clone())),
+        _ => None,
+    });
+    Plan { steps: in_the_way.chain(back.steps.iter().cloned()).collect() }
+}
+
 /// The steps from `observed` to where `plan` started from, if `done` is what of the plan was or may have been carried out. They
 /// follow from what there is, not from what was done: so it is no matter how far that came, nor how often it is taken back.
 pub(super) fn way_back(plan: &Plan, done: &Plan, observed: &State) -> Plan {
-    let made = done.end();
+    let (start, made) = (plan.start(), done.end());
     let touched = plan.keys().iter().filter_map(|key| observed.get(key).cloned()).collect();
-    let mut back = Plan::exact(&touched, &plan.start());
-    let foreign = |step: &Step| matches!(step, Step::Delete(seen) if !may_delete(seen, made.get(&seen.key())));
+    let mut back = Plan::exact(&touched, &start);
+    // What is as it was may have to be made anew, for the sake of what it stands on.
+    let restored = |seen: &Entry| start.get(&seen.key()) == Some(seen);
+    let foreign =
+        |step: &Step| matches!(step, Step::Delete(seen) if !restored(seen) && !may_delete(seen, made.get(&seen.key())));
     let kept: Vec<Key> = back.steps.iter().filter(|step| foreign(step)).map(Step::key).collect();
     back.steps.retain(|step| !kept.contains(&step.key()));
     back

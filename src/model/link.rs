@@ -6,11 +6,25 @@ use super::{IfName, Mac, Place};
 
 /// A veth pair (veth(4)): what goes into one end comes out of the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Ends")]
 pub struct Link {
     /// The end by which the pair is known; for a port, the one on the host.
     pub a: End,
     /// The other end; for a port, the one inside the namespace.
     pub b: End,
+}
+
+/// A pair as it is written, in whatever order.
+#[derive(Deserialize)]
+struct Ends {
+    a: End,
+    b: End,
+}
+
+impl From<Ends> for Link {
+    fn from(Ends { a, b }: Ends) -> Link {
+        Link::new(a, b)
+    }
 }
 
 /// One end of a veth pair. `None` means that nothing was asked for.

@@ -173,7 +173,6 @@ impl Resource {
             Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::lo())],
             Resource::Switch(switch) => vec![(Place::Host, switch.name.device())],
             Resource::Link(link) => [&link.a, &link.b].map(|end| (end.place.clone(), end.name.clone())).into(),
-            Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::lo())],
             _ => Vec::new(),
         }
     }

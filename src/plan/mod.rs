@@ -3,6 +3,7 @@
 mod commands;
 mod diff;
 mod display;
+mod doomed;
 mod stale;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::model::{BackendName, Entry, Key, Kind, Resource, State};
 
 pub use commands::commands;
 pub use display::describe;
+pub use doomed::Doomed;
 pub use stale::Stale;
 
 /// One change of one resource.

@@ -7,14 +7,17 @@ use ovsns::engine::Engine;
 use ovsns::model::{Entry, Kind, Owner, Resource, State};
 use ovsns::plan::{Plan, Step};
 
+/// What the system's own tools show of a resource like the one given.
+pub type Theirs = Box<dyn Fn(&Entry) -> Option<Entry>>;
+
 /// A backend, what it can make, and other eyes to see that with.
 pub struct Fixture {
     pub backend: Arc<dyn Backend>,
     /// It, and those by which what specimens stand on is made.
     pub set: BackendSet,
     pub specimens: Vec<Specimen>,
-    /// What the system's own tools show of a resource like this one.
-    pub theirs: Box<dyn Fn(&Entry) -> Option<Entry>>,
+    /// Other eyes than ours.
+    pub theirs: Theirs,
     /// Whether it refuses what the contract lets others converge: the fake shows plans that only work by luck.
     pub is_strict: bool,
     /// A namespace with what the scopes are to tell apart.

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{
-    Address, End, Entry, IfName, Key, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route,
-};
+use ovsns::model::{Address, End, Entry, IfName, Key, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
 use serde_json::Value;
 
 use super::common::tool::{self, inside};
@@ -68,14 +66,19 @@ fn route(text: &str, via: Option<&str>, device: Option<&str>, metric: Option<u32
 pub fn pair_variants(a: (&str, &str), b: (&str, &str)) -> Vec<Entry> {
     let changes: [fn(&mut End, &mut End); 7] = [
         |_, _| {},
-        |a, b| (a.mac, b.mac) = (Some("02:00:00:00:00:0a".parse().unwrap()), Some("02:00:00:00:00:0b".parse().unwrap())),
+        |a, b| {
+            (a.mac, b.mac) = (Some("02:00:00:00:00:0a".parse().unwrap()), Some("02:00:00:00:00:0b".parse().unwrap()))
+        },
         |a, b| (a.mtu, b.mtu) = (Some(1400), Some(1300)),
-        |a, b| (a.altname, b.altname) = (Some("a-rather-long-name-for-it".into()), Some("another-rather-long-name".into())),
+        |a, b| {
+            (a.altname, b.altname) = (Some("a-rather-long-name-for-it".into()), Some("another-rather-long-name".into()))
+        },
         |a, b| (a.up, b.up) = (false, false),
         |_, b| b.tx_checksum = Some(false),
         |a, b| {
             (a.mtu, b.mtu, b.mac) = (Some(9000), Some(9000), Some("02:00:00:00:00:0c".parse().unwrap()));
-            (a.tx_checksum, b.tx_checksum, a.altname) = (Some(false), Some(true), Some("a-third-rather-long-name".into()));
+            (a.tx_checksum, b.tx_checksum, a.altname) =
+                (Some(false), Some(true), Some("a-third-rather-long-name".into()));
         },
     ];
     let variant = |change: &fn(&mut End, &mut End)| {

@@ -110,7 +110,10 @@ fn failing() -> Vec<Failing> {
         // no such switch: refused before anything is sent
         Failing { below: below.clone(), wanted: vec![switch("sw3"), port("nosuch", "veth1")] },
         // no such device: the database takes it, ovs-vswitchd cannot carry it out
-        Failing { below: below.clone(), wanted: vec![port("sw1", "veth1"), port("sw1", "nosuch"), port("sw2", "veth2")] },
+        Failing {
+            below: below.clone(),
+            wanted: vec![port("sw1", "veth1"), port("sw1", "nosuch"), port("sw2", "veth2")],
+        },
         // its name is taken by a device: the switch's own device cannot be made
         Failing { below, wanted: vec![switch("sw3"), switch("veth1")] },
     ]

@@ -8,9 +8,11 @@
 pub mod cli;
 pub mod ovs;
 pub mod require;
+pub mod running;
 pub mod sandbox;
 pub mod tool;
 pub mod traffic;
+pub mod world;
 
 /// `use common::require` brings in the macro together with its module.
 pub(crate) use require::require;

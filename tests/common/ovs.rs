@@ -42,7 +42,11 @@ impl Ovs {
         let database = run_dir.join("conf.db");
         succeed(Command::new("ovsdb-tool").arg("create").arg(&database));
         let remote = format!("--remote=punix:{}", run_dir.join("db.sock").display());
-        let arguments = [database.as_os_str(), OsStr::new(&remote), OsStr::new("--pidfile")];
+        // TLS as Debian's service has it: with what `ovs-vsctl set-ssl` puts into the database
+        let tls = ["private-key", "certificate", "ca-cert"]
+            .map(|option| format!("--{option}=db:Open_vSwitch,SSL,{}", option.replace('-', "_")));
+        let mut arguments = vec![database.as_os_str(), OsStr::new(&remote), OsStr::new("--pidfile")];
+        arguments.extend(tls.iter().map(OsStr::new));
         // logged once the sockets listen (ovsdb/ovsdb-server.c, main)
         let server = Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)");
         let ovs = Ovs { directory, server, vswitchd: None };

@@ -5,7 +5,9 @@
 
 use std::process::{Command, Stdio};
 
-use ovsns::model::{Address, BackendName, End, Entry, IfName, Link, Owner, Place, Port, Resource, Route, Switch};
+use ovsns::model::{
+    Address, BackendName, End, Entry, IfName, Link, Owner, Place, Port, Resource, Route, State, Switch,
+};
 use serde_json::Value;
 
 /// Looks from the namespaces of the calling thread.
@@ -15,6 +17,24 @@ pub struct Look {
 }
 
 impl Look {
+    /// What is not as `state` says, and what of `all` is there although it is not in `state`.
+    pub fn difference<'a>(&self, state: &State, all: impl Iterator<Item = &'a Resource>) -> Vec<String> {
+        let mut problems: Vec<String> = Vec::new();
+        for entry in state.entries() {
+            problems.extend(self.problems(entry).into_iter().map(|problem| format!("{}: {problem}", entry.key())));
+        }
+        let here: Vec<(Place, IfName)> = state.resources().flat_map(Resource::provides).collect();
+        for resource in all.filter(|resource| !state.contains(&resource.key())) {
+            // A device that another link or switch provides by now may be there, and so may the host's own.
+            let other = resource.provides().iter().any(|device| here.contains(device));
+            let silent = matches!(resource, Resource::Device(_));
+            if !other && !silent && self.exists(resource) {
+                problems.push(format!("{} is still there", resource.key()));
+            }
+        }
+        problems
+    }
+
     /// What is not as `entry` says, a line each.
     pub fn problems(&self, entry: &Entry) -> Vec<String> {
         let owner = entry.owner.as_ref();

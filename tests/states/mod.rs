@@ -139,7 +139,7 @@ fn end(name: String) -> impl Strategy<Value = End> {
 
 fn link(number: usize) -> impl Strategy<Value = (Link, Option<Owner>)> {
     let inside = prop::sample::select(vec!["eth", "in"]).prop_flat_map(move |name| end(format!("{name}{number}")));
-    (end(format!("veth{number}")), inside, owner()).prop_map(|(a, b, owner)| (Link { a, b }, owner))
+    (end(format!("veth{number}")), inside, owner()).prop_map(|(a, b, owner)| (Link::new(a, b), owner))
 }
 
 fn vlan() -> impl Strategy<Value = Vlan> {

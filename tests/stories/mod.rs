@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ovsns::model::State;
+use ovsns::model::{Resource, State};
 use ovsns::plan::{Plan, commands};
 
 pub struct Story {
@@ -22,6 +22,16 @@ pub struct Story {
 impl Story {
     pub fn name(&self) -> &str {
         self.directory.file_name().unwrap().to_str().unwrap()
+    }
+
+    /// What a story needs of the machine besides root and Open vSwitch.
+    pub fn needs(&self) -> Vec<&str> {
+        self.setup.lines().filter_map(|line| line.strip_prefix("# needs: ")).collect()
+    }
+
+    /// All that there is in it, before or after.
+    pub fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.observed.resources().chain(self.desired.resources())
     }
 
     pub fn plan(&self) -> Plan {

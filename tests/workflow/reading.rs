@@ -69,10 +69,13 @@ pub fn the_tools_agree(lab: &Lab) {
     run("ip link delete theirs");
 }
 
-/// The keys of an object, at `pointer` within it.
+/// The keys of an object, at `pointer` within it, sorted: their order says nothing.
 fn keys(document: &Value, pointer: &str) -> Vec<String> {
     let object = document.pointer(pointer).and_then(Value::as_object);
-    object.unwrap_or_else(|| panic!("no object at {pointer} of {document:#}")).keys().cloned().collect()
+    let mut keys: Vec<String> =
+        object.unwrap_or_else(|| panic!("no object at {pointer} of {document:#}")).keys().cloned().collect();
+    keys.sort();
+    keys
 }
 
 pub fn json_has_its_shape(lab: &Lab) {
@@ -84,9 +87,12 @@ pub fn json_has_its_shape(lab: &Lab) {
     let made = lab.json("add-port sw1 ns1 --ip 10.0.0.1/24");
     let kinds: Vec<&Value> = made["plan"].as_array().unwrap().iter().map(|step| &step["kind"]).collect();
     assert_eq!(kinds, ["netns", "link", "port", "address"]);
-    assert_eq!(made["plan"][3], json!({
-        "step": "create", "kind": "address", "place": "ns1", "device": "eth1-ns1", "address": "10.0.0.1/24",
-    }));
+    assert_eq!(
+        made["plan"][3],
+        json!({
+            "step": "create", "kind": "address", "place": "ns1", "device": "eth1-ns1", "address": "10.0.0.1/24",
+        })
+    );
     let again = lab.json("add-port sw1 ns1 --may-exist");
     assert_eq!(again, json!({"plan": [], "applied": true}));
 
@@ -97,15 +103,24 @@ pub fn json_has_its_shape(lab: &Lab) {
     let ports = lab.json("list-ports sw1");
     assert_eq!((&ports["switch"], ports["ports"].as_array().unwrap().len()), (&json!("sw1"), 1));
     let port = &ports["ports"][0];
-    assert_eq!((&port["device"], &port["switch"], &port["backend"]), (&json!("veth-ns1"), &json!("sw1"), &json!(backend)));
+    assert_eq!(
+        (&port["device"], &port["switch"], &port["backend"]),
+        (&json!("veth-ns1"), &json!("sw1"), &json!(backend))
+    );
     assert_eq!(lab.json("port-to-br veth-ns1"), json!({"port": "veth-ns1", "switch": "sw1"}));
     assert_eq!(lab.json("list-ns"), json!({"namespaces": [{"kind": "netns", "name": "ns1", "owner": "-"}]}));
     assert_eq!(lab.json("br-exists sw1"), json!({"switch": "sw1", "exists": true}));
 
     let planned = lab.json("add-port sw1 ns2 --dry-run");
-    assert_eq!((keys(&planned, ""), &planned["applied"]), (vec!["applied".to_owned(), "plan".to_owned()], &json!(false)));
+    assert_eq!(
+        (keys(&planned, ""), &planned["applied"]),
+        (vec!["applied".to_owned(), "plan".to_owned()], &json!(false))
+    );
     let explained = lab.json("add-port sw1 ns2 --explain");
-    assert_eq!((keys(&explained, ""), &explained["applied"]), (vec!["applied".into(), "explain".into()], &json!(false)));
+    assert_eq!(
+        (keys(&explained, ""), &explained["applied"]),
+        (vec!["applied".into(), "explain".into()], &json!(false))
+    );
     assert_eq!(keys(&explained, "/explain/0"), ["commands", "step"]);
     assert_eq!(explained["explain"][0]["commands"][0], "ip netns add ns2");
 

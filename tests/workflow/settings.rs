@@ -37,7 +37,10 @@ pub fn both_ends_get_what_was_asked_for(lab: &Lab) {
     } else {
         lab.ok("add-port sw1 ns2 --iface-id vm-7");
         let id = |key| lab.ovs().vsctl(&["get", "Interface", "veth-ns2", &format!("external_ids:{key}")]);
-        assert_eq!((id("iface-id").trim(), id("ovsns-netns").trim(), id("ovsns-owner").trim()), ("vm-7", "ns2", "\"-\""));
+        assert_eq!(
+            (id("iface-id").trim(), id("ovsns-netns").trim(), id("ovsns-owner").trim()),
+            ("vm-7", "ns2", "\"-\"")
+        );
         assert_eq!(id("ovsns-boot").trim().trim_matches('"').len(), 36);
         assert_eq!(lab.ovs().vsctl(&["get", "Port", "veth-ns2", "external_ids:ovsns-owner"]).trim(), "\"-\"");
     }

@@ -128,7 +128,8 @@ pub fn what_is_no_namespace_is_refused(lab: &Lab) {
     run("ip link delete up0");
     let said = lab.refused(1, "add-port nosuch ns1");
     assert!(said.contains("there is no switch nosuch"), "{said}");
-    for (target, why) in [("pid:0", "process id"), ("path:here", "not absolute"), ("a/b", "'/'"), ("host", "the host")] {
+    for (target, why) in [("pid:0", "process id"), ("path:here", "not absolute"), ("a/b", "'/'"), ("host", "the host")]
+    {
         let said = lab.refused(2, &format!("add-port sw1 {target}"));
         assert!(said.contains(why), "{target}: {said}");
     }

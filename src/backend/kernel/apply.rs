@@ -1,10 +1,8 @@
 //! From steps to the kernel.
 
-use std::collections::BTreeSet;
-
 use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
-use crate::plan::Step;
+use crate::plan::{Doomed, Step};
 
 use super::observe::find_link;
 use super::places::Places;
@@ -47,29 +45,6 @@ fn failed(step: &Step, error: Error) -> BackendError {
     BackendError { hint, ..super::failed(what, error) }
 }
 
-/// The namespaces and devices that go in this batch, and take their addresses and routes with them.
-struct Doomed {
-    netnses: BTreeSet<Place>,
-    devices: BTreeSet<(Place, IfName)>,
-}
-
-impl Doomed {
-    fn by(steps: &[Step]) -> Doomed {
-        let deleted =
-            || steps.iter().filter_map(|step| if let Step::Delete(entry) = step { Some(entry) } else { None });
-        let netnses = deleted().filter_map(|entry| match &entry.resource {
-            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
-            _ => None,
-        });
-        Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }
-    }
-
-    fn takes(&self, place: &Place, device: Option<&IfName>) -> bool {
-        let with_device = device.is_some_and(|device| self.devices.contains(&(place.clone(), device.clone())));
-        with_device || self.netnses.contains(place)
-    }
-}
-
 /// The veth pairs of one namespace that the steps begin by deleting.
 fn deletions(steps: &[Step]) -> Vec<&Link> {
     let link = |step| match step {
@@ -108,6 +83,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             Resource::Route(route) => add_route(places, route),
             Resource::Switch(_) | Resource::Port(_) => Ok(()),
         },
+        Step::Delete(entry) if doomed.take(&entry.resource) => Ok(()),
         Step::Delete(entry) => match &entry.resource {
             Resource::Netns(netns) => {
                 places.close(&Place::Named(netns.name.clone()));
@@ -117,9 +93,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
                 Some(located) => gone(located.netlink.request(link::delete(pair.a.name.as_str()))),
                 None => Ok(()),
             },
-            Resource::Address(address) if doomed.takes(&address.place, Some(&address.device)) => Ok(()),
             Resource::Address(address) => delete_address(places, address),
-            Resource::Route(route) if doomed.takes(&route.place, route.device.as_ref()) => Ok(()),
             Resource::Route(route) => delete_route(places, route),
             // It goes with what brought it.
             Resource::Device(_) | Resource::Switch(_) | Resource::Port(_) => Ok(()),
@@ -148,9 +122,9 @@ fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
         _ => Vec::new(),
     };
     let alias = entry.owner.as_ref().map(Owner::alias).unwrap_or_default();
-    bearers.into_iter().try_for_each(|(place, device)| {
-        places.at(&place)?.netlink.request(link::set(device).alias(&alias).request())
-    })
+    bearers
+        .into_iter()
+        .try_for_each(|(place, device)| places.at(&place)?.netlink.request(link::set(device).alias(&alias).request()))
 }
 
 /// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.

@@ -12,7 +12,6 @@ use async_trait::async_trait;
 
 use crate::model::{Entry, Kind, NetnsName, Place, Resource};
 use crate::netlink;
-use crate::nft;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
@@ -112,6 +111,12 @@ pub fn canonical(place: Place) -> Result<Place, BackendError> {
     }
 }
 
+/// Runs `work` in a network namespace of its own, which ends with it.
+pub(super) fn in_scratch_netns<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, BackendError> {
+    let done = netlink::feature::in_scratch_netns(|_| work());
+    done.map_err(|error| failed("cannot try the kernel's features out", error))
+}
+
 /// What this kernel has of what ovsns uses, tried out in a namespace of its own: the name, whether it is there, and what
 /// brings it.
 pub fn features() -> Result<Vec<(&'static str, bool, &'static str)>, BackendError> {
@@ -121,15 +126,4 @@ pub fn features() -> Result<Vec<(&'static str, bool, &'static str)>, BackendErro
         (name, there, brought_by)
     });
     Ok(named.collect())
-}
-
-/// Whether the kernel translates addresses, tried out in a namespace of its own.
-pub fn nat() -> Result<(), BackendError> {
-    let tried = netlink::feature::in_scratch_netns(|_| nft::run(nft::NAT_TRIAL));
-    let tried = tried.map_err(|error| failed("cannot try NAT out", error))?;
-    tried.map_err(|error| {
-        let hint =
-            if error.is_missing() { "install it: apt install nftables" } else { "load it: modprobe nft_chain_nat" };
-        BackendError::refused("no NAT", error).hint(hint)
-    })
 }

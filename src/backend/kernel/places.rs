@@ -22,6 +22,8 @@ pub struct Located {
 pub struct Places {
     directory: NetnsDir,
     open: BTreeMap<Place, Located>,
+    /// Which number is which namespace, as seen from each place.
+    numbers: HashMap<Place, HashMap<i32, Place>>,
 }
 
 impl Places {
@@ -111,8 +113,7 @@ impl Places {
     /// `host`, or the first name of the namespace at `place`; `None` where it has neither.
     pub fn plainest(&self, place: &Place) -> Result<Option<Place>, Error> {
         let wanted = self.file(place)?;
-        let named = self.names()?.into_iter().map(Place::Named);
-        for candidate in std::iter::once(Place::Host).chain(named) {
+        for candidate in std::iter::once(Place::Host).chain(self.named()?) {
             match self.file(&candidate) {
                 Ok(netns) if netns.is_same(&wanted)? => return Ok(Some(candidate)),
                 Ok(_) | Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => {}
@@ -122,39 +123,71 @@ impl Places {
         Ok(None)
     }
 
-    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks among those that are open before it looks
-    /// at all that there are, so that a verb that names its namespaces does not pay for the others.
+    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks at the host and those that are open before it
+    /// looks at all that have a name, and at those before it looks at the processes: a verb that names its namespaces does not pay
+    /// for the others. Each is asked for its number once.
     pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
-        let known: Vec<Place> = self.open.keys().cloned().collect();
-        for place in known {
-            if self.nsid(from, &place)? == Some(nsid) {
-                return Ok(place);
+        if let Some(place) = self.remembered(from, nsid)? {
+            return Ok(place);
+        }
+        if let Some(place) = self.search(from, nsid)? {
+            return Ok(place);
+        }
+        // What was made anew under its name has another number than the one that is remembered.
+        self.numbers.remove(from);
+        Ok(self.search(from, nsid)?.unwrap_or(Place::Nsid(nsid)))
+    }
+
+    fn search(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
+        for candidates in [Places::at_hand, Places::named, of_processes] {
+            for place in candidates(self)? {
+                self.remember(from, place)?;
+            }
+            let found = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid));
+            if found.is_some() {
+                return Ok(found.cloned());
             }
         }
-        Ok(self.nsids(from)?.remove(&nsid).unwrap_or(Place::Nsid(nsid)))
+        Ok(None)
+    }
+
+    /// What was found out before, if it still holds: numbers are given anew when a namespace has gone.
+    fn remembered(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
+        let Some(place) = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid)).cloned() else {
+            return Ok(None);
+        };
+        let holds = self.nsid(from, &place)? == Some(nsid);
+        if !holds {
+            self.numbers.remove(from);
+        }
+        Ok(holds.then_some(place))
+    }
+
+    fn remember(&mut self, from: &Place, place: Place) -> Result<(), Error> {
+        let known = self.numbers.get(from).is_some_and(|numbers| numbers.values().any(|known| *known == place));
+        if !known && let Some(nsid) = self.nsid(from, &place)? {
+            self.numbers.entry(from.clone()).or_default().entry(nsid).or_insert(place);
+        }
+        Ok(())
+    }
+
+    fn at_hand(&self) -> Result<Vec<Place>, Error> {
+        Ok(std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect())
+    }
+
+    fn named(&self) -> Result<Vec<Place>, Error> {
+        Ok(self.names()?.into_iter().map(Place::Named).collect())
     }
 
     /// The number of the namespace at `place` as seen from `from`; `None` where it has none, or is gone.
-    pub fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
+    fn nsid(&mut self, from: &Place, place: &Place) -> Result<Option<i32>, Error> {
         match self.file(place) {
             Ok(netns) => self.at(from)?.netlink.nsid(&netns),
             Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
+            // A process that is just ending answers EACCES, or whatever comes of that.
+            Err(_) if matches!(place, Place::Pid(_)) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// All namespaces that can be reached, by their numbers as seen from `from`: by name where they have one, else by a
-    /// process that is in them.
-    pub fn nsids(&mut self, from: &Place) -> Result<HashMap<i32, Place>, Error> {
-        let named = self.names()?.into_iter().map(Place::Named);
-        let candidates: Vec<Place> = std::iter::once(Place::Host).chain(named).chain(of_processes()).collect();
-        let mut places = HashMap::new();
-        for place in candidates {
-            if let Some(nsid) = self.nsid(from, &place)? {
-                places.entry(nsid).or_insert(place);
-            }
-        }
-        Ok(places)
     }
 }
 
@@ -173,8 +206,8 @@ impl Places {
 
 /// One process in each network namespace that has any, by `/proc/PID/ns/net`. Processes that are gone or not ours to read
 /// are passed over.
-fn of_processes() -> Vec<Place> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+fn of_processes(_: &Places) -> Result<Vec<Place>, Error> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Ok(Vec::new()) };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let mut lowest: BTreeMap<std::path::PathBuf, u32> = BTreeMap::new();
     for pid in pids {
@@ -182,5 +215,5 @@ fn of_processes() -> Vec<Place> {
             lowest.entry(target).and_modify(|known| *known = pid.min(*known)).or_insert(pid);
         }
     }
-    lowest.into_values().map(Place::Pid).collect()
+    Ok(lowest.into_values().map(Place::Pid).collect())
 }

@@ -68,6 +68,15 @@ impl Ovs {
 
     /// Carries out `steps` in one transaction and waits until it is in effect. `Err` says whether the transaction stands.
     async fn commit(&self, steps: &[Step]) -> Result<(), (bool, BackendError)> {
+        // Until it is over it counts as given up: whoever drops this future, for a signal, says nothing of it.
+        let hurry = self.given_up.swap(true, Ordering::Relaxed);
+        let result = self.commit_and_wait(steps, hurry).await;
+        let late = matches!(&result, Err((_, error)) if is_late(error));
+        self.given_up.store(late || hurry, Ordering::Relaxed);
+        result
+    }
+
+    async fn commit_and_wait(&self, steps: &[Step], hurry: bool) -> Result<(), (bool, BackendError)> {
         let what = summary(steps);
         let current = read::current(self, steps).await.map_err(|error| (false, error))?;
         let transaction = Transaction::of(steps, &current).map_err(|error| (false, error))?;
@@ -78,20 +87,22 @@ impl Ovs {
         let results = self.client.transact(DATABASE, &operations).await;
         let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
         let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        self.wait(&what, target).await.map_err(|error| (true, error))
+        self.wait(&what, target, hurry).await.map_err(|error| (true, error))
     }
 
-    /// Waits until ovs-vswitchd has carried out the transaction. Where a wait was given up before, by a deadline or by a signal,
-    /// this one is short and late is no error: the database is as it is to be, and ovs-vswitchd will follow when it goes on.
-    async fn wait(&self, what: &str, target: wait::Target) -> Result<(), BackendError> {
-        // Until it is over it counts as given up: whoever drops this future says nothing of it.
-        let hurry = self.given_up.swap(true, Ordering::Relaxed);
+    /// Waits until ovs-vswitchd has carried out the transaction. In a `hurry` that is short, and late is no error: the database
+    /// is as it is to be, and ovs-vswitchd will follow when it goes on.
+    async fn wait(&self, what: &str, target: wait::Target, hurry: bool) -> Result<(), BackendError> {
         let patience = if hurry { self.timeout.min(SHORT) } else { self.timeout };
-        let result = wait::in_effect(self, what, target, patience).await;
-        let late = matches!(&result, Err(error) if matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _)));
-        self.given_up.store(late || hurry, Ordering::Relaxed);
-        if late && hurry { Ok(()) } else { result }
+        match wait::in_effect(self, what, target, patience).await {
+            Err(error) if hurry && is_late(&error) => Ok(()),
+            result => result,
+        }
     }
+}
+
+fn is_late(error: &BackendError) -> bool {
+    matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _))
 }
 
 #[async_trait]
@@ -180,11 +191,17 @@ fn may_stand(error: &ClientError) -> bool {
 
 /// A failed call, in the context of what was being done.
 fn refused(what: &str, error: ClientError) -> BackendError {
-    let violation = error.server_error().is_some_and(|error| error.error == "constraint violation");
+    let says = |words: &str| error.server_error().is_some_and(|error| error.error == words);
+    let hint_of_refusal = match () {
+        () if says("constraint violation") => Some(VIOLATION),
+        // A guard that did not hold.
+        () if says("timed out") => Some(CHANGED),
+        () => None,
+    };
     let (fault, hint) = match &error {
         ClientError::TimedOut { after, .. } => (Fault::Deadline(Stage::Database, *after), Some(NO_ANSWER)),
         ClientError::Connect(_) | ClientError::Lost { .. } => (Fault::Unreachable, Some(GONE)),
-        _ => (Fault::Refused, violation.then_some(VIOLATION)),
+        _ => (Fault::Refused, hint_of_refusal),
     };
     BackendError {
         hint: hint.map(str::to_owned),
@@ -192,6 +209,8 @@ fn refused(what: &str, error: ClientError) -> BackendError {
     }
 }
 
+const CHANGED: &str =
+    "somebody else has changed or deleted the same row at the same moment: look (ovsns show), and run it again";
 const NO_ANSWER: &str = "ovsdb-server took the call and is silent: see whether it is stopped or has too much to do (ovsns doctor), \
                          or give it more time (--timeout)";
 const GONE: &str = "ovsdb-server is gone, or has closed the connection: its log says why; start it again";

@@ -1,9 +1,13 @@
 //! From steps to the operations of one transaction.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::model::{Datapath, Entry, Key, Port, Resource, Switch};
-use crate::ovsdb::operation::{Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Update};
+use crate::model::{Datapath, Entry, Key, Port, Resource, Switch, SwitchName};
+use crate::ovsdb::operation::{
+    Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
+};
+use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
@@ -18,7 +22,9 @@ pub struct Transaction {
     /// What each bridge gains and loses, so that a batch changes its `ports` once.
     gained: BTreeMap<Uuid, Vec<Atom>>,
     lost: BTreeMap<Uuid, Vec<Uuid>>,
-    /// Bridges made in this transaction, by name: their ports are given with the row.
+    /// Bridges that are made, and their ports, which are given with the row.
+    new_bridges: BTreeMap<SwitchName, (Insert, Vec<Atom>)>,
+    /// Where among the operations interfaces are made.
     new_interfaces: Vec<usize>,
     changes: usize,
     rows: usize,
@@ -62,9 +68,8 @@ impl Transaction {
         match &entry.resource {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
-                let bridge = bridge(entry, port, current)?;
                 let row = self.create_port(entry, port);
-                self.gained.entry(bridge).or_default().push(row);
+                self.plug(entry, port, row, current)?;
             }
             _ => {}
         }
@@ -88,14 +93,30 @@ impl Transaction {
         let datapath = switch.datapath.map_or("", Datapath::as_str);
         let bridge = Insert::into_table("Bridge")
             .with("name", name)
-            .with("ports", port)
             .with("datapath_type", datapath)
             .with("fail_mode", "standalone")
             .with("stp_enable", switch.stp.unwrap_or(false))
             .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
-        let bridge = self.insert(bridge);
-        self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::insert("bridges", bridge)));
+        self.new_bridges.insert(switch.name.clone(), (bridge, vec![port]));
+    }
+
+    /// Puts the port `row` into its bridge, which is there or is made in this transaction.
+    fn plug(
+        &mut self,
+        entry: &Entry,
+        port: &Port,
+        row: Atom,
+        current: &BTreeMap<Key, Found>,
+    ) -> Result<(), BackendError> {
+        if let Some((_, ports)) = self.new_bridges.get_mut(&port.switch) {
+            ports.push(row);
+            return Ok(());
+        }
+        let found = current.get(&Key::Switch { name: port.switch.clone() });
+        let bridge = found.ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))?.row;
+        self.gained.entry(bridge).or_default().push(row);
+        Ok(())
     }
 
     fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
@@ -157,14 +178,15 @@ impl Transaction {
             return Err(contradiction(after, "somebody else has changed it meanwhile"));
         }
         self.changes += 1;
+        // Between what was read and this transaction nobody may have changed the row.
+        self.push(Wait::guard(table(&after.resource), found.row, found.guard.clone()));
         match (&seen.resource, &after.resource) {
             (Resource::Switch(old), Resource::Switch(new)) => self.set_switch(old, new, found),
             (Resource::Port(old), Resource::Port(new)) => {
                 self.set_port(old, new, found);
-                if old.switch != new.switch {
-                    let target = bridge(after, new, current)?;
-                    self.gained.entry(target).or_default().push(found.row.into());
-                    self.lost.extend(found.bridge.map(|bridge| (bridge, vec![found.row])));
+                if let Some(bridge) = found.bridge.filter(|_| old.switch != new.switch) {
+                    self.plug(after, new, found.row.into(), current)?;
+                    self.lost.entry(bridge).or_default().push(found.row);
                 }
             }
             _ => {}
@@ -230,11 +252,20 @@ impl Transaction {
     /// All operations in order: what was collected, what bridges gain and lose, a remark for the log, and `next_cfg`.
     pub fn operations(&self, comment: &str) -> Vec<Operation> {
         let mut operations = self.operations.clone();
+        for (number, (insert, ports)) in self.new_bridges.values().enumerate() {
+            let name = format!("bridge{number}");
+            operations.push(insert.clone().with("ports", Datum::set(ports.clone())).named(name.clone()).into());
+            let bridges = Mutation::insert("bridges", Atom::NamedUuid(name));
+            operations.push(Mutate::table_rows("Open_vSwitch").with(bridges).into());
+        }
         for (bridge, ports) in &self.lost {
             operations
                 .push(ports_of(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
         }
         for (bridge, ports) in &self.gained {
+            // A bridge that has gone meanwhile would take the ports without a word.
+            let there = Wait::on_table("Bridge", ["_uuid"], Until::Equal).filter(Condition::uuid(*bridge));
+            operations.push(there.row(Row::new().with("_uuid", *bridge)).timeout(Duration::ZERO).into());
             operations.push(ports_of(*bridge).with(Mutation::insert("ports", Datum::set(ports.clone()))).into());
         }
         operations.push(Operation::Comment(format!("ovsns: {comment}")));
@@ -256,11 +287,6 @@ fn ports_of(bridge: Uuid) -> Mutate {
 
 fn table(resource: &Resource) -> &'static str {
     if matches!(resource, Resource::Switch(_)) { "Bridge" } else { "Port" }
-}
-
-fn bridge(entry: &Entry, port: &Port, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
-    let found = current.get(&Key::Switch { name: port.switch.clone() });
-    found.map(|found| found.row).ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))
 }
 
 fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {

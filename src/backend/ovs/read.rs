@@ -47,6 +47,8 @@ pub struct Found {
     pub bridge: Option<Uuid>,
     /// Its row of table Interface, unless it is a bond.
     pub interface: Option<Uuid>,
+    /// The columns of `row` that say what the resource is, as they were read.
+    pub guard: Row,
 }
 
 pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
@@ -222,7 +224,7 @@ impl Rows {
         };
         let entry = Entry { resource: Resource::Switch(switch), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;
-        Ok(Some(Found { entry, row: row.row_uuid()?, bridge: None, interface }))
+        Ok(Some(Found { entry, row: row.row_uuid()?, bridge: None, interface, guard: guard(row, &BRIDGE) }))
     }
 
     fn port(&self, row: &Row) -> Result<Option<Found>, RowError> {
@@ -245,8 +247,14 @@ impl Rows {
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;
-        Ok(Some(Found { entry, row: uuid, bridge: Some(*bridge), interface }))
+        Ok(Some(Found { entry, row: uuid, bridge: Some(*bridge), interface, guard: guard(row, &PORT) }))
     }
+}
+
+/// The `columns` of `row`, without its identity.
+fn guard(row: &Row, columns: &[&str]) -> Row {
+    let wanted = row.iter().filter(|(name, _)| *name != "_uuid" && columns.contains(name));
+    wanted.map(|(name, datum)| (name, datum.clone())).collect()
 }
 
 /// The empty string means `system` (ovs-vswitchd.conf.db(5)).

@@ -57,7 +57,9 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
              more time (--timeout)",
         )
     };
-    let left = deadline.saturating_duration_since(Instant::now());
+    // In whole milliseconds, as the server counts.
+    let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+    let left = Duration::from_secs_f64((left * 1e3).round() / 1e3);
     if left.is_zero() {
         return Err(late());
     }

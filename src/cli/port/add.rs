@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::backend::{Scope, kernel};
+use crate::backend::Scope;
 use crate::model::{
     Address, BackendName, End, Entry, IfName, Key, Link, MTU_MAX, MTU_MIN, Mac, Netns, Owner, Place, Port, PortNames,
     Resource, Route, State, Switch, SwitchName, Vlan, VlanId,
@@ -17,7 +17,7 @@ use crate::model::{
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
-use crate::cli::session::Session;
+use crate::cli::session::{self, Session};
 
 use super::{address, addresses, gateway, host_ends, links, port_of};
 
@@ -79,7 +79,7 @@ impl Target {
             return Ok(Target::Device(device.parse()?));
         }
         match text.parse() {
-            Ok(place) => match kernel::canonical(place)? {
+            Ok(place) => match session::canonical(place)? {
                 Place::Host => {
                     Err(Failure::usage(format!("{text} is the host, which is plugged in by the switch's own device"))
                         .hint("give that an address: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
@@ -274,7 +274,7 @@ impl AddPort {
     ) -> Result<(), Failure> {
         for ip in &self.ip {
             let wanted = Address::new(place.clone(), device.clone(), *ip, self.nodad);
-            let elsewhere = addresses(observed, place)
+            let elsewhere = addresses(desired, place)
                 .find(|there| there.address.addr() == ip.addr() && (there.device != *device || there.address != *ip));
             if let Some(there) = elsewhere {
                 let what = format!("cannot add {ip} to {device}: {} has {} already", there.device, there.address);

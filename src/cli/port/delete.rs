@@ -2,14 +2,14 @@
 
 use clap::Args;
 
-use crate::backend::{Scope, kernel};
+use crate::backend::Scope;
 use crate::model::{Entry, IfName, Key, Resource, State, SwitchName};
 
 use super::{device_of, host_ends, no_port, with_links};
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
-use crate::cli::session::Session;
+use crate::cli::session::{self, Session};
 
 #[derive(Debug, Args)]
 pub struct DelPort {
@@ -61,7 +61,7 @@ impl DelPort {
                 return Ok(found);
             }
         }
-        let place = kernel::canonical(target.parse()?)?;
+        let place = session::canonical(target.parse()?)?;
         let inside = session.observe(Scope::Place(place.clone())).await?;
         let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
         let found = session.observe(Scope::Keys(keys.collect())).await?;

@@ -29,11 +29,10 @@ pub(super) fn delete_netns(netns: &Netns) -> String {
 
 pub(super) fn add_link(link: &Link, owner: Option<&Owner>) -> Vec<String> {
     let (a, b) = (&link.a, &link.b);
-    // There is no word for the host's own namespace: it is the one to start from.
-    let (near, far) = if b.place == Place::Host { (b, a) } else { (a, b) };
-    let mut line = format!("{} link add name {}{} type veth", ip(&near.place), quote(near.name.as_str()), set_at(near));
-    line.push_str(&format!(" peer name {}{}", quote(far.name.as_str()), set_at(far)));
-    line.extend(netns_argument(&far.place).filter(|_| near.place != far.place).map(|netns| format!(" netns {netns}")));
+    // If one end is in the host's own namespace, for which there is no word, it is `a`: a link's ends are in order.
+    let mut line = format!("{} link add name {}{} type veth", ip(&a.place), quote(a.name.as_str()), set_at(a));
+    line.push_str(&format!(" peer name {}{}", quote(b.name.as_str()), set_at(b)));
+    line.extend(netns_argument(&b.place).filter(|_| a.place != b.place).map(|netns| format!(" netns {netns}")));
     let mut lines = vec![line];
     lines.extend(mark_link(link, owner));
     for end in [a, b] {

@@ -7,15 +7,17 @@ mod shell;
 
 use crate::model::{BackendName, Entry, Resource};
 
-use super::{Plan, Step};
+use super::{Doomed, Plan, Step};
 use ovs::Vsctl;
 
 /// The commands that are equivalent to `plan`, step by step. `db` is the OVS database, unless it is the one that `ovs-vsctl`
 /// finds by itself.
 pub fn commands(plan: &Plan, db: Option<&str>) -> Vec<(Step, Vec<String>)> {
     let vsctl = Vsctl::new(db);
+    let doomed = Doomed::by(&plan.steps);
     let of = |step: &Step| match step {
         Step::Create(entry) => create(entry, &vsctl),
+        Step::Delete(entry) if doomed.take(&entry.resource) => Vec::new(),
         Step::Delete(entry) => delete(&entry.resource, &vsctl),
         Step::Modify { before, after } => modify(before, after, &vsctl),
     };

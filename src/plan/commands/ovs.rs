@@ -28,9 +28,14 @@ impl Vsctl {
         columns.extend(switch.mac.map(|mac| format!("other_config:hwaddr={}", string(&mac.to_string()))));
         columns.extend(switch.stp.map(|stp| format!("stp_enable={stp}")));
         columns.extend(owner.map(mark));
+        // Its own port and interface bear the mark too.
+        let own: Vec<String> = owner.map(mark).into_iter().collect();
+        let mtu = switch.mtu.map(|mtu| format!("mtu_request={mtu}"));
+        let interface: Vec<String> = mtu.into_iter().chain(own.clone()).collect();
         let mut parts = vec![format!("add-br {name}")];
         parts.extend(set("bridge", &name, &columns));
-        parts.extend(switch.mtu.map(|mtu| format!("set interface {name} mtu_request={mtu}")));
+        parts.extend(set("port", &name, &own));
+        parts.extend(set("interface", &name, &interface));
         self.run(&parts)
     }
 

@@ -1,0 +1,42 @@
+//! What goes by itself, with what it is on.
+
+use std::collections::BTreeSet;
+
+use crate::model::{IfName, Place, Resource};
+
+use super::Step;
+
+/// The namespaces and devices that some steps delete. They take their addresses and routes along, so that these need no command of
+/// their own; one might even find them gone: the first address of a subnet takes the others with it (`promote_secondaries`,
+/// Documentation/networking/ip-sysctl.rst).
+pub struct Doomed {
+    netnses: BTreeSet<Place>,
+    devices: BTreeSet<(Place, IfName)>,
+}
+
+impl Doomed {
+    /// What `steps` delete.
+    pub fn by(steps: &[Step]) -> Doomed {
+        let deleted =
+            || steps.iter().filter_map(|step| if let Step::Delete(entry) = step { Some(entry) } else { None });
+        let netnses = deleted().filter_map(|entry| match &entry.resource {
+            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
+            _ => None,
+        });
+        Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }
+    }
+
+    /// Whether `resource` is an address or a route that goes with its device or its namespace.
+    pub fn take(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Address(address) => self.has(&address.place, Some(&address.device)),
+            Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
+            _ => false,
+        }
+    }
+
+    fn has(&self, place: &Place, device: Option<&IfName>) -> bool {
+        let with_device = device.is_some_and(|device| self.devices.contains(&(place.clone(), device.clone())));
+        with_device || self.netnses.contains(place)
+    }
+}

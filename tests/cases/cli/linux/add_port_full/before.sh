@@ -1,0 +1,1 @@
+ovsns add-br br1 --backend linux --mac 02:00:00:00:00:fe

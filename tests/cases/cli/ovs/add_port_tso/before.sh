@@ -1,0 +1,2 @@
+ovs-vsctl set Open_vSwitch . other_config:userspace-tso-enable=true
+ovsns add-br sw1 --datapath netdev --mac 02:00:00:00:00:fe

@@ -1,0 +1,143 @@
+//! Verbs, each with where it starts from and the way back, in a sandbox.
+
+use std::process::Stdio;
+
+use crate::common::cli::{Cli, Ran};
+use crate::common::ovs::Ovs;
+use crate::common::world::World;
+
+/// A verb that can be run again: it takes what it asks for and finds as success.
+pub struct Story {
+    /// Commands, one a line, that make what is there before it.
+    pub before: &'static str,
+    pub verb: &'static str,
+    /// Commands that lead from its end back to what was before.
+    pub back: &'static str,
+}
+
+pub const ADD_BR: Story = Story {
+    before: "add-br other\nadd-port other ns0 --ip 10.9.0.1/24",
+    verb: "add-br sw0 --may-exist --ip 10.0.0.254/24",
+    back: "del-br sw0",
+};
+
+pub const ADD_PORT: Story = Story {
+    before: "add-br sw0\nadd-port sw0 ns0 --ip 10.9.0.1/24",
+    verb: "add-port sw0 ns1 --may-exist --ip 10.0.0.1/24 --gw 10.0.0.254",
+    back: "del-ns ns1",
+};
+
+pub const ADD_NS: Story = Story { before: "add-ns ns0", verb: "add-ns ns1 --may-exist", back: "del-ns ns1" };
+
+pub const DEL_PORT: Story = Story {
+    before: "add-br sw0\nadd-port sw0 ns0 --ip 10.9.0.1/24\nadd-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
+    verb: "del-port sw0 ns1 --if-exists",
+    back: "add-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
+};
+
+pub const DEL_BR: Story = Story {
+    before: "add-br other\nadd-port other ns0 --ip 10.9.0.1/24\nadd-br sw0 --ip 10.0.0.254/24\nadd-port sw0 ns1 --ip 10.0.0.1/24\nadd-port sw0 ns2",
+    verb: "del-br sw0 --if-exists",
+    back: "add-br sw0 --ip 10.0.0.254/24\nadd-port sw0 ns1 --ip 10.0.0.1/24\nadd-port sw0 ns2",
+};
+
+pub const DEL_NS: Story = Story {
+    before: "add-br sw0\nadd-port sw0 ns0 --ip 10.9.0.1/24\nadd-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
+    verb: "del-ns ns1 --if-exists",
+    back: "add-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
+};
+
+/// How a run under strace ended.
+pub struct Disturbed {
+    /// `None`: it was killed.
+    pub ran: Option<Ran>,
+    /// The first call that failed by injection, as strace writes it.
+    pub refused: Option<String>,
+}
+
+/// A sandbox in which a story is told again and again.
+pub struct Stage<'a> {
+    story: &'a Story,
+    ovs: Option<Ovs>,
+    pub cli: Cli,
+    /// What is there before, and at the end of a run that nobody disturbs.
+    pub start: World,
+    pub end: World,
+}
+
+impl<'a> Stage<'a> {
+    /// Sets the stage on Open vSwitch or on the Linux bridge, plays the story once, and goes back to where it starts.
+    pub fn new(story: &'a Story, ovs: Option<Ovs>) -> Stage<'a> {
+        let cli = ovs.as_ref().map_or_else(Cli::new, Cli::with);
+        let empty = World::look(ovs.as_ref());
+        let mut stage = Stage { story, ovs, cli, start: empty.clone(), end: empty };
+        stage.play(story.before);
+        stage.start = stage.world();
+        stage.play(story.verb);
+        stage.end = stage.world();
+        assert_ne!(stage.start, stage.end, "{} changes something", story.verb);
+        stage.play(story.back);
+        stage.world().shape().assert_is(&stage.start.shape(), "the way back does not lead back");
+        stage.start = stage.world();
+        stage
+    }
+
+    pub fn world(&self) -> World {
+        World::look(self.ovs.as_ref())
+    }
+
+    /// Runs commands that must succeed.
+    pub fn play(&self, commands: &str) {
+        for command in commands.lines() {
+            self.cli.ok(&command.split(' ').collect::<Vec<_>>());
+        }
+    }
+
+    /// Runs the story's verb once more.
+    pub fn again(&self) {
+        self.play(self.story.verb);
+    }
+
+    /// Runs the verb, or another command, under strace, which makes `injection` happen at `call`.
+    pub fn disturbed(&self, command: Option<&str>, call: &str, injection: &str) -> Disturbed {
+        let words: Vec<&str> = command.unwrap_or(self.story.verb).split(' ').collect();
+        let ovsns = self.cli.command(&words);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut strace = std::process::Command::new("strace");
+        strace.args(["-f", "-qq", "-o"]).arg(log.path()).args(["-e", &format!("trace={call}"), "-e"]);
+        strace.arg(format!("inject={call}:{injection}")).arg(ovsns.get_program()).args(ovsns.get_args());
+        for (name, value) in ovsns.get_envs() {
+            match value {
+                Some(value) => strace.env(name, value),
+                None => strace.env_remove(name),
+            };
+        }
+        let output = strace.stdin(Stdio::null()).output().expect("strace starts: install it");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        let ran = output.status.code().map(|code| Ran { stdout, stderr, code });
+        let refused = std::fs::read_to_string(log.path())
+            .unwrap()
+            .lines()
+            .find(|line| line.contains("(INJECTED)"))
+            .map(str::to_owned);
+        Disturbed { ran, refused }
+    }
+
+    /// Whether all or nothing is there.
+    pub fn is_all_or_nothing(&self, world: &World) -> bool {
+        world.without_numbers() == self.start.without_numbers() || world.shape() == self.end.shape()
+    }
+
+    /// Goes from the end of the story, or from its start, back to the start.
+    pub fn reset(&mut self, context: &str) {
+        let world = self.world();
+        if world.without_numbers() == self.start.without_numbers() {
+            return;
+        }
+        let start = self.start.shape();
+        self.play(self.story.back);
+        self.start = self.world();
+        self.start.shape().assert_is(&start, &format!("{context}: the way back"));
+    }
+}

@@ -1,0 +1,52 @@
+//! `--dry-run` and `--explain`: their texts, and that what `--explain` prints does what the verb does.
+//!
+//! A case is a directory of `tests/cases/cli/{ovs,linux}`: `before.sh` prepares a sandbox, `verb` is the verb with its arguments,
+//! `dry-run.txt` and `explain.txt` are what it prints. `OVSNS_ACCEPT=1` writes these two anew.
+
+// clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod case;
+#[path = "../common/mod.rs"]
+mod common;
+mod state;
+
+use case::Case;
+use common::require;
+
+/// Makes a test of each case, and one that none is forgotten. Those behind the semicolon need VLAN filtering.
+macro_rules! cases {
+    ($backend:ident: $($case:ident)+; $($vlan:ident)*) => {
+        mod $backend {
+            use super::Case;
+
+            $(#[test] fn $case() {
+                super::require!(Root, OpenVswitch);
+                Case::read(stringify!($backend), stringify!($case)).check();
+            })+
+
+            $(#[test] fn $vlan() {
+                super::require!(Root, OpenVswitch, VlanFiltering);
+                Case::read(stringify!($backend), stringify!($vlan)).check();
+            })*
+
+            #[test]
+            fn each_case_is_a_test() {
+                let listed = [$(stringify!($case),)+ $(stringify!($vlan),)*];
+                assert_eq!(Case::names(stringify!($backend)), listed.iter().copied().map(str::to_owned).collect());
+            }
+        }
+    };
+}
+
+cases! {
+    ovs: add_br add_br_full add_br_converge del_br add_ns del_ns add_port add_port_full add_port_second add_port_long
+        add_port_odd add_port_tag add_port_trunks add_port_native add_port_converge add_port_tso add_dev del_dev del_port
+        del_port_own_route del_port_all add_path nothing;
+}
+
+cases! {
+    linux: add_br add_br_full add_br_converge add_br_1500 del_br add_port add_port_full add_port_long add_port_converge
+        add_dev del_dev del_port_all;
+    add_port_tag add_port_trunks add_port_native add_port_retag
+}
