@@ -24,23 +24,39 @@ main() {
         AS_ROOT=(sudo --preserve-env)
     fi
     check "the tests build" cargo test --locked --no-run
+    machine_state >"$WORK/before"
+    start_machine
     lint fmt
     lint clippy
     check "make doc" make doc
     check "make shellcheck" make shellcheck
-
-    machine_state >"$WORK/before"
-    title "cargo test"
-    tier cargo-test cargo_test
-    check "the demo" marked "${AS_ROOT[@]}" demo/demo.sh target/debug/ovsns
     title "The virtual machine"
-    tier machine "${AS_ROOT[@]}" tests/vm/suite.sh
+    finish_machine
+    title "cargo test"
+    tier "$WORK/cargo-test.log" cargo_test
+    check "the demo" marked "${AS_ROOT[@]}" demo/demo.sh target/debug/ovsns
     machine_state >"$WORK/after"
     check "the machine is as it was" diff "$WORK/before" "$WORK/after"
     check "no process is left" no_process_of "$WORK"
     ((!${#STUCK[@]})) || kill "${STUCK[@]}" 2>/dev/null || true
     check "no temporary file is left" is_empty "$WORK/tmp"
     closing
+}
+
+# The virtual machine has one processor: the checks of the sources have the others meanwhile. The
+# tests here have not, since they have deadlines.
+start_machine() {
+    tests/vm/suite.sh >"$WORK/machine.log" 2>&1 </dev/null &
+    MACHINE=$!
+    trap 'kill "$MACHINE" 2>/dev/null; rm -rf "$WORK"' EXIT
+}
+
+finish_machine() {
+    local status=0
+    wait "$MACHINE" || status=$?
+    trap 'rm -rf "$WORK"' EXIT
+    cat "$WORK/machine.log"
+    add_up "$WORK/machine.log" "$status"
 }
 
 # marked CMD...: with the mark by which its processes and temporary files are found afterwards
@@ -79,18 +95,24 @@ lint() {
     fi
 }
 
-# tier NAME CMD...: CMD runs test binaries; its log is kept and its tests are counted
+# tier LOG CMD...: CMD runs test binaries; what they print is shown and kept, and their tests counted
 tier() {
-    local log=$WORK/$1.log status=0 failed
+    local log=$1 status=0
     shift
     "$@" > >(exec tee "$log") 2>&1 </dev/null || status=$?
     # a process that a test left behind may hold the pipe open: do not wait for it for ever
     timeout 5 tail --pid=$! --follow /dev/null || STUCK+=("$!")
-    failed=$(count failed "$log")
-    PASSED=$((PASSED + $(count passed "$log")))
-    SKIPPED=$((SKIPPED + $(count ignored "$log")))
+    add_up "$log" "$status"
+}
+
+# add_up LOG STATUS: counts the tests of which LOG tells, whose run ended with STATUS
+add_up() {
+    local failed
+    failed=$(count failed "$1")
+    PASSED=$((PASSED + $(count passed "$1")))
+    SKIPPED=$((SKIPPED + $(count ignored "$1")))
     # what did not compile, or died, has counted nothing
-    FAILED=$((FAILED + (status && !failed ? 1 : failed)))
+    FAILED=$((FAILED + ($2 && !failed ? 1 : failed)))
 }
 
 # count WHAT LOG: the sum over the lines "test result: ok. 8 passed; 0 failed; 0 ignored; ..."
