@@ -79,7 +79,8 @@ pub async fn making_what_is_there_converges_it(fixture: &Fixture) {
                         assert_eq!(fixture.see(there).await, before);
                     } else {
                         made.unwrap();
-                        assert_eq!(fixture.see(wanted).await, wanted.over(&before), "what was not asked for stays");
+                        let seen = fixture.see(wanted).await;
+                        assert_eq!(wanted.over(&before).over(&seen), seen, "what was not asked for stays");
                     }
                     let seen = fixture.see(there).await;
                     fixture.delete(&seen).await;

@@ -83,7 +83,7 @@ fn a_batch_is_one_transaction_of_ovs() {
     sandbox::run(async || {
         let fixture = ovs::fixture().await;
         let rounds = || {
-            let ovs = fixture._keep.as_ref().unwrap();
+            let ovs = fixture.ovs.as_ref().unwrap();
             ovs.vsctl(&["get", "Open_vSwitch", ".", "next_cfg"]).trim().parse::<u32>().unwrap()
         };
         let below =
@@ -114,7 +114,7 @@ fn what_others_wrote_into_a_row_stays() {
     require!(Root, OpenVswitch);
     sandbox::run(async || {
         let fixture = ovs::fixture().await;
-        let vsctl = |words: &[&str]| fixture._keep.as_ref().unwrap().vsctl(words);
+        let vsctl = |words: &[&str]| fixture.ovs.as_ref().unwrap().vsctl(words);
         let switch = (fixture.switch)("sw1");
         fixture
             .upon(&[switch.clone(), pair(("host", "v1"), ("host", "v2"))], async || {
