@@ -30,6 +30,17 @@ enum DatapathChoice {
     Netdev,
 }
 
+impl DatapathChoice {
+    /// The datapath that was asked for; `None` is to be found out.
+    fn name(self) -> Option<Datapath> {
+        match self {
+            DatapathChoice::Auto => None,
+            DatapathChoice::System => Some(Datapath::System),
+            DatapathChoice::Netdev => Some(Datapath::Netdev),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct AddBr {
     /// The switch
@@ -84,8 +95,11 @@ impl AddBr {
             name: self.switch.device(),
             up: true,
         })));
-        for address in &self.ip {
-            desired.insert(Entry::unmarked(self.address(*address)));
+        for wanted in self.ip.iter().map(|address| Entry::unmarked(self.address(*address))) {
+            // One that is there has been through duplicate address detection, or was spared it.
+            if !desired.contains(&wanted.key()) {
+                desired.insert(wanted);
+            }
         }
         self.change.carry_out(session, &observed, &desired).await
     }
@@ -122,12 +136,14 @@ impl AddBr {
             let what = format!("cannot make switch {name}: it exists, on backend {}", there.backend);
             return Err(Failure::new(what).hint("with --may-exist that is no failure"));
         }
-        let mut wanted = self.asked(there.backend);
-        wanted.datapath = match self.datapath {
-            Some(DatapathChoice::System) => Some(Datapath::System),
-            Some(DatapathChoice::Netdev) => Some(Datapath::Netdev),
-            Some(DatapathChoice::Auto) | None => None,
-        };
+        let asked = self.datapath.and_then(DatapathChoice::name);
+        if let (Some(asked), Some(now)) = (asked, there.datapath.filter(|now| asked.is_some_and(|asked| asked != *now)))
+        {
+            let what = format!("cannot change the datapath of switch {name} from {now} to {asked}");
+            return Err(Failure::new(what)
+                .hint("its device and its ports would be others: delete the switch, and make it anew"));
+        }
+        let wanted = Switch { datapath: asked, ..self.asked(there.backend) };
         Ok(Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() })
     }
 
@@ -135,11 +151,10 @@ impl AddBr {
         let (backend, why) = session.backend_for_new();
         let mut wanted = self.asked(backend);
         let mut note = why;
-        wanted.datapath = match (backend, self.datapath) {
-            (_, Some(DatapathChoice::System)) => Some(Datapath::System),
-            (_, Some(DatapathChoice::Netdev)) => Some(Datapath::Netdev),
-            (BackendName::Linux, _) => None,
-            (BackendName::Ovs, _) => {
+        wanted.datapath = match (backend, self.datapath.and_then(DatapathChoice::name)) {
+            (_, Some(asked)) => Some(asked),
+            (BackendName::Linux, None) => None,
+            (BackendName::Ovs, None) => {
                 let (datapath, which) = session.datapath_for_new().await?;
                 note = Some(note.map_or_else(|| format!("has {which}"), |note| format!("{note}; it has {which}")));
                 Some(datapath)

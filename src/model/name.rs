@@ -47,6 +47,18 @@ fn check(what: &'static str, name: &str, max: usize) -> Result<(), NameError> {
     }
 }
 
+/// Checks the rules of devices. A `%` is none that a device can have: the kernel puts a number in its place
+/// (`__dev_alloc_name`, net/core/dev.c).
+fn check_device(what: &'static str, name: &str) -> Result<(), NameError> {
+    check(what, name, IFNAME_MAX)?;
+    match name.contains('%') {
+        true => {
+            Err(NameError { what, name: name.to_owned(), reason: "holds a `%`, which the kernel replaces".to_owned() })
+        }
+        false => Ok(()),
+    }
+}
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $type:ident, $check:expr) => {
         $(#[$doc])*
@@ -91,15 +103,15 @@ macro_rules! name_type {
 }
 
 name_type!(
-    /// The name of a network device: 1 to 15 bytes, no `/`, no `:`, no white space, not `.` or `..`.
+    /// The name of a network device: 1 to 15 bytes, no `/`, no `:`, no `%`, no white space, not `.` or `..`.
     IfName,
-    |name| check("device name", name, IFNAME_MAX)
+    |name| check_device("device name", name)
 );
 name_type!(
     /// The name of a switch. Its own device has the same name, so the rules of devices hold, and OVS keeps some for itself.
     SwitchName,
     |name| {
-        check("switch name", name, IFNAME_MAX)?;
+        check_device("switch name", name)?;
         let reserved = RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         if reserved {
             let reason = "is kept by Open vSwitch for its own devices".to_owned();
@@ -205,6 +217,7 @@ mod tests {
             ("a/b", "'/'"),
             ("a:b", "':'"),
             ("a b", "white space"),
+            ("a%d", "`%`"),
             (".", "reserved"),
             ("..", "reserved"),
         ] {

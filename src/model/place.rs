@@ -31,12 +31,12 @@ impl Place {
     pub fn label(&self) -> String {
         match self {
             Place::Host => "host".to_owned(),
-            Place::Named(name) => name.to_string(),
+            Place::Named(name) => for_device(name.as_str()),
             Place::Pid(pid) => format!("pid{pid}"),
             Place::Nsid(nsid) => format!("nsid{nsid}"),
             Place::Path(path) => {
                 let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("netns");
-                last.chars().map(|c| if c == ':' || c.is_whitespace() || c.is_control() { '_' } else { c }).collect()
+                for_device(last)
             }
         }
     }
@@ -48,6 +48,11 @@ impl Place {
             _ => None,
         }
     }
+}
+
+/// Text with `_` in place of what no device's name may hold.
+fn for_device(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, ':' | '%') || c.is_whitespace() || c.is_control() { '_' } else { c }).collect()
 }
 
 impl FromStr for Place {

@@ -157,7 +157,10 @@ impl Resource {
         match (self, observed) {
             (Resource::Link(wanted), Resource::Link(seen)) => wanted.same_ends(seen),
             // Two systems, neither of which can change what the other has made.
-            (Resource::Switch(wanted), Resource::Switch(seen)) => wanted.backend == seen.backend,
+            // On another datapath, its device is another one, and so is each port.
+            (Resource::Switch(wanted), Resource::Switch(seen)) => {
+                wanted.backend == seen.backend && (wanted.datapath.is_none() || wanted.datapath == seen.datapath)
+            }
             (Resource::Port(wanted), Resource::Port(seen)) => wanted.backend == seen.backend,
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,

@@ -7,6 +7,8 @@ use ovsns::engine::Engine;
 use ovsns::model::{Entry, Kind, Owner, Resource, State};
 use ovsns::plan::{Plan, Step};
 
+use super::common::ovs::Ovs;
+
 /// What the system's own tools show of a resource like the one given.
 pub type Theirs = Box<dyn Fn(&Entry) -> Option<Entry>>;
 
@@ -30,8 +32,8 @@ pub struct Fixture {
     pub switch: fn(&str) -> Entry,
     /// See `switch`.
     pub port: fn(&str, &str) -> Entry,
-    /// Something for as long as the fixture lives.
-    pub _keep: Option<super::common::ovs::Ovs>,
+    /// The Open vSwitch that it is about.
+    pub ovs: Option<Ovs>,
 }
 
 /// One resource, and what it may be like.

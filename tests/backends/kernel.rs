@@ -27,7 +27,7 @@ pub fn fixture() -> Fixture {
         hundred: hundred(),
         switch: super::linux::switch,
         port: super::linux::port,
-        _keep: None,
+        ovs: None,
     }
 }
 

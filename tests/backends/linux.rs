@@ -28,7 +28,7 @@ pub fn fixture() -> Fixture {
         hundred: hundred(),
         switch,
         port,
-        _keep: None,
+        ovs: None,
     }
 }
 

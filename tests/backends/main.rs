@@ -14,6 +14,7 @@ mod memory;
 mod ovs;
 mod packets;
 mod scopes;
+mod singles;
 
 use common::require;
 

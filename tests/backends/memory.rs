@@ -27,6 +27,6 @@ pub fn fixture() -> Fixture {
         hundred: ovs::hundred(),
         switch: linux::switch,
         port: linux::port,
-        _keep: None,
+        ovs: None,
     }
 }

@@ -33,7 +33,7 @@ pub async fn fixture() -> Fixture {
         hundred: hundred(),
         switch,
         port,
-        _keep: Some(ovs),
+        ovs: Some(ovs),
     }
 }
 

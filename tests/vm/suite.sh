@@ -41,4 +41,4 @@ export VM_SHARE
 trap 'rm -rf "$VM_SHARE"' EXIT
 chosen >"$VM_SHARE/tests"
 [[ -s $VM_SHARE/tests ]] || die "no test was built"
-OVSNS_TEST_STRICT=1 "$HERE/run.sh" -t "${VM_SECONDS:-600}" -- bash tests/vm/inside.sh
+OVSNS_TEST_STRICT=1 "$HERE/run.sh" -t "${VM_SECONDS:-1200}" -- bash tests/vm/inside.sh

@@ -1,6 +1,9 @@
 //! Taking away.
 
+use std::time::{Duration, Instant};
+
 use super::common::tool::{inside, link, run};
+use super::common::traffic::pings;
 use super::lab::Lab;
 
 pub fn a_port_goes_by_any_name(lab: &Lab) {
@@ -56,6 +59,40 @@ pub fn a_namespace_goes_with_its_ports(lab: &Lab) {
     assert_eq!((lab.ok("list-ports sw1"), lab.ok("list-ports sw2")), (String::new(), "veth-ns2\n".to_owned()));
     assert_eq!(lab.lines("list-ns"), ["ns2"]);
     assert_eq!(run("ip -o link show type veth").lines().count(), 1);
+}
+
+/// The row of an Open vSwitch outlives the device that went with the namespace.
+pub fn a_port_outlives_its_namespace(lab: &Lab) {
+    lab.add_br("sw1", "");
+    lab.ok("add-port sw1 ns1 --ip 10.0.0.1/24");
+    for (target, netns) in [("ns2", "ns2"), ("veth-ns2", "ns2")] {
+        lab.ok(&format!("add-port sw1 {netns} --ip 10.0.0.2/24"));
+        run(&format!("ip netns delete {netns}"));
+        is_gone("host", "veth-ns2");
+        if !lab.is_linux() {
+            lab.ok(&format!("del-port sw1 {target}"));
+        }
+        assert_eq!(lab.lines("list-ports sw1"), ["veth-ns1"]);
+    }
+    // made again, it works again: on Open vSwitch the row is replaced, not found to be there
+    lab.ok("add-port sw1 ns2 --ip 10.0.0.2/24 --mac 02:00:00:00:00:02");
+    assert!(pings("ns1", "10.0.0.2"));
+    run("ip netns delete ns2");
+    is_gone("host", "veth-ns2");
+    lab.ok("add-port sw1 ns2 --ip 10.0.0.2/24 --mac 02:00:00:00:00:02");
+    assert!(pings("ns1", "10.0.0.2"));
+    run("ip netns delete ns2");
+    is_gone("host", "veth-ns2");
+    lab.ok("del-br sw1");
+    assert_eq!(lab.ok("list-br"), "");
+}
+
+/// Waits until the kernel has taken the device away: a namespace is taken apart after `ip netns delete` has returned.
+fn is_gone(netns: &str, device: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while link(netns, device).is_some() {
+        assert!(Instant::now() < deadline, "{device} is still there");
+    }
 }
 
 /// What others made: a port's device is unplugged and left alone.

@@ -47,12 +47,12 @@ on_each_kind_of_switch! {
         frames_are_as_large_as_the_mtu an_ipv6_address_is_ready_at_the_end a_taken_ipv6_address_is_refused;
     settings: both_ends_get_what_was_asked_for long_names_are_cut_and_kept_as_alternatives
         a_namespace_has_several_ports may_exist_converges a_port_that_exists_is_refused_without_may_exist
-        an_address_in_use_is_refused;
+        an_address_in_use_is_refused an_address_of_the_link_alone odd_names;
     switches: a_switch_gets_what_was_asked_for may_exist_converges_a_switch
-        a_switch_is_not_made_twice;
+        a_switch_is_not_made_twice the_choice_is_said;
     targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
     deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
-        a_namespace_goes_with_its_ports what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+        a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::common::tool::run;
+use super::common::tool::{json as json_of, run};
 use super::lab::Lab;
 
 fn sorted(text: &str) -> Vec<String> {
@@ -23,9 +23,10 @@ pub fn the_tools_agree(lab: &Lab) {
     assert_eq!((lab.ok("br-exists sw1"), lab.run("br-exists nosuch").stderr), (String::new(), String::new()));
     if lab.is_linux() {
         for (switch, ports) in [("sw1", "veth-ns2"), ("sw2", "veth-ns1 veth-ns3")] {
-            let links = run(&format!("ip -o link show master {switch}"));
-            let names = links.lines().map(|line| line.split([' ', '@']).nth(1).unwrap());
-            assert_eq!(names.collect::<Vec<_>>().join(" "), ports);
+            let links = json_of("bridge -j link");
+            let on_it = links.as_array().unwrap().iter().filter(|link| link["master"] == switch);
+            let names: Vec<&str> = on_it.map(|link| link["ifname"].as_str().unwrap()).collect();
+            assert_eq!(names.join(" "), ports);
             assert_eq!(lab.lines(&format!("list-ports {switch}")).join(" "), ports);
         }
         return;

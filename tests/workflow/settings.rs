@@ -154,3 +154,33 @@ pub fn an_address_in_use_is_refused(lab: &Lab) {
     let said = lab.refused(2, "add-port sw1 ns2 --ip 10.0.0.2");
     assert!(said.contains("the length of its prefix is missing"), "{said}");
 }
+
+/// fe80::/10 is assigned like any other; a router is reached by it.
+pub fn an_address_of_the_link_alone(lab: &Lab) {
+    lab.add_br("sw1", "");
+    lab.ok("add-port sw1 ns1 --ip fe80::1/64 --nodad --name eth0");
+    lab.ok("add-port sw1 ns2 --ip fd00::2/64 --nodad --gw fe80::1 --name eth0");
+    assert!(pings("ns2", "fe80::1%eth0"));
+    let routes = json_of(&inside("ns2", "ip -j -6 route show default"));
+    assert_eq!((&routes[0]["gateway"], &routes[0]["dev"]), (&json!("fe80::1"), &json!("eth0")));
+    lab.ok("add-port sw1 ns1 --may-exist --ip fe80::1/64 --nodad");
+    let said = lab.refused(2, "add-port sw1 ns3 --ip ff02::1/64");
+    assert!(said.contains("no address that one device can have"), "{said}");
+}
+
+/// What no device may be called, a namespace may.
+pub fn odd_names(lab: &Lab) {
+    lab.add_br("sw1", "");
+    for (netns, device) in [("a%d", "veth-a_d"), ("x'y$(z)", "veth-x'y$(z)"), ("-dash", "veth--dash"), ("ü", "veth-ü")]
+    {
+        lab.ok(&format!("add-port sw1 -- {netns}"));
+        assert_eq!(lab.lines("list-ports sw1"), [device]);
+        lab.ok(&format!("del-port sw1 -- {netns}"));
+        lab.ok(&format!("del-ns -- {netns}"));
+    }
+    for bad in ["--name e%d", "--host-name e%d", "--name sixteen-bytes-xx", "--name a/b", "--name .."] {
+        lab.refused(2, &format!("add-port sw1 ns1 {bad}"));
+    }
+    lab.refused(2, "add-br sw%d");
+    lab.refused(1, "add-port sw1 ns1 --name lo");
+}

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::common::cli::Cli;
 use super::common::tool::{json as json_of, link, run};
-use super::lab::Lab;
+use super::lab::{Lab, SwitchKind};
 
 fn mtu(name: &str) -> Value {
     link("host", name).unwrap()["mtu"].clone()
@@ -65,6 +66,11 @@ pub fn may_exist_converges_a_switch(lab: &Lab) {
     assert_eq!((&own["address"], &own["mtu"]), (&json!("02:00:00:00:00:aa"), &json!(1300)));
     assert!(!stp(lab, "sw1"));
     assert_eq!(addresses("sw1"), [json!("10.0.0.1")]);
+    if !lab.is_linux() {
+        let other = if lab.kind == SwitchKind::Kernel { "netdev" } else { "system" };
+        let said = lab.refused(1, &format!("add-br sw1 --may-exist --datapath {other}"));
+        assert!(said.contains("cannot change the datapath of switch sw1 from"), "{said}");
+    }
     // what somebody has set down comes up again
     run("ip link set sw1 down");
     lab.ok("add-br sw1 --may-exist");
@@ -90,4 +96,33 @@ pub fn a_switch_is_not_made_twice(lab: &Lab) {
         assert!(said.contains("there is a device sw1 already"), "{said}");
         run("ip link delete br9");
     }
+}
+
+/// For a new switch, what is chosen is said; an existing one is found by its name.
+pub fn the_choice_is_said(lab: &Lab) {
+    let said = lab.run("add-br sw1 --backend auto");
+    assert_eq!(said.code, 0, "{said:?}");
+    let words = match lab.kind {
+        SwitchKind::Linux => "switch sw1 is on the Linux bridge: no Open vSwitch database answers",
+        SwitchKind::Kernel => "with the kernel's datapath",
+        SwitchKind::Userspace | SwitchKind::UserspaceTso => {
+            "switch sw1 is on Open vSwitch, whose database answers at unix:"
+        }
+    };
+    assert!(said.stderr.contains(words), "{said:?}");
+    assert!(!lab.run("add-port sw1 ns1 --backend auto").stderr.contains("switch"), "it is there: nothing is chosen");
+    if lab.is_linux() {
+        let said = lab.refused(1, "add-br sw2 --backend ovs");
+        assert!(said.contains("no Open vSwitch database answers") && said.contains("ovsns ovs start"), "{said}");
+        return;
+    }
+    let said = lab.refused(1, "add-port sw1 ns2 --backend linux");
+    assert!(said.contains("there is no switch sw1 on backend linux"), "{said}");
+    // the database by option, by variable, and by the directory of its socket
+    let remote = lab.ovs().remote();
+    assert_eq!(Cli::new().ok(&["--db", &remote, "list-br"]), "sw1\n");
+    assert_eq!(Cli::new().env("OVSNS_DB", &remote).ok(&["list-br"]), "sw1\n");
+    let explained = Cli::new().ok(&["--db", &remote, "del-port", "veth-ns1", "--explain"]);
+    assert!(explained.contains(&format!("ovs-vsctl --db={remote} del-port sw1 veth-ns1")), "{explained}");
+    assert_eq!(Cli::new().ok(&["list-br"]), "", "no database is found without");
 }

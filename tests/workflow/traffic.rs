@@ -103,6 +103,9 @@ pub fn an_ipv6_address_is_ready_at_the_end(lab: &Lab) {
     };
     assert_eq!((flags("ns1"), flags("ns2")), (serde_json::Value::Null, true.into()));
     assert!(pings("ns1", "fd00::2"));
+    // it is there, and that is all that is asked
+    assert_eq!(lab.ok("add-port sw1 ns1 --may-exist --ip fd00::1/64 --nodad"), "");
+    assert_eq!(lab.ok("add-port sw1 ns2 --may-exist --ip fd00::2/64"), "");
 }
 
 pub fn a_taken_ipv6_address_is_refused(lab: &Lab) {

@@ -34,8 +34,9 @@ fn trunks_carry_tags(lab: &Lab) {
     assert!(pings("ns2", "10.0.20.9"));
     assert!(silent("ns9", "10.0.30.1"));
     // untagged frames have no VLAN that the port carries
-    run(&inside("ns9", "ip address add 10.0.10.8/24 dev eth0"));
-    assert!(silent("ns1", "10.0.10.8"));
+    run(&inside("ns9", "ip address add 10.0.99.9/24 dev eth0"));
+    lab.ok("add-port sw1 ns1 --may-exist --ip 10.0.99.1/24");
+    assert!(silent("ns9", "10.0.99.1"));
     lab.ok("add-port sw1 ns9 --may-exist --trunks 20,30");
     assert!(silent("ns9", "10.0.10.1"));
     assert!(pings("ns9", "10.0.30.1"));

@@ -62,7 +62,8 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         Key::Netns { name } => netns(places, name),
         Key::Link { place, name } => link(places, place, name),
         Key::Device { place, name } => device(places, place, name),
-        Key::Address { place, device, .. } => pick(addresses_of(places, place, device)?, key),
+        // Whoever names an address means it, also one that would not be thought to be asked for.
+        Key::Address { place, device, .. } => pick(addresses_of(places, place, device, |_| true)?, key),
         Key::Route { place, .. } => pick(routes(places, place)?, key),
         Key::Switch { .. } | Key::Port { .. } => Ok(None),
     }
@@ -91,7 +92,7 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     for link in links.iter().filter(|link| is_veth(link)) {
         entries.extend(pair(places, place, link, &mut nsids)?);
     }
-    entries.extend(addresses(places, place, &links)?);
+    entries.extend(addresses(places, place, &links, is_asked_for)?);
     entries.extend(routes(places, place)?);
     Ok(entries)
 }
@@ -99,7 +100,7 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
 fn of_device(places: &mut Places, place: &Place, name: &IfName) -> Result<Vec<Entry>, Error> {
     let Some(device) = device(places, place, name)? else { return Ok(Vec::new()) };
     let mut entries = vec![device];
-    entries.extend(addresses_of(places, place, name)?);
+    entries.extend(addresses_of(places, place, name, is_asked_for)?);
     let through =
         |entry: &Entry| matches!(&entry.resource, Resource::Route(route) if route.device.as_ref() == Some(name));
     entries.extend(routes(places, place)?.into_iter().filter(through));
@@ -183,20 +184,30 @@ fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Optio
     }))
 }
 
-fn addresses_of(places: &mut Places, place: &Place, name: &IfName) -> Result<Vec<Entry>, Error> {
+fn addresses_of(
+    places: &mut Places,
+    place: &Place,
+    name: &IfName,
+    which: fn(&netlink::Address) -> bool,
+) -> Result<Vec<Entry>, Error> {
     match find_link(places, place, name)? {
-        Some(link) => addresses(places, place, std::slice::from_ref(&link)),
+        Some(link) => addresses(places, place, std::slice::from_ref(&link), which),
         None => Ok(Vec::new()),
     }
 }
 
-/// The addresses of `links` that somebody asked for: not those of loopback or of the link itself, nor leased ones.
-fn addresses(places: &mut Places, place: &Place, links: &[netlink::Link]) -> Result<Vec<Entry>, Error> {
+/// The addresses of `links` that are to be shown.
+fn addresses(
+    places: &mut Places,
+    place: &Place,
+    links: &[netlink::Link],
+    which: fn(&netlink::Address) -> bool,
+) -> Result<Vec<Entry>, Error> {
     let only = if let [link] = links { Some(link.index) } else { None };
     let names: HashMap<u32, IfName> =
         links.iter().filter_map(|link| Some((link.index, link.name.parse().ok()?))).collect();
     let found = places.at(place)?.netlink.addresses(only)?;
-    let entries = found.into_iter().filter(is_asked_for).filter_map(|found| {
+    let entries = found.into_iter().filter(which).filter_map(|found| {
         let device = names.get(&found.link)?.clone();
         let address = Address::new(place.clone(), device, found.address, found.is_nodad());
         Some(Entry::unmarked(Resource::Address(address)))
@@ -204,6 +215,7 @@ fn addresses(places: &mut Places, place: &Place, links: &[netlink::Link]) -> Res
     Ok(entries.collect())
 }
 
+/// Whether somebody asked for it: not those of loopback or of the link itself, nor leased ones.
 fn is_asked_for(address: &netlink::Address) -> bool {
     let ip = address.address.addr();
     let link_local = matches!(ip, std::net::IpAddr::V6(ip) if ip.is_unicast_link_local());

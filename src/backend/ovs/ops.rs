@@ -202,9 +202,6 @@ impl Transaction {
         if let Some(stp) = new.stp.filter(|_| old.stp != new.stp) {
             update = update.with("stp_enable", stp);
         }
-        if let Some(datapath) = new.datapath.filter(|_| old.datapath != new.datapath) {
-            update = update.with("datapath_type", datapath.as_str());
-        }
         self.push(update);
         if old.mac != new.mac {
             let mac = new.mac.map(|mac| mac.to_string());

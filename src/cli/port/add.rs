@@ -281,7 +281,11 @@ impl AddPort {
                 return Err(Failure::new(format!("{what}, in namespace {place}"))
                     .hint("an address belongs on one device; choose another one"));
             }
-            desired.insert(Entry::unmarked(Resource::Address(wanted)));
+            // One that is there has been through duplicate address detection, or was spared it.
+            let wanted = Entry::unmarked(Resource::Address(wanted));
+            if !desired.contains(&wanted.key()) {
+                desired.insert(wanted);
+            }
         }
         for gw in &self.gw {
             self.check_gateway(*gw, place, device, observed)?;
@@ -307,7 +311,9 @@ impl AddPort {
         if subnets.iter().any(|subnet| subnet.addr() == gw) {
             return Err(Failure::usage(format!("the gateway {gw} is the port's own address")));
         }
-        if subnets.iter().any(|subnet| subnet.contains(&gw)) {
+        // An IPv6 router is reached by its address on the link (RFC 4861 section 6.1.2).
+        let on_link = matches!(gw, IpAddr::V6(gw) if gw.is_unicast_link_local());
+        if on_link || subnets.iter().any(|subnet| subnet.contains(&gw)) {
             return Ok(());
         }
         let list = subnets.iter().map(|subnet| subnet.trunc().to_string()).collect::<Vec<_>>().join(", ");

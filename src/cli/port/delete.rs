@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::model::{Entry, IfName, Key, Resource, State, SwitchName};
+use crate::model::{Entry, IfName, Key, Place, Resource, State, SwitchName};
 
 use super::{device_of, host_ends, no_port, with_links};
 use crate::cli::change::Change;
@@ -61,7 +61,9 @@ impl DelPort {
                 return Ok(found);
             }
         }
-        let place = session::canonical(target.parse()?)?;
+        let written: Place = target.parse()?;
+        // What cannot be opened is gone, and its device with it; a row may still tell of it.
+        let place = session::canonical(written.clone()).unwrap_or(written);
         let inside = session.observe(Scope::Place(place.clone())).await?;
         let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
         let found = session.observe(Scope::Keys(keys.collect())).await?;
@@ -71,6 +73,19 @@ impl DelPort {
             let what = format!("{target} has {} ports: {}", names.len(), names.join(", "));
             return Err(Failure::new(what).hint("name the one that is meant, or take --all"));
         }
-        Ok(found)
+        match (found.is_empty(), switch) {
+            (true, Some(switch)) => dead_rows(session, switch, &place).await,
+            _ => Ok(found),
+        }
     }
+}
+
+/// The rows of ours by which `place` was on the switch: they outlive a namespace that is gone.
+async fn dead_rows(session: &Session<'_>, switch: &SwitchName, place: &Place) -> Result<State, Failure> {
+    let all = session.observe(Scope::Switch(switch.clone())).await?;
+    let tells_of = |entry: &&Entry| match &entry.resource {
+        Resource::Port(port) => port.netns.as_ref() == Some(place) && entry.owner.is_some(),
+        _ => false,
+    };
+    Ok(all.entries().filter(tells_of).cloned().collect())
 }

@@ -47,10 +47,6 @@ impl Vsctl {
     pub(super) fn set_switch(&self, old: &Switch, new: &Switch, owner: Option<&Owner>) -> Vec<String> {
         let name = quote(new.name.as_str());
         let mut columns = Vec::new();
-        if old.datapath != new.datapath {
-            let datapath = new.datapath.map_or_else(|| string(""), |datapath| datapath.to_string());
-            columns.push(format!("datapath_type={datapath}"));
-        }
         if old.stp != new.stp {
             columns.push(format!("stp_enable={}", new.stp.unwrap_or(false)));
         }

@@ -1,0 +1,144 @@
+//! What holds of one backend only.
+
+use ovsns::backend::Backend;
+use ovsns::backend::kernel::Kernel;
+use ovsns::backend::linux_bridge::LinuxBridge;
+use ovsns::model::{Address, Datapath, Device, End, Entry, Link, Place, Port, Resource, Switch};
+use ovsns::plan::{Plan, Step};
+
+use super::common::{require, sandbox, tool};
+use super::fixture::ours;
+use super::kernel::{DEADLINE, end, name, pair, place};
+use super::{kernel, linux, ovs};
+
+fn device(up: bool) -> Entry {
+    Entry::unmarked(Resource::Device(Device { place: Place::Host, name: name("v1"), up }))
+}
+
+/// The device is somebody else's: only its state is changed, and it stays when it is no longer wanted.
+#[test]
+fn the_state_of_a_device_is_set() {
+    require!(Root);
+    sandbox::run(async || {
+        let fixture = kernel::fixture();
+        let is_up = || tool::link("host", "v1").unwrap()["flags"].as_array().unwrap().iter().any(|flag| flag == "UP");
+        tool::run("ip link add v1 type veth peer name v2");
+        fixture.create(&device(true)).await;
+        assert!(is_up());
+        assert_eq!(fixture.observe(&device(true)).await, Some(device(true)));
+        let change = Step::Modify { before: device(true), after: device(false) };
+        fixture.step(change.clone()).await;
+        assert!(!is_up());
+        fixture.step(change.inverse()).await;
+        assert!(is_up());
+        fixture.step(Step::Delete(device(true))).await;
+        assert!(is_up());
+        tool::run("ip link delete v1");
+        let gone = fixture.backend.apply(&[Step::Create(device(true))]).await.unwrap_err();
+        assert_eq!(gone.applied, 0);
+    });
+}
+
+/// What a backend cannot express, it says before anything is done, and what could.
+#[test]
+fn what_cannot_be_is_said_at_once() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let ovs = ovs::fixture().await;
+        let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
+        let filtering = Resource::Switch(Switch { vlan_filtering: Some(true), ..plain });
+        let error = ovs.backend.check(&filtering).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "vlan_filtering of switch sw1 is not possible on backend ovs: Open vSwitch always looks at VLAN tags"
+        );
+        let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
+        let error =
+            LinuxBridge.check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain })).unwrap_err();
+        assert!(
+            error.to_string().starts_with("datapath netdev of switch br1 is not possible on backend linux"),
+            "{error}"
+        );
+        assert_eq!(error.hint.as_deref(), Some("Open vSwitch can: --backend ovs"));
+        let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
+        let error = LinuxBridge.check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
+        assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
+
+        let kernel = Kernel::new(DEADLINE);
+        let unseen = Place::Nsid(3);
+        let address = Address::new(unseen.clone(), name("e1"), "10.0.0.1/24".parse().unwrap(), false);
+        let link = Link::new(end("host", "v1"), End::new(unseen, name("e1")));
+        for resource in [Resource::Address(address), Resource::Link(link)] {
+            let error = kernel.check(&resource).unwrap_err().to_string();
+            assert!(error.contains("in namespace nsid:3 is not possible"), "{error}");
+        }
+        kernel.check(&Resource::Device(Device { place: place("n1"), name: name("e1"), up: true })).unwrap();
+    });
+}
+
+/// A transaction for all, and one more where a name goes and comes again: ovs-vswitchd would not notice in one.
+#[test]
+fn a_batch_is_one_transaction_of_ovs() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let fixture = ovs::fixture().await;
+        let rounds = || {
+            let ovs = fixture.ovs.as_ref().unwrap();
+            ovs.vsctl(&["get", "Open_vSwitch", ".", "next_cfg"]).trim().parse::<u32>().unwrap()
+        };
+        let below =
+            [(fixture.switch)("sw1"), pair(("host", "v1"), ("host", "v2")), pair(("host", "v3"), ("host", "v4"))];
+        fixture
+            .upon(&below, async || {
+                let before = rounds();
+                let ports = ["v1", "v2", "v3", "v4"].map(|device| (fixture.port)("sw1", device));
+                let plan = Plan { steps: ports.iter().cloned().map(Step::Create).collect() };
+                fixture.backend.apply(&plan.steps).await.unwrap();
+                assert_eq!(rounds() - before, 1);
+                let again = [Step::Delete(ports[0].clone()), Step::Create(ports[0].clone())];
+                fixture.backend.apply(&again).await.unwrap();
+                assert_eq!(rounds() - before, 3);
+                // nothing to do, nothing sent
+                fixture.backend.apply(&plan.steps).await.unwrap();
+                assert_eq!(rounds() - before, 3);
+                fixture.backend.apply(&plan.inverse().steps).await.unwrap();
+                assert_eq!(rounds() - before, 4);
+            })
+            .await;
+    });
+}
+
+/// What others keep in the maps that we write to stays: `external_ids`, `other_config`.
+#[test]
+fn what_others_wrote_into_a_row_stays() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let fixture = ovs::fixture().await;
+        let vsctl = |words: &[&str]| fixture.ovs.as_ref().unwrap().vsctl(words);
+        let switch = (fixture.switch)("sw1");
+        fixture
+            .upon(&[switch.clone(), pair(("host", "v1"), ("host", "v2"))], async || {
+                let port = (fixture.port)("sw1", "v1");
+                fixture.create(&port).await;
+                vsctl(&["set", "Bridge", "sw1", "other_config:mac-table-size=99", "external_ids:theirs=1"]);
+                vsctl(&["set", "Interface", "v1", "external_ids:theirs=2", "other_config:theirs=3"]);
+                let mut changed = switch.clone();
+                let Resource::Switch(new) = &mut changed.resource else { unreachable!("a switch") };
+                new.mac = Some("02:00:00:00:00:01".parse().unwrap());
+                new.stp = Some(true);
+                let before = fixture.see(&switch).await;
+                fixture.step(Step::Modify { after: changed.over(&before), before }).await;
+                let before = fixture.see(&port).await;
+                let Resource::Port(plain) = port.resource.clone() else { unreachable!("a port") };
+                let after = ours(Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).over(&before);
+                fixture.step(Step::Modify { before, after }).await;
+                let get = |table, row, column| vsctl(&["get", table, row, column]).trim().to_owned();
+                assert_eq!(get("Bridge", "sw1", "other_config:mac-table-size"), "\"99\"");
+                assert_eq!(get("Bridge", "sw1", "external_ids:theirs"), "\"1\"");
+                assert_eq!(get("Interface", "v1", "external_ids:theirs"), "\"2\"");
+                assert_eq!(get("Interface", "v1", "other_config:theirs"), "\"3\"");
+                assert_eq!(get("Interface", "v1", "external_ids:iface-id"), "vm");
+            })
+            .await;
+    });
+}
