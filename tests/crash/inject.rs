@@ -28,19 +28,20 @@ fn refused_at_every_step(story: &Story, ovs: Option<Ovs>) {
         for n in 1.. {
             let disturbed = stage.disturbed(None, call, &format!("error={error}:when={n}"));
             let Some(refused) = disturbed.refused else {
-                stage.reset(call);
+                let end = stage.at_the_end(call);
+                stage.reset(&end, call);
                 break;
             };
             refusals += 1;
             let ran = disturbed.ran.expect("nobody killed it");
             let context = format!("{} with number {n} refused: {refused}\n{}", story.verb, ran.stderr);
             if ran.code == 0 {
-                stage.world().shape().assert_is(&stage.end.shape(), &context);
+                let end = stage.at_the_end(&context);
+                stage.reset(&end, &context);
             } else {
                 failures += 1;
                 failed_cleanly(&stage, &ran, &refused, &context);
             }
-            stage.reset(&context);
         }
     }
     println!("{}: {refusals} refusals, {failures} failures, in {:?}", story.verb, begin.elapsed());
@@ -57,7 +58,7 @@ fn failed_cleanly(stage: &Stage, ran: &Ran, refused: &str, context: &str) {
     if ran.code == 4 || journal_stays {
         stage.play("gc --yes");
     }
-    stage.world().without_numbers().assert_is(&stage.start.without_numbers(), context);
+    stage.at_the_start(context);
 }
 
 macro_rules! refused {

