@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Everything blocks, each wait until a deadline. A process is believed to be ours only if boot, pid and start time are those that were
-//! recorded when it was started ([`instance`]); no other is ever signalled. Sources: ovs-ctl(8), `utilities/ovs-lib.in`, ovs-vswitchd(8),
+//! recorded when it was started (`instance.rs`); no other is ever signalled. Sources: ovs-ctl(8), `utilities/ovs-lib.in`, ovs-vswitchd(8),
 //! ovsdb-server(1), ovs-appctl(8).
 
 mod conflict;

@@ -10,7 +10,7 @@ use crate::ovsdb::tls::{CaCert, TlsFiles};
 
 /// The client of the OVSDB protocol as a command, in the manner of ovsdb-client(1).
 ///
-/// SERVER is unix:PATH, tcp:HOST[:PORT] or ssl:HOST[:PORT], an IPv6 address in brackets; by default the db.sock of OVS_RUNDIR
+/// SERVER is unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT (the port is 6640 if it is left out), an IPv6 address in brackets; by default the db.sock of OVS_RUNDIR
 /// or /var/run/openvswitch. DATABASE is by default Open_vSwitch, or the only one of the server.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = COMMANDS)]
