@@ -104,7 +104,7 @@ pub fn the_choice_is_said(lab: &Lab) {
     assert_eq!(said.code, 0, "{said:?}");
     let words = match lab.kind {
         SwitchKind::Linux => "switch sw1 is on the Linux bridge: no Open vSwitch database answers",
-        SwitchKind::Kernel => "with the kernel's datapath",
+        SwitchKind::Kernel => "it has the kernel's datapath",
         SwitchKind::Userspace | SwitchKind::UserspaceTso => {
             "switch sw1 is on Open vSwitch, whose database answers at unix:"
         }
