@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // clippy.toml spares #[test] functions alone
 
+mod common;
 #[path = "daemon/faults.rs"]
 mod faults;
 #[path = "daemon/ovs.rs"]
 mod ovs;
-#[path = "common/private.rs"]
-mod private;
 #[path = "daemon/traffic.rs"]
 mod traffic;
 

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // clippy.toml spares #[test] functions alone
 
-#[path = "common/private.rs"]
-mod private;
+mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -11,6 +10,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use common::pid::wait_for_end;
+use common::sandbox;
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,7 +20,7 @@ const NONE: Option<&str> = None;
 
 /// Runs `test` in namespaces of its own, with an `/etc` of the few files that programs look into.
 fn with_etc(test: impl FnOnce() + Send + 'static) {
-    private::run(|| {
+    sandbox::run_blocking(|| {
         own_etc();
         test();
     });
@@ -400,7 +401,7 @@ fn a_signal_goes_on_to_all_and_reaches_grandchildren() {
         assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
         assert!(lines.next().is_none());
         for sleeper in sleepers {
-            private::wait_for_end(sleeper.split("| ").nth(1).unwrap().parse().unwrap());
+            wait_for_end(sleeper.split("| ").nth(1).unwrap().parse().unwrap());
         }
     });
 }

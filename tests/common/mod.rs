@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod ovs;
+pub mod pid;
 pub mod require;
 pub mod running;
 pub mod sandbox;

@@ -9,7 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ovsns::daemon::{self, Daemon, Datapath, Layout, Options, Started, State, Stopped};
 
-use crate::private;
+use crate::common::pid::wait_for_end;
+use crate::common::sandbox;
 
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -37,7 +38,7 @@ impl Drop for Ovs {
 
 /// Runs `test` with a layout of its own in private namespaces.
 pub fn with_layout(test: impl FnOnce(&Layout) + Send + 'static) {
-    private::run(|| {
+    sandbox::run_blocking(|| {
         let ovs = Ovs(Layout::default());
         test(&ovs.0);
     });
@@ -54,7 +55,7 @@ pub fn pid(layout: &Layout, daemon: Daemon) -> i32 {
 /// Kills a process, and waits until it is gone with all its threads.
 pub fn kill_and_wait(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
-    private::wait_for_end(pid);
+    wait_for_end(pid);
 }
 
 pub fn vsctl(layout: &Layout, arguments: &[&str]) -> String {
