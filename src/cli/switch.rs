@@ -82,19 +82,20 @@ impl AddBr {
         let device = Key::Device { place: Place::Host, name: self.switch.device() };
         let mut keys = vec![key.clone(), device.clone()];
         keys.extend(self.ip.iter().map(|address| self.address(*address).key()));
-        let observed = session.observe(Scope::Keys(keys)).await?;
+        let mut observed = session.observe(Scope::Keys(keys)).await?;
         let wanted = match observed.get(&key).map(|entry| (entry, &entry.resource)) {
             Some((entry, Resource::Switch(there))) => self.changed(session, entry, there)?,
             _ if observed.contains(&device) => return Err(self.name_taken(session).await?),
             _ => self.fresh(session).await?,
         };
+        let own = |up| Entry::unmarked(Resource::Device(Device::new(Place::Host, self.switch.device(), up)));
+        // Its address and its MTU are the switch's to set.
+        if let Some(Resource::Device(there)) = observed.get(&device).map(|entry| entry.resource.clone()) {
+            observed.insert(own(there.up));
+        }
         let mut desired = observed.clone();
         desired.insert(wanted);
-        desired.insert(Entry::unmarked(Resource::Device(Device {
-            place: Place::Host,
-            name: self.switch.device(),
-            up: true,
-        })));
+        desired.insert(own(true));
         for wanted in self.ip.iter().map(|address| Entry::unmarked(self.address(*address))) {
             // One that is there has been through duplicate address detection, or was spared it.
             if !desired.contains(&wanted.key()) {

@@ -46,6 +46,7 @@ pub mod nsid;
 mod request;
 pub mod route;
 mod socket;
+pub mod sysctl;
 mod watch;
 
 pub use address::Address;

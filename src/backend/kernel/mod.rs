@@ -42,13 +42,15 @@ impl Backend for Kernel {
     }
 
     fn claims(&self, resource: &Resource) -> bool {
-        !matches!(resource.kind(), Kind::Switch | Kind::Port)
+        !matches!(resource.kind(), Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published)
     }
 
     fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
+            Resource::Device(device) => vec![&device.place],
+            Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
             _ => Vec::new(),

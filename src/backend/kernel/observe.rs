@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::model::{
-    Address, Device, End, Entry, IfName, Key, Kind, Link, Mac, Netns, NetnsName, Owner, Place, Resource, Route,
+    Address, Device, End, Entry, IfName, Key, Kind, Link, Mac, Netns, NetnsName, Owner, Place, Resource, Route, Sysctl,
+    SysctlKey,
 };
 use crate::netlink::{self, Error};
 
@@ -20,7 +21,7 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
         Scope::Place(place) => of_place(places, place),
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
         Scope::Kind(Kind::Netns) => netnses(places),
-        Scope::Kind(Kind::Switch | Kind::Port) => Ok(Vec::new()),
+        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published) => Ok(Vec::new()),
         Scope::Kind(kind) => Ok(all(places)?.into_iter().filter(|entry| entry.resource.kind() == *kind).collect()),
         Scope::Owner(owner) => {
             Ok(all(places)?.into_iter().filter(|entry| entry.owner.as_ref() == Some(owner)).collect())
@@ -50,7 +51,9 @@ fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
     for key in keys {
         match key {
             Key::Netns { name } => _ = places.find(&Place::Named(name.clone()))?,
-            Key::Address { place, .. } | Key::Route { place, .. } => _ = places.find(place)?,
+            Key::Address { place, .. } | Key::Route { place, .. } | Key::Sysctl { place, .. } => {
+                _ = places.find(place)?
+            }
             _ => {}
         }
     }
@@ -65,7 +68,14 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         // Whoever names an address means it, also one that would not be thought to be asked for.
         Key::Address { place, device, .. } => pick(addresses_of(places, place, device, |_| true)?, key),
         Key::Route { place, .. } => pick(routes(places, place)?, key),
-        Key::Switch { .. } | Key::Port { .. } => Ok(None),
+        Key::Sysctl { place, key } => sysctl(places, place, key),
+        Key::Physical { .. }
+        | Key::Impairment { .. }
+        | Key::Switch { .. }
+        | Key::Port { .. }
+        | Key::Mirror { .. }
+        | Key::Nat { .. }
+        | Key::Published { .. } => Ok(None),
     }
 }
 
@@ -119,8 +129,21 @@ pub fn find_link(places: &mut Places, place: &Place, name: &IfName) -> Result<Op
 
 fn device(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<Entry>, Error> {
     let link = find_link(places, place, name)?;
-    let device = |link: netlink::Link| Device { place: place.clone(), name: name.clone(), up: link.up };
+    let device = |link: netlink::Link| Device {
+        place: place.clone(),
+        name: name.clone(),
+        up: link.up,
+        mac: link.mac.map(Mac::from_octets),
+        mtu: Some(link.mtu),
+    };
     Ok(link.map(|link| Entry::unmarked(Resource::Device(device(link)))))
+}
+
+fn sysctl(places: &mut Places, place: &Place, key: &SysctlKey) -> Result<Option<Entry>, Error> {
+    let Some(located) = places.find(place)? else { return Ok(None) };
+    let value = netlink::sysctl::read(&located.netns, &key.path())?;
+    let sysctl = |value: String| Resource::Sysctl(Sysctl::new(place.clone(), key.clone(), &value));
+    Ok(value.map(|value| Entry::unmarked(sysctl(value))))
 }
 
 fn link(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<Entry>, Error> {
@@ -246,6 +269,8 @@ fn routes(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
             via: route.via,
             device,
             metric: route.metric,
+            source: route.source,
+            protocol: Some(route.protocol),
         };
         entries.push(Entry::unmarked(Resource::Route(route.normalised())));
     }

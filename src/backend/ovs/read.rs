@@ -17,6 +17,8 @@ use crate::backend::{BackendError, Scope};
 pub const OWNER: &str = "ovsns-owner";
 /// `external_ids` key, on an Interface: the namespace behind it.
 pub const NETNS: &str = "ovsns-netns";
+/// What an uplink has lent to the switch's own device.
+pub const LENT: &str = "ovsns-lent";
 /// `external_ids` key, on an Interface: the boot in which it was plugged, as /proc/sys/kernel/random/boot_id has it.
 pub const BOOT: &str = "ovsns-boot";
 /// `external_ids` key, on an Interface: its name for controllers.
@@ -244,6 +246,7 @@ impl Rows {
             vlan: vlan(row)?,
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
+            lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;

@@ -144,6 +144,7 @@ impl AddPort {
             vlan: if vlan.is_any() { kept } else { vlan },
             iface_id: self.iface_id.clone(),
             netns: netns.filter(|_| ovs),
+            lent: None,
         }
     }
 
