@@ -134,7 +134,8 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("lent", port.lent.as_ref()).quiet_if(true),
         ],
         Resource::Device(device) => {
-            vec![Field::new("mac", device.mac), Field::new("mtu", device.mtu), state(device.up)]
+            let (mac, mtu) = (Field::new("mac", device.mac), Field::new("mtu", device.mtu));
+            vec![mac.quiet_if(true), mtu.quiet_if(true), state(device.up)]
         }
         Resource::Sysctl(sysctl) => vec![Field::new("=", Some(&sysctl.value))],
         Resource::Address(address) => vec![Field::new("", address.nodad.then_some("nodad"))],
@@ -143,7 +144,7 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("dev", route.device.as_ref()),
             Field::new("metric", route.metric),
             Field::new("src", route.source),
-            Field::new("proto", route.protocol),
+            Field::new("proto", route.protocol).quiet_if(true),
         ],
         Resource::Impairment(impairment) => vec![
             Field::new("delay", Some(impairment.delay)),
