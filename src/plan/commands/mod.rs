@@ -9,6 +9,7 @@ use crate::model::{BackendName, Entry, Resource};
 
 use super::{Doomed, Plan, Step};
 use ovs::Vsctl;
+pub use shell::{enter, quote};
 
 /// The commands that are equivalent to `plan`, step by step. `db` is the OVS database, unless it is the one that `ovs-vsctl`
 /// finds by itself.
@@ -41,11 +42,8 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
+        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -65,11 +63,8 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
+        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -91,6 +86,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         },
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
+        (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
