@@ -210,14 +210,17 @@ pub fn check_uplink(switch: &Switch, device: &IfName) -> Result<(), Failure> {
         return Err(Failure::new(format!("{what}: it is wireless"))
             .hint("an access point takes frames from one address only; route instead: ovsns nat"));
     }
-    if switch.backend == BackendName::Linux
-        && let Some(alias) =
-            uplink.alias.filter(|alias| Lent::from_alias(alias).is_none() && !alias.starts_with("ovsns-"))
-    {
-        return Err(Failure::new(format!("{what} with --take-over: its alias `{alias}` would be lost"))
-            .hint(format!("what it lends is noted there; take the alias off: ip link set {device} alias ''")));
-    }
     Ok(())
+}
+
+/// On a Linux bridge the alias of the device has to hold what it lends.
+pub fn check_alias(switch: &Switch, device: &IfName) -> Result<(), Failure> {
+    let alias = seen::uplink(device)?.and_then(|uplink| uplink.alias).filter(|alias| !alias.is_empty());
+    match alias.filter(|_| switch.backend == BackendName::Linux) {
+        None => Ok(()),
+        Some(alias) => Err(Failure::new(format!("cannot take {device} over: its alias `{alias}` would be lost"))
+            .hint(format!("what it lends is noted there; take the alias off: ip link set dev {device} alias ''"))),
+    }
 }
 
 /// The name servers that systemd-networkd learned by the device (`DNS=` below `/run/systemd/netif/links`), which systemd-resolved

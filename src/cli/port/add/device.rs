@@ -7,7 +7,7 @@ use super::AddPort;
 use crate::cli::failure::Failure;
 use crate::cli::inside::standing_on;
 use crate::cli::port::port_of;
-use crate::cli::port::take_over::{Belongings, check_uplink};
+use crate::cli::port::take_over::{Belongings, check_alias, check_uplink};
 use crate::cli::session::Session;
 use crate::cli::switch::own_device;
 
@@ -52,6 +52,7 @@ impl AddPort {
                 if !self.take_over {
                     return Err(belongings.refuse(switch, &device));
                 }
+                check_alias(switch, &device)?;
                 port.lent = Some(belongings.hand_over(switch_entry, switch, mac, &mut observed, &mut desired)?);
                 let own = standing_on(session, &Place::Host, &switch.name.device()).await?;
                 for entry in own.entries() {
