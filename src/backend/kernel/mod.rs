@@ -1,9 +1,10 @@
-//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes.
+//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes, impairments.
 
 mod apply;
 mod dad;
 mod observe;
 mod places;
+mod qdisc;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl Backend for Kernel {
             Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
+            Resource::Impairment(impairment) => vec![&impairment.place],
             _ => Vec::new(),
         };
         match places.into_iter().find(|place| unreachable(place)) {

@@ -1,8 +1,9 @@
-//! A plan as the commands of `ip`, `bridge`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+//! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
 mod kernel;
 mod ovs;
+mod qdisc;
 mod shell;
 
 use crate::model::{BackendName, Entry, Resource};
@@ -41,11 +42,8 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => qdisc::add(impairment),
+        Resource::Physical(_) | Resource::Mirror(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -65,11 +63,8 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
+        Resource::Physical(_) | Resource::Mirror(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -91,6 +86,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         },
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
+        (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
