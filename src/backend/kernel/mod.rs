@@ -5,6 +5,7 @@ mod dad;
 mod observe;
 mod places;
 mod qdisc;
+pub mod seen;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl Backend for Kernel {
 fn look_failed(scope: &Scope, error: netlink::Error) -> BackendError {
     let what = match scope {
         Scope::Keys(_) => "cannot read the state of the kernel".to_owned(),
-        Scope::Place(place) => format!("cannot look into namespace {place}"),
+        Scope::Place(place) | Scope::Within(place, _) => format!("cannot look into namespace {place}"),
         _ => "cannot list what is in the kernel".to_owned(),
     };
     failed(what, error)
