@@ -67,6 +67,8 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
+    SetPort(port::SetPort),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
     /// List the ports of a switch
@@ -200,6 +202,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::SetPort(args) => args.run(&session).await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,

@@ -30,6 +30,8 @@ impl Rate {
     /// How long packets may wait for their turn. Of the order of what routers have: longer, and whoever fills the link waits for
     /// himself; shorter, and a single connection cannot fill it.
     pub const QUEUE: Duration = Duration::from_millis(50);
+    /// Nothing passes; also what is said where there is to be no limit.
+    pub const NONE: Rate = Rate(0);
     /// From so few on, a packet takes so long that it looks like a loss.
     pub const MIN: Rate = Rate(125);
     /// More than any link has.
@@ -143,6 +145,7 @@ impl FromStr for Loss {
     fn from_str(text: &str) -> Result<Loss, QuantityError> {
         match number_and_unit(text) {
             Some((percent, "%")) if percent <= 100.0 => Ok(Loss::of_percent(percent)),
+            Some((0.0, "")) => Ok(Loss(0)),
             _ => Err(QuantityError(format!("`{text}` is no part of a hundred, such as 1% or 0.05%"))),
         }
     }
@@ -167,6 +170,7 @@ impl FromStr for Rate {
         let refuse = || QuantityError(format!("`{text}` is no rate with its unit, such as 10mbit or 512kbit"));
         let (number, unit) = number_and_unit(text).ok_or_else(refuse)?;
         let bits = match unit.to_ascii_lowercase().as_str() {
+            "" if number == 0.0 => 1.0,
             "bit" => 1.0,
             "kbit" => 1e3,
             "mbit" => 1e6,

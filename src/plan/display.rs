@@ -61,6 +61,7 @@ fn head(resource: &Resource) -> String {
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
         Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
+        Resource::Impairment(_) => format!("{}:", resource.key()),
         _ => resource.key().to_string(),
     }
 }

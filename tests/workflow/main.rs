@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod deletion;
+mod impairments;
 mod lab;
 mod reading;
 mod settings;
@@ -53,7 +54,30 @@ on_each_kind_of_switch! {
     targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
     deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
         a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+    impairments: a_port_is_set;
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
+}
+
+/// The same of those that take `tbf`.
+macro_rules! on_switches_with_a_rate {
+    ($($story:ident)+) => {
+        mod rates_userspace {
+            $(#[test] fn $story() {
+                super::require!(Root, OpenVswitch, Tbf);
+                super::play(super::SwitchKind::Userspace, super::impairments::$story);
+            })+
+        }
+        mod rates_linux {
+            $(#[test] fn $story() {
+                super::require!(Root, Tbf);
+                super::play(super::SwitchKind::Linux, super::impairments::$story);
+            })+
+        }
+    };
+}
+
+on_switches_with_a_rate! {
+    a_rate_slows_one_direction_down a_rate_is_what_tc_shows an_uplink_is_impaired_where_it_lasts what_others_set_stays
 }
 
 fn play(kind: SwitchKind, story: fn(&Lab)) {

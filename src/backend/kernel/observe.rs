@@ -119,6 +119,11 @@ fn of_kind(places: &mut Places, place: &Place, kind: Kind) -> Result<Vec<Entry>,
         Kind::Device => devices(places, place),
         Kind::Address => addresses(places, place, None, is_asked_for),
         Kind::Route => routes(places, place),
+        Kind::Impairment => {
+            let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+            let links = located.netlink.links()?;
+            qdisc::observe(places, place, &links)
+        }
         _ => Ok(Vec::new()),
     }
 }

@@ -5,6 +5,7 @@ use crate::model::{Device, Entry, IfName, Key, Owner, Place, Port, Resource, Sta
 
 use super::AddPort;
 use crate::cli::failure::Failure;
+use crate::cli::port::settings::{check_uplink, impairment_key};
 use crate::cli::port::{addresses, port_of};
 use crate::cli::session::Session;
 
@@ -20,11 +21,15 @@ impl AddPort {
         let port_key = Key::Port { device: device.clone() };
         let device_key = Key::Device { place: Place::Host, name: device.clone() };
         let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
-        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
+        let impaired = self.settings.asks_of_packets().then(|| impairment_key(&Place::Host, &device));
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone()).chain(impaired);
         let observed = session.observe(Scope::Keys(keys.collect())).await?;
-        if !observed.contains(&device_key) {
+        let Some(Resource::Device(seen)) = observed.get(&device_key).map(|entry| entry.resource.clone()) else {
             let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
             return Err(Failure::new(what).hint("ip link lists the host's devices"));
+        };
+        if self.settings.asks_of_packets() {
+            check_uplink(switch, &device)?;
         }
         if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
             let what = format!("cannot plug {device} into {}", switch.name);
@@ -40,6 +45,7 @@ impl AddPort {
         let mut desired = observed.clone();
         let port = self.port(switch, &device, None, there);
         desired.insert(Entry { resource: Resource::Port(port), owner });
+        self.settings.impair(&Place::Host, &device, seen.mtu, &mut desired)?;
         let up = Device::new(Place::Host, device, true);
         desired.insert(Entry::unmarked(Resource::Device(up)));
         Ok((observed, desired))
@@ -49,18 +55,15 @@ impl AddPort {
         let given = [
             ("--ip", !self.ip.is_empty()),
             ("--gw", !self.gw.is_empty()),
-            ("--mac", self.mac.is_some()),
-            ("--mtu", self.mtu.is_some()),
             ("--name", self.name.is_some()),
             ("--host-name", self.host_name.is_some()),
             ("--nodad", self.nodad),
         ];
-        match given.into_iter().find(|(_, given)| *given) {
+        let given = given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option);
+        match given.chain(self.settings.only_for_namespaces()).next() {
             None => Ok(()),
-            Some((option, _)) => {
-                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
-                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
-            }
+            Some(option) => Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
+                .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
         }
     }
 
