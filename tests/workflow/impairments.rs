@@ -269,11 +269,12 @@ pub fn iperf3_sees_the_rate(lab: &Lab) {
     // nobody waits for himself longer than the queue is, which is 50 ms and what the sender does not hold back
     let times = std::thread::scope(|scope| {
         let flood = scope.spawn(|| iperf3("ns1", "ns2", "10.0.0.2"));
-        let times = ping("ns1", "10.0.0.2", 50).0;
+        let mut times = ping("ns1", "10.0.0.2", 200).0;
         flood.join().unwrap();
+        times.sort_by(f64::total_cmp);
         times
     });
-    assert!(least(&times) < 1000.0, "{times:?}");
+    assert!(times[times.len() / 2] < 1000.0, "{times:?}");
     lab.ok("set-port sw1 ns1 --no-impair");
     let free = iperf3("ns1", "ns2", "10.0.0.2");
     assert!(free > 10e6, "{free} bits a second without a limit");

@@ -1,2 +1,0 @@
-ovsns add-br br1 --backend linux --mac 02:00:00:00:00:fe
-ovsns add-port br1 ns1 --delay 200ms --loss 1% --rate 10mbit
