@@ -1,6 +1,7 @@
 //! What people type and see; the only module that prints.
 
 mod change;
+mod confirm;
 mod doctor;
 mod exec;
 mod failure;
@@ -69,6 +70,8 @@ enum Verb {
     AddPort(port::AddPort),
     /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
     SetPort(port::SetPort),
+    /// Say that a change that waits for it may stay
+    Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
     /// List the ports of a switch
@@ -203,6 +206,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
         Verb::SetPort(args) => args.run(&session).await,
+        Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,

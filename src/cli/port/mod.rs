@@ -5,6 +5,7 @@ mod delete;
 mod list;
 mod set;
 mod settings;
+mod take_over;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ pub use add::AddPort;
 pub use delete::DelPort;
 pub use list::{ListPorts, PortToBr};
 pub use set::SetPort;
+pub use take_over::give_back;
 
 /// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
 pub fn address(text: &str) -> Result<IpNet, String> {

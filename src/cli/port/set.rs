@@ -6,7 +6,7 @@ use crate::backend::Scope;
 use crate::model::{End, Entry, IfName, Key, Link, Place, Port, Resource, State, Switch, SwitchName, Vlan};
 
 use super::delete::{find, only_one};
-use super::settings::{Settings, check_uplink, impairment_key};
+use super::settings::{Settings, check_impaired_uplink, impairment_key};
 use super::{device_of, no_port, port_of};
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
@@ -127,7 +127,7 @@ impl SetPort {
             return Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host")));
         }
         if self.settings.asks_of_packets() {
-            check_uplink(switch, device)?;
+            check_impaired_uplink(switch, device)?;
         }
         let key = Key::Device { place: Place::Host, name: device.clone() };
         let found = session.observe(Scope::Keys(vec![key.clone()])).await?;

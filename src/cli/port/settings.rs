@@ -130,7 +130,7 @@ fn check_frame(impairment: &Impairment, mtu: u32) -> Result<(), Failure> {
 
 /// ovs-vswitchd takes what it does not know off its ports whenever it configures them (`netdev_linux_set_qos`,
 /// lib/netdev-linux.c).
-pub fn check_uplink(switch: &Switch, device: &IfName) -> Result<(), Failure> {
+pub fn check_impaired_uplink(switch: &Switch, device: &IfName) -> Result<(), Failure> {
     if switch.backend == BackendName::Linux {
         return Ok(());
     }
