@@ -17,7 +17,7 @@ pub struct Change {
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the plan as commands of ip, bridge, ethtool and ovs-vsctl that do the same, and change nothing
+    /// Print the plan as commands of ip, bridge, tc, ethtool and ovs-vsctl that do the same, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub explain: bool,
 }

@@ -69,6 +69,8 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
+    SetPort(port::SetPort),
     /// Say that a change that waits for it may stay
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
@@ -206,6 +208,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,

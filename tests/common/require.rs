@@ -26,6 +26,8 @@ pub enum Feature {
     Vxlan,
     /// The `netem` queueing discipline.
     Netem,
+    /// The `tbf` queueing discipline.
+    Tbf,
     /// Masquerading by nftables.
     NftNat,
     /// Dummy devices.
@@ -52,6 +54,7 @@ impl Feature {
             }
             Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
             Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
+            Feature::Tbf => "tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 10ms",
             Feature::NftNat => {
                 "nft 'add table ip probe; add chain ip probe nat { type nat hook postrouting priority 100; }; \
                  add rule ip probe nat masquerade'"

@@ -1,10 +1,11 @@
-//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes.
+//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes, impairments.
 
 mod apply;
 mod dad;
 mod enter;
 mod observe;
 mod places;
+mod qdisc;
 pub mod seen;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,6 +57,7 @@ impl Backend for Kernel {
             Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
+            Resource::Impairment(impairment) => vec![&impairment.place],
             _ => Vec::new(),
         };
         match places.into_iter().find(|place| unreachable(place)) {

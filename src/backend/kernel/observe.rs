@@ -9,6 +9,7 @@ use crate::model::{
 use crate::netlink::{self, Error};
 
 use super::places::Places;
+use super::qdisc;
 use crate::backend::Scope;
 
 /// The protocol numbers of routes that nobody asked for: redirects, the kernel's own, router advertisements
@@ -52,9 +53,10 @@ fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
     for key in keys {
         match key {
             Key::Netns { name } => _ = places.find(&Place::Named(name.clone()))?,
-            Key::Address { place, .. } | Key::Route { place, .. } | Key::Sysctl { place, .. } => {
-                _ = places.find(place)?
-            }
+            Key::Address { place, .. }
+            | Key::Route { place, .. }
+            | Key::Sysctl { place, .. }
+            | Key::Impairment { place, .. } => _ = places.find(place)?,
             _ => {}
         }
     }
@@ -70,8 +72,11 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         Key::Address { place, device, .. } => pick(addresses_of(places, place, device, |_| true)?, key),
         Key::Route { place, .. } => pick(routes(places, place)?, key),
         Key::Sysctl { place, key } => sysctl(places, place, key),
+        Key::Impairment { place, device } => {
+            let link = find_link(places, place, device)?;
+            pick(qdisc::observe(places, place, link.as_slice())?, key)
+        }
         Key::Physical { .. }
-        | Key::Impairment { .. }
         | Key::Switch { .. }
         | Key::Port { .. }
         | Key::Mirror { .. }
@@ -105,6 +110,7 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     }
     entries.extend(addresses(places, place, None, is_asked_for)?);
     entries.extend(routes(places, place)?);
+    entries.extend(qdisc::observe(places, place, &links)?);
     Ok(entries)
 }
 
@@ -113,6 +119,11 @@ fn of_kind(places: &mut Places, place: &Place, kind: Kind) -> Result<Vec<Entry>,
         Kind::Device => devices(places, place),
         Kind::Address => addresses(places, place, None, is_asked_for),
         Kind::Route => routes(places, place),
+        Kind::Impairment => {
+            let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+            let links = located.netlink.links()?;
+            qdisc::observe(places, place, &links)
+        }
         _ => Ok(Vec::new()),
     }
 }

@@ -1,8 +1,9 @@
-//! A plan as the commands of `ip`, `bridge`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+//! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
 mod kernel;
 mod ovs;
+mod qdisc;
 mod shell;
 
 use crate::model::{BackendName, Entry, Resource};
@@ -43,7 +44,8 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
         Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
-        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => qdisc::add(impairment),
+        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -64,7 +66,8 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
         Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
-        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
+        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -87,6 +90,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
         (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
+        (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
