@@ -13,6 +13,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod container;
 pub mod daemon;
 pub mod engine;
 pub mod model;

@@ -19,7 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lab", &["model"]),
     ("backend::ovs", &["backend", "plan", "model", "ovsdb"]),
     ("backend::linux_bridge", &["backend", "plan", "model", "netlink"]),
-    ("backend::kernel", &["backend", "plan", "model", "netlink"]),
+    ("backend::kernel", &["backend", "plan", "model", "netlink", "container"]),
     // Tries NAT out in a namespace that the kernel backend makes.
     ("backend::nat", &["backend", "backend::kernel", "plan", "model", "nft"]),
     ("backend::memory", &["backend", "plan", "model"]),
@@ -29,6 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ovsdb", &[]),
     ("netlink", &[]),
     ("nft", &[]),
+    ("container", &[]),
     ("daemon", &[]),
     ("process", &[]),
 ];

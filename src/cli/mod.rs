@@ -6,6 +6,7 @@ mod exec;
 mod failure;
 mod gc;
 mod global;
+mod identify;
 mod netns;
 mod output;
 mod ovs;
@@ -75,6 +76,8 @@ enum Verb {
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
+    /// Print the names of a network namespace, and the container that it is of
+    Identify(identify::Identify),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -150,6 +153,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Shell(args) => args.run(),
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
+        Verb::Identify(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -180,7 +184,13 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNs(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
-        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {
+        Verb::Identify(_)
+        | Verb::Exec(_)
+        | Verb::Shell(_)
+        | Verb::Ovs(_)
+        | Verb::Ovsdb(_)
+        | Verb::Completions(_)
+        | Verb::Man(_) => {
             unreachable!("handled before there was a session")
         }
     }

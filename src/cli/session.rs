@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::backend::kernel::Kernel;
+use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
@@ -18,7 +18,10 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
+pub use crate::backend::kernel::{
+    OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
+    names as namespaces,
+};
 pub use crate::backend::nat::is_possible as nat;
 pub use crate::backend::ovs::Ovs;
 
@@ -167,6 +170,16 @@ impl<'a> Session<'a> {
     /// The database as ovs-vsctl's `--db`, unless ovs-vsctl finds it by itself.
     pub fn explain_db(&self) -> Option<&str> {
         self.global.db.as_deref()
+    }
+}
+
+/// What to say of a namespace `name` that is not there: it may be a container of that name that is meant.
+pub fn container_instead(name: &str) -> Option<String> {
+    let ways: Vec<String> = kernel::containers_called(name).iter().map(ToString::to_string).collect();
+    match ways.as_slice() {
+        [] => None,
+        [way] => Some(format!("there is a container {name}: {way} is its namespace")),
+        _ => Some(format!("there are several containers {name}: say which one, {}", ways.join(" or "))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plain data, no I/O: what there can be on a host, in the words of iproute2 and the OVSDB schema.
 
 mod address;
+mod container;
 mod link;
 mod mac;
 mod name;
@@ -14,9 +15,10 @@ mod state;
 mod switch;
 
 pub use address::Address;
+pub use container::{Container, Engine};
 pub use link::{Device, End, Link};
 pub use mac::{Mac, MacError};
-pub use name::{IfName, NameError, NetnsName, PortNames, SwitchName};
+pub use name::{ContainerName, IfName, NameError, NetnsName, PortNames, SwitchName};
 pub use netns::Netns;
 pub use owner::{Owner, OwnerError};
 pub use place::Place;

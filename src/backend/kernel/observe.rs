@@ -31,10 +31,9 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
 
 /// Everything: each namespace in turn, and each veth pair once.
 fn all(places: &mut Places) -> Result<Vec<Entry>, Error> {
-    let named = places.names()?.into_iter().map(Place::Named);
     let mut seen = std::collections::BTreeSet::new();
     let mut entries = Vec::new();
-    for place in std::iter::once(Place::Host).chain(named).collect::<Vec<_>>() {
+    for place in places.all()? {
         entries.extend(of_place(places, &place)?.into_iter().filter(|entry| seen.insert(entry.key())));
     }
     Ok(entries)

@@ -28,7 +28,8 @@ const IPV6_MTU_MIN: u32 = 1280;
 pub struct AddPort {
     /// The switch
     switch: SwitchName,
-    /// What is plugged in: a namespace by name (made if it is missing), pid:PID, path:FILE, or dev:DEVICE of the host
+    /// What is plugged in: a namespace by name (made if it is missing), docker:CONTAINER, podman:CONTAINER,
+    /// pid:PID, path:FILE, or dev:DEVICE of the host
     target: String,
     /// Do not fail if the target has a port on the switch; set what differs from what is asked for here
     #[arg(long)]
@@ -67,6 +68,9 @@ pub struct AddPort {
     change: Change,
 }
 
+const TARGETS: &str =
+    "a target is a namespace's name, dev:DEVICE, docker:CONTAINER, podman:CONTAINER, pid:PID or path:FILE";
+
 /// What a port leads to.
 enum Target {
     Place(Place),
@@ -86,9 +90,7 @@ impl Target {
                 }
                 place => Ok(Target::Place(place)),
             },
-            Err(error) => {
-                Err(Failure::from(error).hint("a target is a namespace's name, dev:DEVICE, pid:PID or path:FILE"))
-            }
+            Err(error) => Err(Failure::from(error).hint(TARGETS)),
         }
     }
 }
@@ -185,6 +187,10 @@ impl AddPort {
             Place::Named(name) => {
                 if inside.contains(&Key::Netns { name: name.clone() }) {
                     return Ok(());
+                }
+                if let Some(instead) = session::container_instead(name.as_str()) {
+                    return Err(Failure::new(format!("there is no namespace {name}"))
+                        .hint(format!("{instead}; to make the namespace first: ovsns add-ns {name}")));
                 }
                 let Ok(device) = name.as_str().parse() else { return Ok(()) };
                 let key = Key::Device { place: Place::Host, name: device };

@@ -1,6 +1,6 @@
 //! Words of the shell.
 
-use crate::model::Place;
+use crate::model::{Container, Place};
 
 /// Text as one word of the shell (POSIX.1 section 2.2.2).
 pub(super) fn quote(text: &str) -> String {
@@ -36,6 +36,10 @@ pub(super) fn netns_argument(place: &Place) -> Option<String> {
         Place::Named(name) => Some(quote(name.as_str())),
         Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net")),
         Place::Path(path) => Some(quote(path)),
+        // Both engines' commands take the same template.
+        Place::Container(Container { engine, name }) => {
+            Some(format!("/proc/$({engine} inspect --format '{{{{.State.Pid}}}}' {name})/ns/net"))
+        }
         // No tool reaches it; the command shows what is meant.
         Place::Nsid(nsid) => Some(format!("nsid:{nsid}")),
     }
@@ -61,6 +65,7 @@ mod tests {
             ("ns1", "ip -n ns1"),
             ("pid:12", "nsenter --net=/proc/12/ns/net ip"),
             ("path:/run/docker/netns/a b", "nsenter --net='/run/docker/netns/a b' ip"),
+            ("podman:web", "nsenter --net=/proc/$(podman inspect --format '{{.State.Pid}}' web)/ns/net ip"),
         ] {
             assert_eq!(ip(&place.parse().unwrap()), expected);
         }
