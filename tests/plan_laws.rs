@@ -36,7 +36,8 @@ fn forgetful(entry: &Entry) -> Entry {
         }
         Resource::Port(port) => (port.iface_id, port.netns) = (None, None),
         Resource::Address(address) => address.nodad = false,
-        Resource::Netns(_) | Resource::Device(_) | Resource::Route(_) => {}
+        Resource::Device(device) => (device.mac, device.mtu) = (None, None),
+        _ => {}
     }
     Entry::unmarked(resource)
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use async_trait::async_trait;
 
 use crate::model::{
-    BackendName, DEFAULT_PVID, Entry, IfName, Key, Kind, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId,
+    BackendName, DEFAULT_PVID, Entry, IfName, Key, Kind, Lent, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan,
+    VlanId,
 };
 use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
@@ -84,7 +85,7 @@ impl View {
             Scope::Kind(Kind::Port) => {
                 Ok(self.all()?.into_iter().filter(|e| e.resource.kind() == Kind::Port).collect())
             }
-            Scope::Kind(_) | Scope::Place(_) => Ok(Vec::new()),
+            Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) => Ok(Vec::new()),
             Scope::Owner(owner) => Ok(self.all()?.into_iter().filter(|e| e.owner.as_ref() == Some(owner)).collect()),
             Scope::All => self.all(),
         }
@@ -127,7 +128,8 @@ impl View {
         let (Some(master), Ok(device)) = (link.master, link.name.parse()) else { return Ok(None) };
         let Some((switch, filtering)) = self.bridge(master)? else { return Ok(None) };
         let vlan = if filtering { vlan(&self.netlink.vlans(Some(link.index))?) } else { Vlan::default() };
-        let port = Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None };
+        let lent = link.alias.as_deref().and_then(Lent::from_alias);
+        let port = Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }
@@ -272,10 +274,20 @@ fn plug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
     if device.master != Some(bridge.index) {
         netlink.request(link::set(device.index).master(bridge.index).request())?;
     }
-    match bridge.bridge.is_some_and(|bridge| bridge.vlan_filtering) {
-        true => set_vlans(netlink, device.index, &port.vlan),
-        false => Ok(()),
+    if bridge.bridge.is_some_and(|bridge| bridge.vlan_filtering) {
+        set_vlans(netlink, device.index, &port.vlan)?;
     }
+    set_lent(netlink, &device, port.lent.as_ref())
+}
+
+/// Notes on the device what it has lent, or takes the note off.
+fn set_lent(netlink: &mut Netlink, device: &Link, lent: Option<&Lent>) -> Result<(), Error> {
+    let noted = device.alias.as_deref().and_then(Lent::from_alias);
+    if noted.as_ref() == lent {
+        return Ok(());
+    }
+    let alias = lent.map(Lent::alias).unwrap_or_default();
+    netlink.request(link::set(device.index).alias(&alias).request())
 }
 
 /// What `bridge vlan` shows of a port, in the words of a port.
@@ -308,7 +320,10 @@ fn set_vlans(netlink: &mut Netlink, device: u32, wanted: &Vlan) -> Result<(), Er
 fn unplug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
     let Some(bridge) = find(netlink, port.switch.as_str())? else { return Ok(()) };
     match find(netlink, port.device.as_str())? {
-        Some(link) if link.master == Some(bridge.index) => netlink.request(link::set(link.index).nomaster().request()),
+        Some(link) if link.master == Some(bridge.index) => {
+            set_lent(netlink, &link, None)?;
+            netlink.request(link::set(link.index).nomaster().request())
+        }
         _ => Ok(()),
     }
 }

@@ -115,6 +115,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Within(place, kind) => entry.resource.kind() == *kind && within(&Scope::Place(place.clone()), entry),
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
@@ -125,9 +126,16 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Netns(netns) => place.name() == Some(&netns.name),
             Resource::Link(link) => link.a.place == *place || link.b.place == *place,
             Resource::Device(device) => device.place == *place,
+            Resource::Physical(physical) => physical.place == *place,
+            Resource::Sysctl(sysctl) => sysctl.place == *place,
             Resource::Address(address) => address.place == *place,
             Resource::Route(route) => route.place == *place,
-            Resource::Switch(_) | Resource::Port(_) => false,
+            Resource::Impairment(impairment) => impairment.place == *place,
+            Resource::Switch(_)
+            | Resource::Port(_)
+            | Resource::Mirror(_)
+            | Resource::Nat(_)
+            | Resource::Published(_) => false,
         },
     }
 }

@@ -18,6 +18,7 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
     OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
     names as namespaces,

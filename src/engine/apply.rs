@@ -82,8 +82,9 @@ impl Engine {
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
         let observed = self.look_at(plan).await?;
         let mut missing = Plan::between(&observed, &plan.end());
-        // A device goes with what brought it; one that is there under its name is another's.
-        missing.steps.retain(|step| !matches!(step, Step::Delete(entry) if entry.resource.kind() == Kind::Device));
+        // A device goes with what brought it, and its settings with it; one that is there under its name is another's.
+        let stays = |kind: Kind| matches!(kind, Kind::Device | Kind::Sysctl);
+        missing.steps.retain(|step| !matches!(step, Step::Delete(entry) if stays(entry.resource.kind())));
         if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
     }
 

@@ -99,7 +99,16 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         Resource::Link(_) if unmarked => made.resource.can_follow(&seen.resource),
         Resource::Switch(switch) if switch.backend == BackendName::Linux && unmarked => true,
         Resource::Port(port) if port.backend == BackendName::Linux => true,
-        Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) | Resource::Port(_) => seen.owner == made.owner,
-        Resource::Device(_) | Resource::Address(_) | Resource::Route(_) => true,
+        Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) | Resource::Port(_) | Resource::Mirror(_) => {
+            seen.owner == made.owner
+        }
+        Resource::Physical(_)
+        | Resource::Device(_)
+        | Resource::Sysctl(_)
+        | Resource::Address(_)
+        | Resource::Route(_)
+        | Resource::Impairment(_)
+        | Resource::Nat(_)
+        | Resource::Published(_) => true,
     }
 }

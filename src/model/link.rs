@@ -110,4 +110,22 @@ pub struct Device {
     pub name: IfName,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
+    /// The Ethernet address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// The MTU in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+}
+
+impl Device {
+    /// A device of which only this is asked.
+    pub fn new(place: Place, name: IfName, up: bool) -> Device {
+        Device { place, name, up, mac: None, mtu: None }
+    }
+
+    /// This device, with what it leaves open taken from `observed`.
+    pub(super) fn over(&self, observed: &Device) -> Device {
+        Device { mac: self.mac.or(observed.mac), mtu: self.mtu.or(observed.mtu), ..self.clone() }
+    }
 }

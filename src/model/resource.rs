@@ -1,11 +1,15 @@
 //! Everything that ovsns makes, as one type, and what identifies it.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, BackendName, Device, IfName, Link, Netns, NetnsName, Place, Port, Route, Switch, SwitchName};
+use super::{
+    Address, BackendName, Device, IfName, Impairment, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
+    Protocol, Published, Route, Switch, SwitchName, Sysctl, SysctlKey,
+};
 
 /// Something that can be on a host. Each kind may depend only on those before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +17,8 @@ use super::{Address, BackendName, Device, IfName, Link, Netns, NetnsName, Place,
 pub enum Resource {
     /// A network namespace.
     Netns(Netns),
+    /// Where a physical device is.
+    Physical(Physical),
     /// A switch.
     Switch(Switch),
     /// A veth pair.
@@ -21,10 +27,20 @@ pub enum Resource {
     Port(Port),
     /// The state of a device that somebody else makes.
     Device(Device),
+    /// A setting of a namespace's network stack.
+    Sysctl(Sysctl),
     /// An IP address.
     Address(Address),
     /// A route.
     Route(Route),
+    /// What is done to the packets that a device sends.
+    Impairment(Impairment),
+    /// Copies of what passes through a switch.
+    Mirror(Mirror),
+    /// Translation of addresses between a switch and the world.
+    Nat(Nat),
+    /// A port of the host that leads to a port of a namespace.
+    Published(Published),
 }
 
 /// What stays the same while a resource changes. The variants stand in creation order.
@@ -38,6 +54,11 @@ pub enum Key {
     Netns {
         /// The name below `/run/netns`.
         name: NetnsName,
+    },
+    /// By the device of the bus.
+    Physical {
+        /// The device of the bus, such as `0000:00:03.0`.
+        bus_device: String,
     },
     /// By name.
     Switch {
@@ -63,6 +84,13 @@ pub enum Key {
         /// The device's name.
         name: IfName,
     },
+    /// By place and name.
+    Sysctl {
+        /// The namespace whose setting it is.
+        place: Place,
+        /// Which setting.
+        key: SysctlKey,
+    },
     /// By device and address.
     Address {
         /// The namespace that the device is in.
@@ -81,6 +109,36 @@ pub enum Key {
         /// The metric, unless it is the kernel's own choice.
         metric: Option<u32>,
     },
+    /// By the device that sends: it has one root queueing discipline.
+    Impairment {
+        /// The namespace that the device is in.
+        place: Place,
+        /// The device.
+        device: IfName,
+    },
+    /// By switch and name.
+    Mirror {
+        /// The switch.
+        switch: SwitchName,
+        /// The mirror's name.
+        name: String,
+    },
+    /// By switch and the device that leads out.
+    Nat {
+        /// The switch.
+        switch: SwitchName,
+        /// The device that leads out.
+        out: IfName,
+    },
+    /// By what is published.
+    Published {
+        /// The transport protocol.
+        protocol: Protocol,
+        /// The address of the host; `None`: all of them.
+        address: Option<IpAddr>,
+        /// The port of the host.
+        port: u16,
+    },
 }
 
 /// The kinds of resource, in creation order.
@@ -88,6 +146,8 @@ pub enum Key {
 pub enum Kind {
     /// [`Resource::Netns`]
     Netns,
+    /// [`Resource::Physical`]
+    Physical,
     /// [`Resource::Switch`]
     Switch,
     /// [`Resource::Link`]
@@ -96,10 +156,20 @@ pub enum Kind {
     Port,
     /// [`Resource::Device`]
     Device,
+    /// [`Resource::Sysctl`]
+    Sysctl,
     /// [`Resource::Address`]
     Address,
     /// [`Resource::Route`]
     Route,
+    /// [`Resource::Impairment`]
+    Impairment,
+    /// [`Resource::Mirror`]
+    Mirror,
+    /// [`Resource::Nat`]
+    Nat,
+    /// [`Resource::Published`]
+    Published,
 }
 
 impl Resource {
@@ -107,14 +177,20 @@ impl Resource {
     pub fn key(&self) -> Key {
         match self {
             Resource::Netns(netns) => Key::Netns { name: netns.name.clone() },
+            Resource::Physical(physical) => Key::Physical { bus_device: physical.bus_device.clone() },
             Resource::Switch(switch) => Key::Switch { name: switch.name.clone() },
             Resource::Link(link) => Key::Link { place: link.a.place.clone(), name: link.a.name.clone() },
             Resource::Port(port) => Key::Port { device: port.device.clone() },
             Resource::Device(device) => Key::Device { place: device.place.clone(), name: device.name.clone() },
+            Resource::Sysctl(sysctl) => Key::Sysctl { place: sysctl.place.clone(), key: sysctl.key.clone() },
             Resource::Address(a) => {
                 Key::Address { place: a.place.clone(), device: a.device.clone(), address: a.address }
             }
             Resource::Route(r) => Key::Route { place: r.place.clone(), destination: r.destination, metric: r.metric },
+            Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
+            Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
+            Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
+            Resource::Published(p) => Key::Published { protocol: p.protocol, address: p.address, port: p.port },
         }
     }
 
@@ -122,12 +198,18 @@ impl Resource {
     pub fn kind(&self) -> Kind {
         match self {
             Resource::Netns(_) => Kind::Netns,
+            Resource::Physical(_) => Kind::Physical,
             Resource::Switch(_) => Kind::Switch,
             Resource::Link(_) => Kind::Link,
             Resource::Port(_) => Kind::Port,
             Resource::Device(_) => Kind::Device,
+            Resource::Sysctl(_) => Kind::Sysctl,
             Resource::Address(_) => Kind::Address,
             Resource::Route(_) => Kind::Route,
+            Resource::Impairment(_) => Kind::Impairment,
+            Resource::Mirror(_) => Kind::Mirror,
+            Resource::Nat(_) => Kind::Nat,
+            Resource::Published(_) => Kind::Published,
         }
     }
 
@@ -136,6 +218,7 @@ impl Resource {
         match self {
             Resource::Switch(switch) => Some(switch.backend),
             Resource::Port(port) => Some(port.backend),
+            Resource::Mirror(_) => Some(BackendName::Ovs),
             _ => None,
         }
     }
@@ -146,6 +229,7 @@ impl Resource {
             (Resource::Switch(wanted), Resource::Switch(seen)) => Resource::Switch(wanted.over(seen)),
             (Resource::Link(wanted), Resource::Link(seen)) => Resource::Link(wanted.over(seen)),
             (Resource::Port(wanted), Resource::Port(seen)) => Resource::Port(wanted.over(seen)),
+            (Resource::Device(wanted), Resource::Device(seen)) => Resource::Device(wanted.over(seen)),
             (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
             (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
             _ => self.clone(),
@@ -187,6 +271,12 @@ impl Resource {
                 vec![(Place::Host, port.switch.device()), (Place::Host, port.device.clone())]
             }
             Resource::Device(device) => vec![(device.place.clone(), device.name.clone())],
+            Resource::Sysctl(sysctl) => vec![(sysctl.place.clone(), sysctl.key.device().unwrap_or_else(IfName::lo))],
+            Resource::Impairment(i) => vec![(i.place.clone(), i.device.clone())],
+            Resource::Mirror(mirror) => {
+                vec![(Place::Host, mirror.switch.device()), (Place::Host, mirror.output.clone())]
+            }
+            Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
             Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
             Resource::Link(link) => {
@@ -194,7 +284,7 @@ impl Resource {
                 let places = [&link.a.place, &link.b.place].into_iter().filter(named);
                 places.map(|place| (place.clone(), IfName::lo())).collect()
             }
-            Resource::Netns(_) | Resource::Switch(_) => Vec::new(),
+            Resource::Netns(_) | Resource::Physical(_) | Resource::Switch(_) | Resource::Published(_) => Vec::new(),
         }
     }
 }
@@ -204,12 +294,18 @@ impl Key {
     pub fn kind(&self) -> Kind {
         match self {
             Key::Netns { .. } => Kind::Netns,
+            Key::Physical { .. } => Kind::Physical,
             Key::Switch { .. } => Kind::Switch,
             Key::Link { .. } => Kind::Link,
             Key::Port { .. } => Kind::Port,
             Key::Device { .. } => Kind::Device,
+            Key::Sysctl { .. } => Kind::Sysctl,
             Key::Address { .. } => Kind::Address,
             Key::Route { .. } => Kind::Route,
+            Key::Impairment { .. } => Kind::Impairment,
+            Key::Mirror { .. } => Kind::Mirror,
+            Key::Nat { .. } => Kind::Nat,
+            Key::Published { .. } => Kind::Published,
         }
     }
 }
@@ -218,12 +314,18 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Kind::Netns => "netns",
+            Kind::Physical => "physical",
             Kind::Switch => "switch",
             Kind::Link => "link",
             Kind::Port => "port",
             Kind::Device => "device",
+            Kind::Sysctl => "sysctl",
             Kind::Address => "address",
             Kind::Route => "route",
+            Kind::Impairment => "impairment",
+            Kind::Mirror => "mirror",
+            Kind::Nat => "nat",
+            Kind::Published => "published",
         })
     }
 }
@@ -235,12 +337,25 @@ impl fmt::Display for Key {
             Key::Netns { name } => write!(f, "{name}"),
             Key::Switch { name } => write!(f, "{name}"),
             Key::Port { device } => write!(f, "{device}"),
+            Key::Physical { bus_device } => write!(f, "device {bus_device}"),
             Key::Link { place, name } | Key::Device { place, name } => located(f, place, name),
             Key::Address { place, device, address } => {
                 write!(f, "{address} on ")?;
                 located(f, place, device)
             }
             Key::Route { place, destination, .. } => write!(f, "to {destination} in {place}"),
+            Key::Sysctl { place: Place::Host, key } => write!(f, "{key}"),
+            Key::Sysctl { place, key } => write!(f, "{key} in {place}"),
+            Key::Impairment { place, device } => {
+                f.write_str("of ")?;
+                located(f, place, device)
+            }
+            Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
+            Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),
+            Key::Published { protocol, address, port } => match address {
+                Some(address) => write!(f, "{protocol} {}", std::net::SocketAddr::new(*address, *port)),
+                None => write!(f, "{protocol} {port}"),
+            },
         }
     }
 }

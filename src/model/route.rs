@@ -27,16 +27,27 @@ pub struct Route {
     /// Of two routes with the same destination the one with the lower metric is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
+    /// The address that the host's own packets go out under (`src`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// Who made it (`RTPROT_*`, linux/rtnetlink.h); `None`: ovsns, as [`ROUTE_PROTOCOL`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u8>,
 }
 
 impl Route {
+    /// A route of ours of which only this is asked.
+    pub fn new(place: Place, destination: IpNet, via: Option<IpAddr>, device: Option<IfName>) -> Route {
+        Route { place, destination, via, device, metric: None, source: None, protocol: None }
+    }
+
     /// The default route by way of `via`.
     pub fn default_via(place: Place, via: IpAddr, device: IfName) -> Route {
         let destination = match via {
             IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
             IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
         };
-        Route { place, destination, via: Some(via), device: Some(device), metric: None }
+        Route::new(place, destination, Some(via), Some(device))
     }
 
     /// This route with the metric that the kernel takes by itself (0, for IPv6 1024: `IP6_RT_PRIO_USER`) left open, and without
@@ -46,6 +57,7 @@ impl Route {
         let default = if self.is_ipv4() { 0 } else { 1024 };
         self.metric = self.metric.filter(|metric| *metric != default);
         self.destination = self.destination.trunc();
+        self.protocol = self.protocol.filter(|protocol| *protocol != ROUTE_PROTOCOL);
         self
     }
 
@@ -64,6 +76,8 @@ impl Route {
         Route {
             via: self.via.or(observed.via),
             device: self.device.clone().or_else(|| observed.device.clone()),
+            source: self.source.or(observed.source),
+            protocol: self.protocol.or(observed.protocol),
             ..self.clone()
         }
     }

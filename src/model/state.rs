@@ -35,10 +35,10 @@ impl Entry {
     }
 
     /// This entry, with what it leaves open taken from `observed`, unless it cannot follow it: what is made anew takes nothing
-    /// from what was there. A mark is put on, never taken off; addresses, devices and
-    /// ports of a Linux bridge have none of their own, so theirs says nothing.
+    /// from what was there. A mark is put on, never taken off; most kinds have
+    /// none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
-        let marked = !matches!(self.resource.kind(), Kind::Device | Kind::Address | Kind::Route | Kind::Port);
+        let marked = matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror);
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }

@@ -41,11 +41,13 @@ mod error;
 pub mod ethtool;
 pub mod feature;
 pub mod link;
+mod neighbour;
 mod netns;
 pub mod nsid;
 mod request;
 pub mod route;
 mod socket;
+pub mod sysctl;
 mod watch;
 
 pub use address::Address;

@@ -26,6 +26,8 @@ pub struct Route {
     pub link: Option<u32>,
     /// The priority: lower wins. `None`: 0 for IPv4, and 1024, which the kernel sets, for IPv6.
     pub metric: Option<u32>,
+    /// The address that the host's own packets go out under.
+    pub source: Option<IpAddr>,
     /// Who made it: `RTPROT_*` of linux/rtnetlink.h; 2 is the kernel, 3 is `boot` (what `ip route add` sets), 4 is `static`.
     pub protocol: u8,
 }
@@ -64,6 +66,7 @@ fn message(route: &Route) -> RouteMessage {
     message.attributes.extend(route.via.map(|via| gateway(route.destination, via)));
     message.attributes.extend(route.link.map(RouteAttribute::Oif));
     message.attributes.extend(route.metric.map(RouteAttribute::Priority));
+    message.attributes.extend(route.source.map(|source| RouteAttribute::PrefSource(source.into())));
     message
 }
 
@@ -84,6 +87,7 @@ fn words(verb: &str, route: &Route) -> String {
         ("via", route.via.map(|via| via.to_string())),
         ("dev", route.link.map(|link| format!("if{link}"))),
         ("metric", route.metric.map(|metric| metric.to_string())),
+        ("src", route.source.map(|source| source.to_string())),
     ] {
         if let Some(value) = value {
             words.push_str(&format!(" {word} {value}"));
@@ -154,6 +158,7 @@ impl Route {
             via: None,
             link: None,
             metric: None,
+            source: None,
             protocol: message.header.protocol.into(),
         };
         message.attributes.into_iter().for_each(|attribute| route.take(attribute));
@@ -170,6 +175,7 @@ impl Route {
             RouteAttribute::Via(RouteVia::Inet6(address)) => self.via = Some(address.into()),
             RouteAttribute::Oif(link) => self.link = Some(link),
             RouteAttribute::Priority(metric) => self.metric = Some(metric),
+            RouteAttribute::PrefSource(address) => self.source = ip(&address),
             RouteAttribute::MultiPath(hops) => {
                 if let Some(hop) = hops.into_iter().next() {
                     self.link = Some(hop.interface_index);

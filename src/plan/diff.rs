@@ -22,6 +22,7 @@ impl Plan {
     /// The steps that lead from `observed` to `target` to the letter: what `target` does not set is not set in the end. That is
     /// how to go back to a state that was seen once.
     pub fn exact(observed: &State, target: &State) -> Plan {
+        let target = &with_device_settings(observed, target);
         let anew = anew(observed, target);
         let goes = |entry: &&Entry| !target.contains(&entry.key()) || anew.contains(&entry.key());
         let mut steps: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
@@ -30,9 +31,22 @@ impl Plan {
         let mut arrivals: Vec<Step> = target.entries().filter_map(|entry| arrival(entry, observed, &anew)).collect();
         arrivals.sort_by_cached_key(Step::rank);
 
-        steps.append(&mut arrivals);
-        Plan { steps }
+        // What is in a namespace that goes, and is not to go with it, leaves it first.
+        let (mut leaving, mut arrivals): (Vec<Step>, Vec<Step>) =
+            arrivals.into_iter().partition(|step| leaves(step, &steps));
+        leaving.append(&mut steps);
+        leaving.append(&mut arrivals);
+        Plan { steps: leaving }
     }
+}
+
+/// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest.
+fn with_device_settings(observed: &State, target: &State) -> State {
+    let over = |entry: &Entry| match observed.get(&entry.key()) {
+        Some(seen) if entry.resource.kind() == Kind::Device => entry.over(seen),
+        _ => entry.clone(),
+    };
+    target.entries().map(over).collect()
 }
 
 /// The step that brings `wanted` about, if one is needed.
@@ -45,6 +59,14 @@ fn arrival(wanted: &Entry, observed: &State, anew: &BTreeSet<Key>) -> Option<Ste
         }
         _ => Some(Step::Create(wanted.clone())),
     }
+}
+
+/// Whether `step` moves a physical device out of a namespace that `deletions` delete.
+fn leaves(step: &Step, deletions: &[Step]) -> bool {
+    let Step::Modify { before: Entry { resource: Resource::Physical(before), .. }, .. } = step else { return false };
+    let here =
+        |step: &Step| matches!(&step.entry().resource, Resource::Netns(n) if before.place.name() == Some(&n.name));
+    deletions.iter().any(here)
 }
 
 /// The keys in both states whose resource has to be deleted and made again: those that cannot follow, and those that lose what

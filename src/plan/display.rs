@@ -56,17 +56,20 @@ pub fn describe(resource: &Resource) -> String {
 
 fn head(resource: &Resource) -> String {
     match resource {
+        Resource::Physical(physical) => format!("device {} ({})", physical.name, physical.bus_device),
         Resource::Switch(switch) => format!("switch {} ({})", switch.name, switch.backend),
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
+        Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
         _ => resource.key().to_string(),
     }
 }
 
-/// The place of a route stands last: `route default via 10.0.0.1 dev eth1 in ns1`.
+/// The place of a route or a setting stands last: `route default via 10.0.0.1 dev eth1 in ns1`.
 fn tail(resource: &Resource) -> String {
     match resource {
         Resource::Route(route) if route.place != Place::Host => format!(" in {}", route.place),
+        Resource::Sysctl(sysctl) if sysctl.place != Place::Host => format!(" in {}", sysctl.place),
         _ => String::new(),
     }
 }
@@ -111,6 +114,9 @@ fn state(up: bool) -> Field {
 fn fields(resource: &Resource) -> Vec<Field> {
     match resource {
         Resource::Netns(_) => Vec::new(),
+        Resource::Physical(physical) => {
+            vec![Field::new("name", Some(&physical.name)).quiet_if(true), Field::new("netns", Some(&physical.place))]
+        }
         Resource::Switch(switch) => vec![
             Field::new("datapath", switch.datapath),
             Field::new("mac", switch.mac),
@@ -125,14 +131,32 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("trunks", trunks(&port.vlan)),
             Field::new("iface-id", port.iface_id.as_ref()),
             Field::new("netns", port.netns.as_ref()).quiet_if(true),
+            Field::new("lent", port.lent.as_ref()).quiet_if(true),
         ],
-        Resource::Device(device) => vec![state(device.up)],
+        Resource::Device(device) => {
+            let (mac, mtu) = (Field::new("mac", device.mac), Field::new("mtu", device.mtu));
+            vec![mac.quiet_if(true), mtu.quiet_if(true), state(device.up)]
+        }
+        Resource::Sysctl(sysctl) => vec![Field::new("", Some(&sysctl.value)).quiet_if(true)],
         Resource::Address(address) => vec![Field::new("", address.nodad.then_some("nodad"))],
         Resource::Route(route) => vec![
             Field::new("via", route.via),
             Field::new("dev", route.device.as_ref()),
             Field::new("metric", route.metric),
+            Field::new("src", route.source),
+            Field::new("proto", route.protocol).quiet_if(true),
         ],
+        Resource::Impairment(impairment) => vec![
+            Field::new("delay", Some(impairment.delay)),
+            Field::new("jitter", Some(impairment.jitter)),
+            Field::new("loss", Some(impairment.loss)),
+            Field::new("rate", impairment.rate),
+        ],
+        Resource::Mirror(mirror) => vec![Field::new("output", Some(&mirror.output))],
+        Resource::Nat(_) => Vec::new(),
+        Resource::Published(published) => {
+            vec![Field::new("to", Some(format!("{}:{}", published.netns, published.to_port)))]
+        }
     }
 }
 

@@ -58,9 +58,9 @@ pub fn ours(resource: Resource) -> Entry {
 /// Whether a resource of this kind bears a mark of its own on the backend.
 pub fn bears_mark(fixture: &Fixture, entry: &Entry) -> bool {
     match entry.resource.kind() {
-        Kind::Netns | Kind::Switch | Kind::Link => true,
+        Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror => true,
         Kind::Port => fixture.backend.name() == "ovs",
-        Kind::Device | Kind::Address | Kind::Route => false,
+        _ => false,
     }
 }
 

@@ -59,7 +59,8 @@ pub fn address(at: &str, device: &str, text: &str, nodad: bool) -> Entry {
 fn route(text: &str, via: Option<&str>, device: Option<&str>, metric: Option<u32>) -> Entry {
     let via = via.map(|via| via.parse().unwrap());
     let destination = text.parse().unwrap();
-    Entry::unmarked(Resource::Route(Route { place: place("n1"), destination, via, device: device.map(name), metric }))
+    let route = Route::new(place("n1"), destination, via, device.map(name));
+    Entry::unmarked(Resource::Route(Route { metric, ..route }))
 }
 
 /// The `n`-th of the variants of a pair that differ in one thing each, and one that has them all.
@@ -249,11 +250,8 @@ fn their_route(route: &Route) -> Option<Entry> {
     let wanted = metric.unwrap_or(usual);
     let shown = routes.as_array()?.iter().find(|shown| shown["metric"].as_u64().unwrap_or(0) == u64::from(wanted))?;
     assert_eq!(shown["protocol"], ROUTE_PROTOCOL.to_string(), "the mark of our routes");
-    Some(Entry::unmarked(Resource::Route(Route {
-        place: route.place.clone(),
-        destination: route.destination,
-        via: shown["gateway"].as_str().map(|via| via.parse().unwrap()),
-        device: shown["dev"].as_str().map(name),
-        metric,
-    })))
+    let via = shown["gateway"].as_str().map(|via| via.parse().unwrap());
+    let seen = Route::new(route.place.clone(), route.destination, via, shown["dev"].as_str().map(name));
+    let source = shown["prefsrc"].as_str().map(|source| source.parse().unwrap());
+    Some(Entry::unmarked(Resource::Route(Route { metric, source, ..seen })))
 }

@@ -48,6 +48,7 @@ fn plain_port(switch: &str, device: &str) -> Port {
         vlan: Vlan::default(),
         iface_id: None,
         netns: None,
+        lent: None,
     }
 }
 

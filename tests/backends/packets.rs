@@ -15,8 +15,8 @@ use super::kernel::{address, end, name, netns};
 /// Two switches; `n1` and `n2` on the first one, `n3` on the second.
 fn two_switches(fixture: &Fixture) -> Vec<Entry> {
     let switches = ["sw1", "sw2"].map(fixture.switch);
-    let up = ["sw1", "sw2"]
-        .map(|switch| Entry::unmarked(Resource::Device(Device { place: Place::Host, name: name(switch), up: true })));
+    let up =
+        ["sw1", "sw2"].map(|switch| Entry::unmarked(Resource::Device(Device::new(Place::Host, name(switch), true))));
     let ports = [("n1", "veth1", "sw1"), ("n2", "veth2", "sw1"), ("n3", "veth3", "sw2")];
     let plugged = ports.into_iter().flat_map(|(at, device, switch)| {
         let ip: IpAddr = [10, 0, 0, at.as_bytes()[1] - b'0'].into();

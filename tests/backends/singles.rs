@@ -12,7 +12,7 @@ use super::kernel::{DEADLINE, end, name, pair, place};
 use super::{kernel, linux, ovs};
 
 fn device(up: bool) -> Entry {
-    Entry::unmarked(Resource::Device(Device { place: Place::Host, name: name("v1"), up }))
+    Entry::unmarked(Resource::Device(Device::new(Place::Host, name("v1"), up)))
 }
 
 /// The device is somebody else's: only its state is changed, and it stays when it is no longer wanted.
@@ -25,7 +25,20 @@ fn the_state_of_a_device_is_set() {
         tool::run("ip link add v1 type veth peer name v2");
         fixture.create(&device(true)).await;
         assert!(is_up());
-        assert_eq!(fixture.observe(&device(true)).await, Some(device(true)));
+        let seen = fixture.observe(&device(true)).await.unwrap();
+        assert_eq!(device(true).over(&seen), seen);
+        let Resource::Device(full) = &seen.resource else { panic!("{seen:?}") };
+        assert_eq!(full.mtu, Some(1500));
+        let smaller = Entry::unmarked(Resource::Device(Device {
+            mtu: Some(1400),
+            mac: "02:00:00:00:00:07".parse().ok(),
+            ..full.clone()
+        }));
+        fixture.step(Step::Modify { before: seen.clone(), after: smaller.clone() }).await;
+        let shown = tool::link("host", "v1").unwrap();
+        assert_eq!((shown["mtu"].as_u64(), shown["address"].as_str()), (Some(1400), Some("02:00:00:00:00:07")));
+        assert_eq!(fixture.observe(&smaller).await, Some(smaller.clone()));
+        fixture.step(Step::Modify { before: smaller, after: seen }).await;
         let change = Step::Modify { before: device(true), after: device(false) };
         fixture.step(change.clone()).await;
         assert!(!is_up());
@@ -72,7 +85,7 @@ fn what_cannot_be_is_said_at_once() {
             let error = kernel.check(&resource).unwrap_err().to_string();
             assert!(error.contains("in namespace nsid:3 is not possible"), "{error}");
         }
-        kernel.check(&Resource::Device(Device { place: place("n1"), name: name("e1"), up: true })).unwrap();
+        kernel.check(&Resource::Device(Device::new(place("n1"), name("e1"), true))).unwrap();
     });
 }
 

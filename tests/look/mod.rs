@@ -53,6 +53,7 @@ impl Look {
             }
             Resource::Address(address) => unless(self.has_address(address), "no such address"),
             Resource::Route(route) => self.route_problems(route),
+            other => vec![format!("nobody has told how to look at {}", other.key())],
         }
     }
 
@@ -69,6 +70,7 @@ impl Look {
             Resource::Device(device) => self.device(&device.place, &device.name).is_some(),
             Resource::Address(address) => self.has_address(address),
             Resource::Route(route) => self.route(route).is_some(),
+            other => panic!("nobody has told how to look for {}", other.key()),
         }
     }
 

@@ -24,7 +24,8 @@ fn with_addresses(host: &mut Netlink) -> u32 {
 
 fn via(destination: &str, via: Option<&str>, link: u32, metric: Option<u32>) -> Route {
     let via = via.map(|via| via.parse().expect("an address"));
-    Route { destination: destination.parse().expect("a prefix"), via, link: Some(link), metric, protocol: PROTOCOL }
+    let destination = destination.parse().expect("a prefix");
+    Route { destination, via, link: Some(link), metric, source: None, protocol: PROTOCOL }
 }
 
 fn ip_route(family: &str) -> Vec<Value> {

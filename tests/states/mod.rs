@@ -285,7 +285,10 @@ impl Builder {
         if self.devices().contains(&(Place::Host, IfName::clone(&device))) {
             let ovs = backend == BackendName::Ovs;
             let (iface_id, netns, owner) = (iface_id.filter(|_| ovs), netns.filter(|_| ovs), owner.filter(|_| ovs));
-            self.add(Some((Resource::Port(Port { switch: name, device, backend, vlan, iface_id, netns }), owner)));
+            self.add(Some((
+                Resource::Port(Port { switch: name, device, backend, vlan, iface_id, netns, lent: None }),
+                owner,
+            )));
         }
     }
 
@@ -293,7 +296,7 @@ impl Builder {
         if let Some(up) = up
             && self.devices().contains(&(Place::Host, name.clone()))
         {
-            self.unmarked(Resource::Device(Device { place: Place::Host, name, up }));
+            self.unmarked(Resource::Device(Device::new(Place::Host, name, up)));
         }
     }
 
@@ -320,7 +323,7 @@ impl Builder {
         };
         let via = (*kind != RouteKind::Direct).then(|| router(&base.net));
         let device = (*kind != RouteKind::ViaAnywhere).then(|| base.device.clone());
-        let route = Route { place: base.place.clone(), destination, via, device, metric: *metric };
+        let route = Route { metric: *metric, ..Route::new(base.place.clone(), destination, via, device) };
         self.unmarked(Resource::Route(route.normalised()));
     }
 }

@@ -1,6 +1,8 @@
 //! From steps to the kernel.
 
-use crate::model::{Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
+use crate::model::{
+    Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route, Sysctl,
+};
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
 use crate::plan::{Doomed, Step};
 
@@ -81,7 +83,14 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             Resource::Device(device) => set_device(places, device),
             Resource::Address(address) => add_address(places, address),
             Resource::Route(route) => add_route(places, route),
-            Resource::Switch(_) | Resource::Port(_) => Ok(()),
+            Resource::Sysctl(sysctl) => set_sysctl(places, sysctl),
+            Resource::Physical(_)
+            | Resource::Impairment(_)
+            | Resource::Switch(_)
+            | Resource::Port(_)
+            | Resource::Mirror(_)
+            | Resource::Nat(_)
+            | Resource::Published(_) => Ok(()),
         },
         Step::Delete(entry) if doomed.take(&entry.resource) => Ok(()),
         Step::Delete(entry) => match &entry.resource {
@@ -96,7 +105,14 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             Resource::Address(address) => delete_address(places, address),
             Resource::Route(route) => delete_route(places, route),
             // It goes with what brought it.
-            Resource::Device(_) | Resource::Switch(_) | Resource::Port(_) => Ok(()),
+            Resource::Device(_) | Resource::Sysctl(_) => Ok(()),
+            Resource::Physical(_)
+            | Resource::Impairment(_)
+            | Resource::Switch(_)
+            | Resource::Port(_)
+            | Resource::Mirror(_)
+            | Resource::Nat(_)
+            | Resource::Published(_) => Ok(()),
         },
         Step::Modify { before, after } => modify(places, before, after),
     }
@@ -109,6 +125,7 @@ fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Erro
             set_end(places, &old.b, &new.b)?;
         }
         (_, Resource::Device(device)) => set_device(places, device)?,
+        (_, Resource::Sysctl(sysctl)) => set_sysctl(places, sysctl)?,
         _ => {}
     }
     if before.owner == after.owner { Ok(()) } else { mark(places, after) }
@@ -260,9 +277,22 @@ fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
 }
 
 fn set_device(places: &mut Places, device: &Device) -> Result<(), Error> {
-    let change = link::set(device.name.as_str());
-    let change = if device.up { change.up() } else { change.down() };
-    places.at(&device.place)?.netlink.request(change.request())
+    let name = device.name.as_str();
+    let located = places.at(&device.place)?;
+    let there = located.netlink.link(name)?;
+    // A message each: of several settings the kernel may make some when it refuses another.
+    if let Some(mac) = device.mac.filter(|mac| there.as_ref().and_then(|there| there.mac) != Some(mac.octets())) {
+        located.netlink.request(link::set(name).mac(mac.octets()).request())?;
+    }
+    if let Some(mtu) = device.mtu.filter(|mtu| there.as_ref().map(|there| there.mtu) != Some(*mtu)) {
+        located.netlink.request(link::set(name).mtu(mtu).request())?;
+    }
+    let change = link::set(name);
+    located.netlink.request(if device.up { change.up() } else { change.down() }.request())
+}
+
+fn set_sysctl(places: &mut Places, sysctl: &Sysctl) -> Result<(), Error> {
+    netlink::sysctl::write(&places.at(&sysctl.place)?.netns, &sysctl.key.path(), &sysctl.value)
 }
 
 fn index(places: &mut Places, place: &Place, device: &IfName) -> Result<Option<u32>, Error> {
@@ -304,7 +334,8 @@ fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, E
         via: wanted.via,
         link,
         metric: wanted.metric,
-        protocol: ROUTE_PROTOCOL,
+        source: wanted.source,
+        protocol: wanted.protocol.unwrap_or(ROUTE_PROTOCOL),
     })
 }
 

@@ -7,6 +7,7 @@ mod inventory;
 mod observe;
 mod places;
 mod processes;
+pub mod seen;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,13 +52,15 @@ impl Backend for Kernel {
     }
 
     fn claims(&self, resource: &Resource) -> bool {
-        !matches!(resource.kind(), Kind::Switch | Kind::Port)
+        !matches!(resource.kind(), Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published)
     }
 
     fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
+            Resource::Device(device) => vec![&device.place],
+            Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
             _ => Vec::new(),
@@ -86,7 +89,7 @@ impl Backend for Kernel {
 fn look_failed(scope: &Scope, error: netlink::Error) -> BackendError {
     let what = match scope {
         Scope::Keys(_) => "cannot read the state of the kernel".to_owned(),
-        Scope::Place(place) => format!("cannot look into namespace {place}"),
+        Scope::Place(place) | Scope::Within(place, _) => format!("cannot look into namespace {place}"),
         _ => "cannot list what is in the kernel".to_owned(),
     };
     failed(what, error)

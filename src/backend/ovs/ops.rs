@@ -11,7 +11,7 @@ use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
-use super::read::{BOOT, Found, IFACE_ID, NETNS, OWNER, vlan_columns};
+use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, vlan_columns};
 use super::wait::Target;
 use crate::backend::BackendError;
 
@@ -124,7 +124,8 @@ impl Transaction {
         let boot = boot_id().map(|boot| (BOOT, boot));
         let netns = port.netns.iter().map(|netns| (NETNS, netns.to_string()));
         let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
-        let ids = Datum::map(mark().chain(boot).chain(netns).chain(id));
+        let lent = port.lent.iter().map(|lent| (LENT, lent.to_string()));
+        let ids = Datum::map(mark().chain(boot).chain(netns).chain(id).chain(lent));
         let name = port.device.as_str();
         let interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
         let interface = self.insert_interface(interface);
@@ -229,6 +230,10 @@ impl Transaction {
         if old.netns != new.netns {
             let netns = new.netns.as_ref().map(ToString::to_string);
             self.set_ids("Interface", interface, NETNS, netns.as_deref());
+        }
+        if old.lent != new.lent {
+            let lent = new.lent.as_ref().map(ToString::to_string);
+            self.set_ids("Interface", interface, LENT, lent.as_deref());
         }
     }
 

@@ -17,6 +17,8 @@ use crate::backend::{BackendError, Scope};
 pub const OWNER: &str = "ovsns-owner";
 /// `external_ids` key, on an Interface: the namespace behind it.
 pub const NETNS: &str = "ovsns-netns";
+/// What an uplink has lent to the switch's own device.
+pub const LENT: &str = "ovsns-lent";
 /// `external_ids` key, on an Interface: the boot in which it was plugged, as /proc/sys/kernel/random/boot_id has it.
 pub const BOOT: &str = "ovsns-boot";
 /// `external_ids` key, on an Interface: its name for controllers.
@@ -56,7 +58,7 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
         Scope::Keys(keys) => of_keys(ovs, keys).await?,
         Scope::Switch(name) => of_switch(ovs, name).await?,
         Scope::Kind(Kind::Switch | Kind::Port) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
-        Scope::Kind(_) | Scope::Place(_) => return Ok(Vec::new()),
+        Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) => return Ok(Vec::new()),
     };
     let found = rows.found().map_err(misread)?;
     let within = |entry: &Entry| match scope {
@@ -244,6 +246,7 @@ impl Rows {
             vlan: vlan(row)?,
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
+            lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;

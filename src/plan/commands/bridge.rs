@@ -1,6 +1,6 @@
 //! The commands of `ip` and `bridge` for the bridge of the Linux kernel and its ports.
 
-use crate::model::{Owner, Port, Switch, Vlan, VlanId};
+use crate::model::{Lent, Owner, Port, Switch, Vlan, VlanId};
 
 use super::kernel::alias;
 use super::shell::quote;
@@ -51,11 +51,21 @@ pub(super) fn add_port(port: &Port) -> Vec<String> {
     let device = quote(port.device.as_str());
     let mut lines = vec![format!("ip link set dev {device} master {}", quote(port.switch.as_str()))];
     lines.extend(set_vlans(&device, &Vlan::default(), &port.vlan));
+    lines.extend(set_lent(&device, port.lent.as_ref()).filter(|_| port.lent.is_some()));
     lines
 }
 
-pub(super) fn delete_port(port: &Port) -> String {
-    format!("ip link set dev {} nomaster", quote(port.device.as_str()))
+/// The mark of what an uplink has lent, or none.
+fn set_lent(device: &str, lent: Option<&Lent>) -> Option<String> {
+    let alias = lent.map(Lent::alias).unwrap_or_default();
+    Some(format!("ip link set dev {device} alias {}", quote(&alias)))
+}
+
+pub(super) fn delete_port(port: &Port) -> Vec<String> {
+    let device = quote(port.device.as_str());
+    let mut lines = vec![format!("ip link set dev {device} nomaster")];
+    lines.extend(set_lent(&device, None).filter(|_| port.lent.is_some()));
+    lines
 }
 
 pub(super) fn set_port(old: &Port, new: &Port) -> Vec<String> {
@@ -63,7 +73,10 @@ pub(super) fn set_port(old: &Port, new: &Port) -> Vec<String> {
     if old.switch != new.switch {
         return add_port(new);
     }
-    set_vlans(&quote(new.device.as_str()), &old.vlan, &new.vlan)
+    let device = quote(new.device.as_str());
+    let mut lines = set_vlans(&device, &old.vlan, &new.vlan);
+    lines.extend(set_lent(&device, new.lent.as_ref()).filter(|_| old.lent != new.lent));
+    lines
 }
 
 fn set_vlans(device: &str, old: &Vlan, new: &Vlan) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! Names stand behind `name` and `dev`, even where ip(8) can do without: a device may be called `up`.
 
-use crate::model::{Address, Device, End, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Route};
+use crate::model::{Address, Device, End, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Route, Sysctl};
 
 use super::shell::{enter, ip, netns_argument, quote};
 
@@ -98,8 +98,26 @@ fn set_state(place: &Place, name: &str, up: bool) -> String {
     format!("{} link set dev {} {}", ip(place), quote(name), if up { "up" } else { "down" })
 }
 
-pub(super) fn set_device(device: &Device) -> String {
-    set_state(&device.place, device.name.as_str(), device.up)
+/// From `old`, or from nobody knows what.
+pub(super) fn set_device(old: Option<&Device>, new: &Device) -> Vec<String> {
+    let name = quote(new.name.as_str());
+    let set = |what: String| format!("{} link set dev {name} {what}", ip(&new.place));
+    let mut lines = Vec::new();
+    if let Some(mac) = new.mac.filter(|mac| old.and_then(|old| old.mac) != Some(*mac)) {
+        lines.push(set(format!("address {mac}")));
+    }
+    if let Some(mtu) = new.mtu.filter(|mtu| old.and_then(|old| old.mtu) != Some(*mtu)) {
+        lines.push(set(format!("mtu {mtu}")));
+    }
+    if old.is_none_or(|old| old.up != new.up) {
+        lines.push(set_state(&new.place, new.name.as_str(), new.up));
+    }
+    lines
+}
+
+pub(super) fn set_sysctl(sysctl: &Sysctl) -> String {
+    let setting = quote(&format!("{}={}", sysctl.key, sysctl.value));
+    format!("{}sysctl -qw {setting}", enter(&sysctl.place))
 }
 
 pub(super) fn add_address(address: &Address) -> String {
@@ -116,7 +134,9 @@ fn address_line(verb: &str, address: &Address) -> String {
 }
 
 pub(super) fn add_route(route: &Route) -> String {
-    format!("{} proto {ROUTE_PROTOCOL}", route_line("add", route, route.metric))
+    let source = route.source.map(|source| format!(" src {source}")).unwrap_or_default();
+    let protocol = route.protocol.unwrap_or(ROUTE_PROTOCOL);
+    format!("{}{source} proto {protocol}", route_line("add", route, route.metric))
 }
 
 /// Without a metric the kernel would take any route to the destination.

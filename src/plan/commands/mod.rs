@@ -37,9 +37,15 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.add_port(port, owner),
             BackendName::Linux => bridge::add_port(port),
         },
-        Resource::Device(device) => vec![kernel::set_device(device)],
+        Resource::Device(device) => kernel::set_device(None, device),
+        Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
+        Resource::Physical(_)
+        | Resource::Impairment(_)
+        | Resource::Mirror(_)
+        | Resource::Nat(_)
+        | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -53,12 +59,17 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Link(link) => vec![kernel::delete_link(link)],
         Resource::Port(port) => match port.backend {
             BackendName::Ovs => vsctl.delete_port(port),
-            BackendName::Linux => vec![bridge::delete_port(port)],
+            BackendName::Linux => bridge::delete_port(port),
         },
-        // The device goes with the switch that it belongs to.
-        Resource::Device(_) => Vec::new(),
+        // They go with what the device belongs to.
+        Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
+        Resource::Physical(_)
+        | Resource::Impairment(_)
+        | Resource::Mirror(_)
+        | Resource::Nat(_)
+        | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -78,7 +89,8 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.set_port(old, new, owner),
             BackendName::Linux => bridge::set_port(old, new),
         },
-        (_, Resource::Device(device)) => vec![kernel::set_device(device)],
+        (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
+        (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
@@ -91,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_device_of_a_switch_goes_without_a_command() {
-        let device = Resource::Device(Device { place: Place::Host, name: "br1".parse().unwrap(), up: true });
+        let device = Resource::Device(Device::new(Place::Host, "br1".parse().unwrap(), true));
         assert_eq!(delete(&device, &Vsctl::new(None)), Vec::<String>::new());
     }
 }

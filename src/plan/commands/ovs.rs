@@ -68,6 +68,7 @@ impl Vsctl {
         columns.extend(owner.map(mark));
         let mut ids: Vec<String> = owner.map(mark).into_iter().collect();
         ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
+        ids.extend(port.lent.iter().map(|lent| format!("external_ids:ovsns-lent={}", string(&lent.to_string()))));
         ids.extend(port.iface_id.iter().map(|id| format!("external_ids:iface-id={}", string(id))));
         let mut parts = vec![format!("add-port {} {device}", quote(port.switch.as_str()))];
         parts.extend(set("port", &device, &columns));
@@ -101,6 +102,9 @@ impl Vsctl {
         let netns = new.netns.as_ref().map(ToString::to_string);
         let netns = key("interface", &device, "external_ids", "ovsns-netns", netns);
         parts.extend(netns.filter(|_| old.netns != new.netns));
+        let lent = new.lent.as_ref().map(ToString::to_string);
+        let lent = key("interface", &device, "external_ids", "ovsns-lent", lent);
+        parts.extend(lent.filter(|_| old.lent != new.lent));
         self.run(&parts)
     }
 }

@@ -40,7 +40,7 @@ impl AddPort {
         let mut desired = observed.clone();
         let port = self.port(switch, &device, None, there);
         desired.insert(Entry { resource: Resource::Port(port), owner });
-        let up = Device { place: Place::Host, name: device, up: true };
+        let up = Device::new(Place::Host, device, true);
         desired.insert(Entry::unmarked(Resource::Device(up)));
         Ok((observed, desired))
     }
