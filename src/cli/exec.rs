@@ -31,8 +31,8 @@ pub struct Exec {
     /// Run it as this user: NAME, UID or UID:GID
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// The namespace (a name, pid:PID, path:FILE, docker:NAME, podman:NAME or host), then the command; with --all the command alone. What stands
-    /// behind the command's name is the command's
+    /// The namespace (a name, docker:NAME, podman:NAME, pid:PID, path:FILE or host), then the command; with --all the
+    /// command alone. What stands behind the command's name is the command's
     #[arg(value_names = ["NETNS", "COMMAND"], num_args = 1.., trailing_var_arg = true)]
     words: Vec<OsString>,
 }
@@ -132,7 +132,7 @@ fn all_namespaces() -> Result<Vec<Target>, Failure> {
 
 #[derive(Debug, Args)]
 pub struct Shell {
-    /// The namespace: a name, pid:PID, path:FILE, docker:NAME, podman:NAME or host
+    /// The namespace: a name, docker:NAME, podman:NAME, pid:PID, path:FILE or host
     netns: String,
     /// Run it as this user: NAME, UID or UID:GID
     #[arg(long, value_name = "USER")]

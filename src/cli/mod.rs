@@ -6,7 +6,6 @@ mod exec;
 mod failure;
 mod gc;
 mod global;
-mod identify;
 mod inside;
 mod link;
 mod netns;
@@ -78,12 +77,14 @@ enum Verb {
     Show(show::Show),
     /// Make a network namespace
     AddNs(netns::AddNs),
+    /// Give a network namespace that is there a name
+    AttachNs(netns::AttachNs),
     /// Delete a network namespace, its ports, and their veth pairs
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
     /// Print the names of a network namespace, and the container that it is of
-    Identify(identify::Identify),
+    Identify(netns::Identify),
     /// Join two namespaces, or one and the host, by a veth pair
     AddLink(link::AddLink),
     /// Delete such a pair
@@ -209,6 +210,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
+        Verb::AttachNs(args) => args.run(&session).await,
         Verb::DelNs(args) => args.run(&session).await,
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,

@@ -21,7 +21,7 @@ use super::output::Output;
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
     OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
-    names as namespaces,
+    names as namespaces, owner,
 };
 pub use crate::backend::nat::is_possible as nat;
 pub use crate::backend::ovs::Ovs;

@@ -142,7 +142,8 @@ fn files_in(directory: &str) -> Vec<PathBuf> {
     entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect()
 }
 
-fn owner(places: &mut Places, place: &Place) -> Result<Option<Owner>, Error> {
+/// A namespace bears its mark on its `lo`.
+pub fn owner(places: &mut Places, place: &Place) -> Result<Option<Owner>, Error> {
     let Some(located) = places.find(place)? else { return Ok(None) };
     let alias = located.netlink.link("lo")?.and_then(|lo| lo.alias);
     Ok(alias.as_deref().and_then(Owner::from_alias))

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Container, Entry, Kind, NetnsName, Place, Resource};
+use crate::model::{Container, Entry, Kind, NetnsName, Owner, Place, Resource};
 use crate::netlink;
 use crate::plan::Step;
 
@@ -115,6 +115,12 @@ pub fn inventory(wanted: Wanted) -> Result<Vec<Found>, BackendError> {
 pub fn identify(place: &Place) -> Result<(Vec<NetnsName>, Vec<Container>), BackendError> {
     let found = inventory::identify(&mut Places::default(), place);
     found.map_err(|error| failed(format!("there is no namespace {place}"), error))
+}
+
+/// Whose mark the namespace at `place` bears.
+pub fn owner(place: &Place) -> Result<Option<Owner>, BackendError> {
+    let found = inventory::owner(&mut Places::default(), place);
+    found.map_err(|error| failed(format!("cannot look into namespace {place}"), error))
 }
 
 /// The plainest way to write the namespace at `place`: `host` or a name, where it has one, else the container that it is of. A

@@ -88,7 +88,7 @@ fn netns(places: &mut Places, name: &NetnsName) -> Result<Option<Entry>, Error> 
     let Some(located) = places.find(&Place::Named(name.clone()))? else { return Ok(None) };
     let alias = located.netlink.link("lo")?.and_then(|lo| lo.alias);
     let owner = alias.as_deref().and_then(Owner::from_alias);
-    Ok(Some(Entry { resource: Resource::Netns(Netns { name: name.clone() }), owner }))
+    Ok(Some(Entry { resource: Resource::Netns(Netns::new(name.clone())), owner }))
 }
 
 fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {

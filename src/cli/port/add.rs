@@ -151,7 +151,7 @@ impl AddPort {
         }
         let mut desired = observed.clone();
         if let Place::Named(name) = &place {
-            let netns = Resource::Netns(Netns { name: name.clone() });
+            let netns = Resource::Netns(Netns::new(name.clone()));
             if !desired.contains(&netns.key()) {
                 desired.insert(Entry::owned(netns, &Owner::verbs()));
             }

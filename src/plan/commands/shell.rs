@@ -36,13 +36,15 @@ pub(super) fn netns_argument(place: &Place) -> Option<String> {
         Place::Named(name) => Some(quote(name.as_str())),
         Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net")),
         Place::Path(path) => Some(quote(path)),
-        // Both engines' commands take the same template.
-        Place::Container(Container { engine, name }) => {
-            Some(format!("/proc/$({engine} inspect --format '{{{{.State.Pid}}}}' {name})/ns/net"))
-        }
+        Place::Container(container) => Some(format!("/proc/{}/ns/net", process_of(container))),
         // No tool reaches it; the command shows what is meant.
         Place::Nsid(nsid) => Some(format!("nsid:{nsid}")),
     }
+}
+
+/// The first process of a container. Both engines' commands take the same template.
+pub(super) fn process_of(Container { engine, name }: &Container) -> String {
+    format!("$({engine} inspect --format '{{{{.State.Pid}}}}' {name})")
 }
 
 #[cfg(test)]

@@ -5,28 +5,10 @@ use serde_json::json;
 
 use crate::model::Place;
 
-use super::failure::Failure;
-use super::output::Report;
-use super::session;
-
-/// A network namespace that need not have a name.
-#[derive(Debug, Args)]
-#[group(multiple = false)]
-pub struct Source {
-    /// docker:NAME, podman:NAME, pid:PID, path:FILE, or a name
-    #[arg(value_name = "NETNS")]
-    target: Option<Place>,
-    /// The namespace of this process
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    pid: Option<u32>,
-}
-
-impl Source {
-    /// What was asked for, if anything was.
-    pub fn place(&self) -> Option<Place> {
-        self.target.clone().or(self.pid.map(Place::Pid))
-    }
-}
+use super::Source;
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::session;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
