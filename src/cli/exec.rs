@@ -16,9 +16,6 @@ use super::global::Global;
 use super::output::{Output, Report};
 use super::session;
 
-/// Where `ip netns` has its names (ip-netns(8)).
-const RUN_DIRECTORY: &str = "/run/netns";
-
 /// How many commands `exec --all` runs at a time.
 const AT_A_TIME: usize = 64;
 
@@ -102,13 +99,13 @@ fn failed(error: &ExecError) -> Failure {
     failure.code = error.exit_status();
     match error {
         ExecError::NoNetns { path } => {
-            let named = path.strip_prefix(RUN_DIRECTORY).ok().and_then(Path::to_str);
+            let named = path.strip_prefix(session::RUN_DIRECTORY).ok().and_then(Path::to_str);
             match named.and_then(session::container_instead) {
                 Some(instead) => failure.hint(instead),
                 None => failure.hint("ovsns list-ns lists the namespaces; ovsns add-ns makes one"),
             }
         }
-        ExecError::NotNetns { path } if path.parent() == Some(Path::new(RUN_DIRECTORY)) => {
+        ExecError::NotNetns { path } if path.parent() == Some(Path::new(session::RUN_DIRECTORY)) => {
             let name = path.file_name().unwrap_or_default().display();
             failure.hint(format!("if nothing uses that file, remove it: ovsns del-ns {name}"))
         }

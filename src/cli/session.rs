@@ -20,8 +20,8 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
-    names as namespaces, owner,
+    Kept, OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
+    is_podmans, keepers, names as namespaces, owner,
 };
 pub use crate::backend::nat::is_possible as nat;
 pub use crate::backend::ovs::Ovs;
@@ -30,6 +30,9 @@ pub use crate::backend::ovs::Ovs;
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
 /// Where the journal and the lock are, unless `OVSNS_RUNDIR` says otherwise.
 const OWN_RUN_DIRECTORY: &str = "/run/ovsns";
+
+/// Where `ip netns` has its names (ip-netns(8)).
+pub const RUN_DIRECTORY: &str = "/run/netns";
 
 /// Open vSwitch, as far as this run has it.
 pub enum OvsDatabase {

@@ -152,6 +152,9 @@ name_type!(
 );
 
 impl IfName {
+    /// How long a name may be, in bytes.
+    pub const MAX: usize = IFNAME_MAX;
+
     /// The loopback device, which every namespace has (`loopback_net_init`, drivers/net/loopback.c).
     pub fn lo() -> IfName {
         IfName("lo".to_owned())

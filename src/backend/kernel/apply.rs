@@ -126,6 +126,7 @@ fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Erro
         }
         (_, Resource::Device(device)) => set_device(places, device)?,
         (_, Resource::Sysctl(sysctl)) => set_sysctl(places, sysctl)?,
+        (Resource::Physical(old), Resource::Physical(new)) => super::physical::relocate(places, old, new)?,
         _ => {}
     }
     if before.owner == after.owner { Ok(()) } else { mark(places, after) }

@@ -106,6 +106,28 @@ pub fn identify(places: &mut Places, place: &Place) -> Result<(Vec<NetnsName>, V
     Ok((ways.names, containers.collect()))
 }
 
+/// What keeps a namespace, besides the names that are to go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// It is the host's own.
+    pub is_host: bool,
+    /// Other names, files and containers that lead to it.
+    pub by: Vec<Place>,
+    /// The processes in it.
+    pub processes: Vec<Process>,
+}
+
+/// What keeps each of the namespaces with these names if all of the names go. One that is but a file, or gone, is kept by nothing.
+pub fn keepers(places: &mut Places, names: &[NetnsName]) -> Result<Vec<Kept>, Error> {
+    let host = NetnsFile::host()?.identity()?.1;
+    let ways = ways(places, true)?;
+    let of = |name: &NetnsName| {
+        let found = ways.iter().find(|(_, ways)| ways.names.contains(name));
+        found.map(|(inode, ways)| Kept { is_host: *inode == host, ..ways.kept(names) }).unwrap_or_default()
+    };
+    Ok(names.iter().map(of).collect())
+}
+
 /// What leads to each namespace, by the number of its inode.
 fn ways(places: &mut Places, with_processes: bool) -> Result<BTreeMap<u64, Ways>, Error> {
     let mut ways: BTreeMap<u64, Ways> = BTreeMap::new();
@@ -150,6 +172,14 @@ pub fn owner(places: &mut Places, place: &Place) -> Result<Option<Owner>, Error>
 }
 
 impl Ways {
+    fn kept(&self, going: &[NetnsName]) -> Kept {
+        let names = self.names.iter().filter(|name| !going.contains(name)).cloned().map(Place::Named);
+        let files = self.files.iter().map(|path| Place::Path(path.display().to_string()));
+        let containers = self.containers.iter().map(|running| Place::Container(running.name.clone()));
+        let processes = self.pids.iter().filter_map(|pid| Process::look(*pid));
+        Kept { is_host: false, by: names.chain(containers).chain(files).collect(), processes: processes.collect() }
+    }
+
     /// One for each name; where there is none, one for the container, the file, or (with `all`) the first process.
     fn entries(&self, inode: u64, all: bool) -> Vec<Found> {
         let found = |place: Place, path: PathBuf| Found {

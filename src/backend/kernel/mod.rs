@@ -5,6 +5,7 @@ mod containers;
 mod dad;
 mod inventory;
 mod observe;
+mod physical;
 mod places;
 mod processes;
 pub mod seen;
@@ -21,8 +22,9 @@ use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 pub use containers::called as containers_called;
-pub use inventory::{Found, OfContainer, Wanted};
+pub use inventory::{Found, Kept, OfContainer, Wanted};
 use places::Places;
+pub use places::is_podmans;
 
 /// The namespace of the calling thread, which never leaves that of the host.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
@@ -60,6 +62,7 @@ impl Backend for Kernel {
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
             Resource::Device(device) => vec![&device.place],
+            Resource::Physical(physical) => vec![&physical.place],
             Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
@@ -115,6 +118,12 @@ pub fn inventory(wanted: Wanted) -> Result<Vec<Found>, BackendError> {
 pub fn identify(place: &Place) -> Result<(Vec<NetnsName>, Vec<Container>), BackendError> {
     let found = inventory::identify(&mut Places::default(), place);
     found.map_err(|error| failed(format!("there is no namespace {place}"), error))
+}
+
+/// What keeps each of the namespaces with these names, besides the names.
+pub fn keepers(names: &[NetnsName]) -> Result<Vec<Kept>, BackendError> {
+    let found = inventory::keepers(&mut Places::default(), names);
+    found.map_err(|error| failed("cannot find out what uses the namespaces", error))
 }
 
 /// Whose mark the namespace at `place` bears.

@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::netlink::{self, Error};
 
+use super::physical;
 use super::places::Places;
 use crate::backend::Scope;
 
@@ -69,8 +70,8 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         Key::Address { place, device, .. } => pick(addresses_of(places, place, device, |_| true)?, key),
         Key::Route { place, .. } => pick(routes(places, place)?, key),
         Key::Sysctl { place, key } => sysctl(places, place, key),
-        Key::Physical { .. }
-        | Key::Impairment { .. }
+        Key::Physical { bus_device } => physical::find(places, bus_device),
+        Key::Impairment { .. }
         | Key::Switch { .. }
         | Key::Port { .. }
         | Key::Mirror { .. }
@@ -102,6 +103,7 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     for link in links.iter().filter(|link| is_veth(link)) {
         entries.extend(pair(places, place, link, &mut nsids)?);
     }
+    entries.extend(links.iter().filter_map(|link| physical::device(place, link)));
     entries.extend(addresses(places, place, None, is_asked_for)?);
     entries.extend(routes(places, place)?);
     Ok(entries)

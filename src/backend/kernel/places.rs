@@ -1,6 +1,6 @@
 //! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -20,13 +20,21 @@ pub struct Located {
     identity: (u64, u64),
 }
 
+/// Which number is which namespace, as seen from one place.
+#[derive(Default)]
+struct Numbers {
+    places: HashMap<i32, Place>,
+    /// Those that were asked for their number, and have one.
+    asked: HashSet<Place>,
+}
+
 /// The namespaces that this run has looked into.
 #[derive(Default)]
 pub struct Places {
     directory: NetnsDir,
     open: BTreeMap<Place, Located>,
     /// Which number is which namespace, as seen from each place.
-    numbers: HashMap<Place, HashMap<i32, Place>>,
+    numbers: HashMap<Place, Numbers>,
     containers: Containers,
 }
 
@@ -152,6 +160,14 @@ impl Places {
         Ok(places)
     }
 
+    /// The same, and those that have been looked into.
+    pub fn known(&mut self) -> Result<Vec<Place>, Error> {
+        let mut places = self.all()?;
+        places.extend(self.open.keys().filter(|place| **place != Place::Host).cloned());
+        places.dedup();
+        Ok(places)
+    }
+
     /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks at the host and those that are open before it
     /// looks at all that have a name, at those before it asks for containers, and at those before it looks at the processes: a verb
     /// that names its namespaces does not pay for the others. Each is asked for its number once.
@@ -168,14 +184,19 @@ impl Places {
     }
 
     fn search(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
-        let stages = [Places::at_hand, Places::named, Places::of_containers, Places::of_podman, of_processes];
-        for candidates in stages {
-            for place in candidates(self)? {
-                self.remember(from, place)?;
+        for place in self.at_hand() {
+            if let Some(found) = self.remember(from, place, nsid)? {
+                return Ok(Some(found));
             }
-            let found = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid));
+        }
+        for candidates in [Places::named, Places::of_containers, Places::of_podman, of_processes] {
+            // All of them: the next number that is asked for is most likely of the same kind.
+            let mut found = None;
+            for place in candidates(self)? {
+                found = self.remember(from, place, nsid)?.or(found);
+            }
             if found.is_some() {
-                return Ok(found.cloned());
+                return Ok(found);
             }
         }
         Ok(None)
@@ -183,7 +204,7 @@ impl Places {
 
     /// What was found out before, if it still holds: numbers are given anew when a namespace has gone.
     fn remembered(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
-        let Some(place) = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid)).cloned() else {
+        let Some(place) = self.numbers.get(from).and_then(|numbers| numbers.places.get(&nsid)).cloned() else {
             return Ok(None);
         };
         let holds = self.nsid(from, &place)? == Some(nsid);
@@ -193,20 +214,23 @@ impl Places {
         Ok(holds.then_some(place))
     }
 
-    fn remember(&mut self, from: &Place, place: Place) -> Result<(), Error> {
-        let known = self.numbers.get(from).is_some_and(|numbers| numbers.values().any(|known| *known == place));
+    /// Asks `place` for its number, unless that is known. Returns the place with number `wanted`, if that is known now.
+    fn remember(&mut self, from: &Place, place: Place, wanted: i32) -> Result<Option<Place>, Error> {
+        let known = self.numbers.get(from).is_some_and(|numbers| numbers.asked.contains(&place));
         if !known && let Some(nsid) = self.nsid(from, &place)? {
-            self.numbers.entry(from.clone()).or_default().entry(nsid).or_insert(place);
+            let numbers = self.numbers.entry(from.clone()).or_default();
+            numbers.asked.insert(place.clone());
+            numbers.places.entry(nsid).or_insert(place);
         }
-        Ok(())
+        Ok(self.numbers.get(from).and_then(|numbers| numbers.places.get(&wanted)).cloned())
     }
 
     fn host(&mut self) -> Result<Vec<Place>, Error> {
         Ok(vec![Place::Host])
     }
 
-    fn at_hand(&mut self) -> Result<Vec<Place>, Error> {
-        Ok(std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect())
+    fn at_hand(&self) -> Vec<Place> {
+        std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect()
     }
 
     /// Those to which somebody gave a name.

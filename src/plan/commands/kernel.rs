@@ -2,7 +2,9 @@
 //!
 //! Names stand behind `name` and `dev`, even where ip(8) can do without: a device may be called `up`.
 
-use crate::model::{Address, Device, End, Link, Netns, NetnsName, Owner, Place, ROUTE_PROTOCOL, Route, Sysctl};
+use crate::model::{
+    Address, Device, End, Link, Netns, NetnsName, Owner, Physical, Place, ROUTE_PROTOCOL, Route, Sysctl,
+};
 
 use super::shell::{enter, ip, netns_argument, process_of, quote};
 
@@ -39,6 +41,14 @@ fn attach_netns(name: &NetnsName, of: &Place) -> Vec<String> {
 fn bind_netns(name: &NetnsName, file: &str) -> Vec<String> {
     let path = quote(&format!("/run/netns/{name}"));
     vec![format!("mkdir -p /run/netns && touch {path}"), format!("mount --bind {file} {path}")]
+}
+
+/// The host's own namespace has no name for ip-link(8): it is that of the shell.
+pub(super) fn relocate(old: &Physical, new: &Physical) -> Vec<String> {
+    let device = quote(old.name.as_str());
+    let target = netns_argument(&new.place).unwrap_or_else(|| "$$".to_owned());
+    let set = |what: &str| format!("{} link set dev {device} {what}", ip(&old.place));
+    vec![set("down"), set(&format!("name {} netns {target}", quote(new.name.as_str())))]
 }
 
 pub(super) fn mark_netns(netns: &Netns, owner: Option<&Owner>) -> Option<String> {

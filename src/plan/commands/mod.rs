@@ -91,6 +91,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         },
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
+        (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
