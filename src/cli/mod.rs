@@ -1,6 +1,7 @@
 //! What people type and see; the only module that prints.
 
 mod change;
+mod confirm;
 mod doctor;
 mod exec;
 mod failure;
@@ -67,6 +68,8 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Say that a change that waits for it may stay
+    Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
     /// List the ports of a switch
@@ -205,6 +208,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,

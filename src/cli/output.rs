@@ -46,7 +46,8 @@ impl Output {
 
     /// Says something about how it is done, to people, at once.
     pub fn note(&self, text: &str) {
-        eprintln!("ovsns: {text}");
+        // The terminal may be gone; what is being done goes on.
+        let _ = writeln!(io::stderr(), "ovsns: {text}");
     }
 
     /// Prints what came of a verb.
@@ -58,7 +59,7 @@ impl Output {
             // Who reads has gone (`ovsns show | head -1`): nothing is wrong with the system.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(report.code),
             Err(error) => {
-                eprintln!("ovsns: cannot write to standard output: {error}");
+                let _ = writeln!(io::stderr(), "ovsns: cannot write to standard output: {error}");
                 ExitCode::FAILURE
             }
         }
@@ -71,7 +72,7 @@ impl Output {
             // There is nobody left to tell if this fails too.
             let _ = print(&pretty(&document));
         }
-        eprintln!("{failure}");
+        let _ = writeln!(io::stderr(), "{failure}");
         ExitCode::from(failure.code)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
@@ -50,6 +51,13 @@ pub struct Session<'a> {
     pub output: &'a Output,
     pub global: &'a Global,
     pub ovs: OvsDatabase,
+    /// A hangup is no reason to stop any more.
+    stays_without_terminal: Arc<AtomicBool>,
+}
+
+/// Where the journal and the lock are.
+pub fn run_directory() -> PathBuf {
+    std::env::var_os("OVSNS_RUNDIR").map_or_else(|| OWN_RUN_DIRECTORY.into(), PathBuf::from)
 }
 
 impl<'a> Session<'a> {
@@ -66,9 +74,8 @@ impl<'a> Session<'a> {
         if global.backend != Choice::Ovs {
             backends.push(Arc::new(LinuxBridge));
         }
-        let directory = std::env::var_os("OVSNS_RUNDIR").map_or_else(|| OWN_RUN_DIRECTORY.into(), PathBuf::from);
-        let engine = Engine::new(BackendSet::new(backends)).journal_in(directory);
-        Ok(Session { engine, output, global, ovs })
+        let engine = Engine::new(BackendSet::new(backends)).journal_in(run_directory());
+        Ok(Session { engine, output, global, ovs, stays_without_terminal: Arc::default() })
     }
 
     /// What there is within `scope`.
@@ -94,15 +101,22 @@ impl<'a> Session<'a> {
     /// Lets SIGINT, SIGTERM and SIGHUP end the run, with everything undone.
     fn stop_on_signals(&self) {
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        for mut signal in signals.into_iter().filter_map(|kind| signal(kind).ok()) {
-            let stop = self.engine.stop();
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let Ok(mut signal) = signal(kind) else { continue };
+            let (stop, stays) = (self.engine.stop(), self.stays_without_terminal.clone());
             tokio::spawn(async move {
                 while signal.recv().await.is_some() {
-                    stop.request();
+                    if kind != SignalKind::hangup() || !stays.load(Ordering::Relaxed) {
+                        stop.request();
+                    }
                 }
             });
         }
+    }
+
+    /// From here on the run outlives its terminal.
+    pub fn stay_without_terminal(&self) {
+        self.stays_without_terminal.store(true, Ordering::Relaxed);
     }
 
     /// The switch of this name. Fails where there is none, and says what may be the matter.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::model::{Address, Entry, IfName, Key, Kind, Place, Resource, State};
+use crate::model::{Address, Datapath, Entry, IfName, Key, Kind, Place, Resource, State};
 
 use super::{Plan, Step};
 
@@ -34,8 +34,16 @@ impl Plan {
         // What is in a namespace that goes, and is not to go with it, leaves it first.
         let (mut leaving, mut arrivals): (Vec<Step>, Vec<Step>) =
             arrivals.into_iter().partition(|step| leaves(step, &steps));
-        leaving.append(&mut steps);
+        // What a device lends to a switch stays with it until it is plugged in: so long the host can be reached.
+        let lenders = lenders(&arrivals);
+        let (mut handed_over, mut going): (Vec<Step>, Vec<Step>) =
+            steps.into_iter().partition(|step| stands_on_any(step, &lenders));
+        let first_standing = arrivals.iter().position(|step| step.entry().resource.kind() >= Kind::Sysctl);
+        let mut standing = arrivals.split_off(first_standing.unwrap_or(arrivals.len()));
+        leaving.append(&mut going);
         leaving.append(&mut arrivals);
+        leaving.append(&mut handed_over);
+        leaving.append(&mut standing);
         Plan { steps: leaving }
     }
 }
@@ -64,6 +72,26 @@ fn arrival(wanted: &Entry, observed: &State, anew: &BTreeSet<Key>) -> Option<Ste
     }
 }
 
+/// The devices that lend what they have to the switch that they are plugged into.
+fn lenders(arrivals: &[Step]) -> BTreeSet<IfName> {
+    let lender = |step: &Step| match step {
+        Step::Create(Entry { resource: Resource::Port(port), .. }) if port.lent.is_some() => Some(port.device.clone()),
+        _ => None,
+    };
+    arrivals.iter().filter_map(lender).collect()
+}
+
+/// Whether `step` is about an address or a route of one of these devices of the host.
+fn stands_on_any(step: &Step, devices: &BTreeSet<IfName>) -> bool {
+    match &step.entry().resource {
+        Resource::Address(address) => address.place == Place::Host && devices.contains(&address.device),
+        Resource::Route(route) => {
+            route.place == Place::Host && route.device.as_ref().is_some_and(|device| devices.contains(device))
+        }
+        _ => false,
+    }
+}
+
 /// Whether `step` moves a physical device out of a namespace that `deletions` delete.
 fn leaves(step: &Step, deletions: &[Step]) -> bool {
     let Step::Modify { before: Entry { resource: Resource::Physical(before), .. }, .. } = step else { return false };
@@ -83,6 +111,9 @@ fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
     let stands_on = |seen: &Entry| seen.resource.needs().iter().any(|device| devices.contains(device));
     keys.extend(both().filter(|(seen, _)| stands_on(seen)).map(|(seen, _)| seen.key()));
 
+    let flapping = flapping_devices(both());
+    keys.extend(both().filter(|(seen, _)| goes_down_with(&seen.resource, &flapping)).map(|(seen, _)| seen.key()));
+
     // Addresses before routes: a route may stand on an address that is made anew.
     for loses in [loses_address, loses_route] {
         let gone = gone_addresses(observed, target, &keys);
@@ -91,6 +122,31 @@ fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
         keys.extend(lost);
     }
     keys
+}
+
+/// The own devices of switches that go down for a moment: ovs-vswitchd takes a tap, which a switch of its userspace datapath has,
+/// down to change its address (`netdev_linux_set_etheraddr`, lib/netdev-linux.c).
+fn flapping_devices<'a>(both: impl Iterator<Item = (&'a Entry, &'a Entry)>) -> BTreeSet<(Place, IfName)> {
+    let flaps = |(seen, wanted): (&Entry, &Entry)| match (&seen.resource, &wanted.resource) {
+        (Resource::Switch(old), Resource::Switch(new))
+            if old.mac != new.mac && old.datapath == Some(Datapath::Netdev) =>
+        {
+            Some((Place::Host, new.name.device()))
+        }
+        _ => None,
+    };
+    both.filter_map(flaps).collect()
+}
+
+/// Whether `resource` is lost when one of `devices` goes down: routes are, and IPv6 addresses (`fib_disable_ip`,
+/// net/ipv4/fib_frontend.c; `addrconf_ifdown`, net/ipv6/addrconf.c).
+fn goes_down_with(resource: &Resource, devices: &BTreeSet<(Place, IfName)>) -> bool {
+    let lost = match resource {
+        Resource::Address(address) => matches!(address.address, IpNet::V6(_)),
+        Resource::Route(_) => true,
+        _ => false,
+    };
+    lost && resource.needs().iter().any(|device| devices.contains(device))
 }
 
 /// The devices that go or come. One that goes takes with it what stands on it. One that comes has lost it already, or worse:

@@ -8,9 +8,11 @@
 mod common;
 mod deletion;
 mod lab;
+mod links;
 mod reading;
 mod settings;
 mod switches;
+mod take_over;
 mod targets;
 mod traffic;
 mod vlans;
@@ -53,6 +55,11 @@ on_each_kind_of_switch! {
     targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
     deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
         a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+    links: two_namespaces_are_joined a_namespace_and_the_host_are_joined addresses_and_routes_come_and_go
+        neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
+    take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
+        a_take_over_outlives_its_terminal_but_not_its_time a_take_over_that_is_killed_is_taken_back
+        a_switch_keeps_its_own_addresses an_uplink_that_cannot_be_shared_is_refused;
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
 }
 

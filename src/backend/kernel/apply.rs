@@ -352,6 +352,7 @@ fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, E
         metric: wanted.metric,
         source: wanted.source,
         protocol: wanted.protocol.unwrap_or(ROUTE_PROTOCOL),
+        several_hops: false,
     })
 }
 

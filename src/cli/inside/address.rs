@@ -178,7 +178,9 @@ pub fn remove(state: &mut State, address: &Address) {
     let lost = state.resources().filter(|resource| {
         let Resource::Route(route) = resource else { return false };
         let through = route.place == address.place && route.device.as_ref() == Some(&address.device);
-        let no_way = route.via.is_some_and(|via| !left.iter().any(|other| other.contains(&via)));
+        let no_way = route
+            .via
+            .is_some_and(|via| address.address.contains(&via) && !left.iter().any(|other| other.contains(&via)));
         let no_source = route.source == Some(address.address.addr());
         through && route.is_ipv4() && (left.is_empty() || no_way || no_source)
     });

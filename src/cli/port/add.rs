@@ -4,6 +4,7 @@ mod device;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -16,6 +17,7 @@ use crate::model::{
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
+use crate::cli::global::seconds;
 use crate::cli::output::Report;
 use crate::cli::place;
 use crate::cli::session::{self, Session};
@@ -62,12 +64,26 @@ pub struct AddPort {
     /// external_ids:iface-id of the OVS Interface, the port's name for controllers
     #[arg(long, value_name = "ID")]
     iface_id: Option<String>,
+    /// Of dev:DEVICE: move its addresses and routes to the switch's own device, so that the host stays reachable
+    #[arg(long)]
+    take_over: bool,
+    /// How long to wait for `ovsns confirm` before everything that --take-over did goes back, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "take_over", value_parser = confirm_within)]
+    confirm: Duration,
+    /// Do not wait for a confirmation
+    #[arg(long, requires = "take_over", conflicts_with = "confirm")]
+    yes: bool,
     #[command(flatten)]
     change: Change,
 }
 
 const TARGETS: &str =
     "a target is a namespace's name, dev:DEVICE, docker:CONTAINER, podman:CONTAINER, pid:PID or path:FILE";
+
+/// Seconds, with or without an `s` behind them.
+fn confirm_within(text: &str) -> Result<Duration, String> {
+    seconds(text.strip_suffix('s').unwrap_or(text))
+}
 
 /// What a port leads to.
 enum Target {
@@ -100,11 +116,12 @@ impl AddPort {
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let (mut observed, mut desired) = match target {
-            Target::Device(device) => self.device(session, &switch, device).await?,
+            Target::Device(device) => self.device(session, &switch_entry, &switch, device).await?,
             Target::Place(place) => self.namespace(session, &switch, place).await?,
         };
         self.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
-        self.change.carry_out(session, &observed, &desired).await
+        let within = (self.take_over && !self.yes).then_some(self.confirm);
+        self.change.carry_out_unless(session, &observed, &desired, within).await
     }
 
     fn vlan(&self) -> Vlan {

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::backend::Scope;
 use crate::model::{Entry, IfName, Key, Place, Resource, State, SwitchName};
 
-use super::{device_of, host_ends, no_port, with_links};
+use super::{device_of, give_back, host_ends, no_port, with_links};
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
@@ -44,8 +44,10 @@ impl DelPort {
         if ports.is_empty() && !self.if_exists {
             return Err(no_port(switch.as_ref(), target));
         }
-        let observed = with_links(session, found, ports).await?;
-        self.change.carry_out(session, &observed, &State::default()).await
+        let mut observed = with_links(session, found, ports).await?;
+        let mut desired = State::default();
+        give_back(session, &mut observed, &mut desired).await?;
+        self.change.carry_out(session, &observed, &desired).await
     }
 
     /// The ports that are meant.

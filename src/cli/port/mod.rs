@@ -3,6 +3,7 @@
 mod add;
 mod delete;
 mod list;
+mod take_over;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use crate::cli::session::Session;
 pub use add::AddPort;
 pub use delete::DelPort;
 pub use list::{ListPorts, PortToBr};
+pub use take_over::give_back;
 
 /// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
 pub fn address(text: &str) -> Result<IpNet, String> {
