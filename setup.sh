@@ -10,7 +10,7 @@ set -euo pipefail
 declare -A SETS=(
     # gcc and libc6-dev: cargo links with them
     [demo]='gcc libc6-dev openvswitch-switch iproute2 iputils-ping'
-    [test]='ethtool nftables openssl shellcheck strace tcpdump'
+    [test]='busybox-static docker.io ethtool netavark nftables openssl podman runc shellcheck strace tcpdump'
     [vm]='qemu-system-x86 cpio iperf3 kmod xz-utils zstd'
     [bench]='bridge-utils ethtool hyperfine python3-openvswitch'
 )
