@@ -166,6 +166,7 @@ fn end_fields(end: &End) -> Vec<Field> {
         Field::new("mac", end.mac),
         Field::new("mtu", end.mtu),
         state(end.up).quiet_if(end.up),
+        Field::new("arp", end.arp.map(on)).quiet_if(true),
         Field::new("tx_checksum", end.tx_checksum.map(on)).quiet_if(true),
     ]
 }

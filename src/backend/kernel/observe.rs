@@ -203,6 +203,7 @@ fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Optio
         mac: link.mac.map(Mac::from_octets),
         mtu: Some(link.mtu),
         up: link.up,
+        arp: Some(link.arp),
         tx_checksum,
     }))
 }
