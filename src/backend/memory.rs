@@ -115,6 +115,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Within(place, kind) => entry.resource.kind() == *kind && within(&Scope::Place(place.clone()), entry),
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,

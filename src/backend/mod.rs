@@ -24,6 +24,8 @@ pub enum Scope {
     Keys(Vec<Key>),
     /// What is in one namespace, and the veth pairs that lead into it.
     Place(Place),
+    /// All devices, addresses or routes of one namespace; of other kinds there is nothing in it.
+    Within(Place, Kind),
     /// A switch and its ports.
     Switch(SwitchName),
     /// All of one kind.

@@ -6,12 +6,16 @@ mod exec;
 mod failure;
 mod gc;
 mod global;
+mod inside;
+mod link;
 mod netns;
 mod output;
 mod ovs;
 pub mod ovsdb;
+mod place;
 mod port;
 mod session;
+mod set_br;
 mod show;
 mod switch;
 mod texts;
@@ -55,6 +59,8 @@ enum Verb {
     AddBr(switch::AddBr),
     /// Delete a switch, its ports, and the veth pairs of ours that end in them
     DelBr(switch::DelBr),
+    /// Set a switch's addresses, its MAC, MTU or spanning tree
+    SetBr(set_br::SetBr),
     /// List the switches of both kinds
     ListBr(switch::ListBr),
     /// Exit with 0 if there is such a switch, with 2 if not
@@ -75,6 +81,28 @@ enum Verb {
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
+    /// Join two namespaces, or one and the host, by a veth pair
+    AddLink(link::AddLink),
+    /// Delete such a pair
+    DelLink(link::DelLink),
+    /// List the veth pairs that are on no switch
+    ListLinks(link::ListLinks),
+    /// Put an address on a device of a namespace
+    AddAddr(inside::AddAddr),
+    /// Take an address off
+    DelAddr(inside::DelAddr),
+    /// List the addresses of a namespace
+    ListAddr(inside::ListAddr),
+    /// Add a route to a namespace
+    AddRoute(inside::AddRoute),
+    /// Delete a route
+    DelRoute(inside::DelRoute),
+    /// List the routes of a namespace
+    ListRoutes(inside::ListRoutes),
+    /// List the neighbours that a namespace knows
+    ListNeigh(inside::ListNeigh),
+    /// Set a device of a namespace up or down, its MTU or MAC, or a sysctl
+    Set(inside::Set),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -168,6 +196,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,
         Verb::DelBr(args) => args.run(&session).await,
+        Verb::SetBr(args) => args.run(&session).await,
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
@@ -178,6 +207,17 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::AddNs(args) => args.run(&session).await,
         Verb::DelNs(args) => args.run(&session).await,
         Verb::ListNs(args) => args.run(&session).await,
+        Verb::AddLink(args) => args.run(&session).await,
+        Verb::DelLink(args) => args.run(&session).await,
+        Verb::ListLinks(args) => args.run(&session).await,
+        Verb::AddAddr(args) => args.run(&session).await,
+        Verb::DelAddr(args) => args.run(&session).await,
+        Verb::ListAddr(args) => args.run(&session).await,
+        Verb::AddRoute(args) => args.run(&session).await,
+        Verb::DelRoute(args) => args.run(&session).await,
+        Verb::ListRoutes(args) => args.run(&session).await,
+        Verb::ListNeigh(args) => args.run(&session).await,
+        Verb::Set(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {

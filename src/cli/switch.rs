@@ -16,6 +16,7 @@ use super::change::Change;
 use super::failure::Failure;
 use super::global::Choice;
 use super::output::Report;
+use super::place;
 use super::port;
 use super::session::{self, Session};
 
@@ -67,7 +68,7 @@ pub struct AddBr {
     change: Change,
 }
 
-fn on_off(text: &str) -> Result<bool, String> {
+pub fn on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
@@ -80,33 +81,35 @@ impl AddBr {
         let _lock = session.begin(&self.change).await?;
         let key = Key::Switch { name: self.switch.clone() };
         let device = Key::Device { place: Place::Host, name: self.switch.device() };
-        let mut keys = vec![key.clone(), device.clone()];
-        keys.extend(self.ip.iter().map(|address| self.address(*address).key()));
+        let keys = vec![key.clone(), device.clone()];
         let mut observed = session.observe(Scope::Keys(keys)).await?;
+        if !self.ip.is_empty() {
+            for address in place::addresses(session, &Place::Host).await?.entries() {
+                observed.insert(address.clone());
+            }
+        }
         let wanted = match observed.get(&key).map(|entry| (entry, &entry.resource)) {
             Some((entry, Resource::Switch(there))) => self.changed(session, entry, there)?,
             _ if observed.contains(&device) => return Err(self.name_taken(session).await?),
             _ => self.fresh(session).await?,
         };
-        let own = |up| Entry::unmarked(Resource::Device(Device::new(Place::Host, self.switch.device(), up)));
-        // Its address and its MTU are the switch's to set.
+        let own = |up| Entry::unmarked(own_device(&self.switch, up));
         if let Some(Resource::Device(there)) = observed.get(&device).map(|entry| entry.resource.clone()) {
             observed.insert(own(there.up));
         }
         let mut desired = observed.clone();
         desired.insert(wanted);
         desired.insert(own(true));
-        for wanted in self.ip.iter().map(|address| Entry::unmarked(self.address(*address))) {
+        for ip in &self.ip {
+            let wanted = Address::new(Place::Host, self.switch.device(), *ip, false);
+            place::check_address(&wanted, &desired)?;
+            let wanted = Entry::unmarked(Resource::Address(wanted));
             // One that is there has been through duplicate address detection, or was spared it.
             if !desired.contains(&wanted.key()) {
                 desired.insert(wanted);
             }
         }
         self.change.carry_out(session, &observed, &desired).await
-    }
-
-    fn address(&self, address: IpNet) -> Resource {
-        Resource::Address(Address::new(Place::Host, self.switch.device(), address, false))
     }
 
     /// A device has the name: a switch on the backend that `--backend` left out, or something else.
@@ -172,6 +175,11 @@ impl AddBr {
     fn asked(&self, backend: BackendName) -> Switch {
         Switch { mac: self.mac, mtu: self.mtu, stp: self.stp, ..Switch::new(self.switch.clone(), backend) }
     }
+}
+
+/// The own device of a switch, of which only this is asked: its address and its MTU are the switch's to set.
+pub fn own_device(switch: &SwitchName, up: bool) -> Resource {
+    Resource::Device(Device::new(Place::Host, switch.device(), up))
 }
 
 /// A random address, locally administered (IEEE 802, second lowest bit of the first byte).

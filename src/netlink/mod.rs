@@ -41,6 +41,7 @@ mod error;
 pub mod ethtool;
 pub mod feature;
 pub mod link;
+mod neighbour;
 mod netns;
 pub mod nsid;
 mod request;

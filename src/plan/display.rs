@@ -59,7 +59,7 @@ fn head(resource: &Resource) -> String {
         Resource::Physical(physical) => format!("device {} ({})", physical.name, physical.bus_device),
         Resource::Switch(switch) => format!("switch {} ({})", switch.name, switch.backend),
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
-        Resource::Sysctl(sysctl) => format!("sysctl {}", sysctl.key),
+        Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
         _ => resource.key().to_string(),
     }
@@ -137,7 +137,7 @@ fn fields(resource: &Resource) -> Vec<Field> {
             let (mac, mtu) = (Field::new("mac", device.mac), Field::new("mtu", device.mtu));
             vec![mac.quiet_if(true), mtu.quiet_if(true), state(device.up)]
         }
-        Resource::Sysctl(sysctl) => vec![Field::new("=", Some(&sysctl.value))],
+        Resource::Sysctl(sysctl) => vec![Field::new("", Some(&sysctl.value)).quiet_if(true)],
         Resource::Address(address) => vec![Field::new("", address.nodad.then_some("nodad"))],
         Resource::Route(route) => vec![
             Field::new("via", route.via),

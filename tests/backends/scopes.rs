@@ -36,6 +36,10 @@ fn scopes(world: &[Entry]) -> Vec<Scope> {
     scopes.extend(kinds.map(Scope::Kind));
     scopes.extend(["-", "lab-1", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
     scopes.extend(["n1", "n2", "nosuch", "host"].map(|place| Scope::Place(place.parse().unwrap())));
+    for place in ["n1", "n2", "nosuch", "host"] {
+        scopes
+            .extend([Kind::Address, Kind::Route, Kind::Netns].map(|kind| Scope::Within(place.parse().unwrap(), kind)));
+    }
     scopes.extend(["sw1", "sw2", "nosuch"].map(|switch| Scope::Switch(switch.parse().unwrap())));
     scopes
 }
@@ -48,6 +52,9 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
         Scope::Place(place) => is_in(place, &entry.resource),
+        Scope::Within(place, kind) => {
+            entry.resource.kind() == *kind && *kind != Kind::Netns && is_in(place, &entry.resource)
+        }
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,

@@ -28,6 +28,8 @@ const BY_CHANCE: [&str; 20] = [
     "message_age_timer",
     "forward_delay_timer",
 ];
+/// The settings that the cases change; those of devices in all devices' place.
+const SYSCTLS: [&str; 1] = ["net.ipv4.ip_forward"];
 /// Flags of a link that follow from the state of the other end, at once or a moment later.
 const FLAGS_BY_CHANCE: [&str; 3] = ["LOWER_UP", "NO-CARRIER", "M-DOWN"];
 
@@ -53,11 +55,17 @@ fn of_netns(netns: &str) -> Vec<String> {
         strip(&mut told);
         lines.extend(told.as_array().unwrap().iter().map(|thing| format!("{command}: {thing}")));
     }
+    for key in SYSCTLS {
+        let value = tool::run(&inside(netns, &format!("sysctl {key}")));
+        lines.push(value.trim().to_owned());
+    }
     for link in tool::json(&inside(netns, "ip -j link")).as_array().unwrap() {
         let name = link["ifname"].as_str().unwrap();
         let features = tool::run(&inside(netns, &format!("ethtool -k {name}")));
         let tx = features.lines().find(|line| line.starts_with("tx-checksumming")).unwrap();
         lines.push(format!("ethtool -k {name}: {tx}"));
+        let filter = tool::run(&inside(netns, &format!("sysctl net.ipv4.conf.{}.rp_filter", name.replace('.', "/"))));
+        lines.push(filter.trim().to_owned());
     }
     lines
 }

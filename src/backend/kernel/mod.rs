@@ -4,6 +4,7 @@ mod apply;
 mod dad;
 mod observe;
 mod places;
+pub mod seen;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl Backend for Kernel {
 fn look_failed(scope: &Scope, error: netlink::Error) -> BackendError {
     let what = match scope {
         Scope::Keys(_) => "cannot read the state of the kernel".to_owned(),
-        Scope::Place(place) => format!("cannot look into namespace {place}"),
+        Scope::Place(place) | Scope::Within(place, _) => format!("cannot look into namespace {place}"),
         _ => "cannot list what is in the kernel".to_owned(),
     };
     failed(what, error)

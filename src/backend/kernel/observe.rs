@@ -19,6 +19,7 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
     match scope {
         Scope::Keys(keys) => of_keys(places, keys),
         Scope::Place(place) => of_place(places, place),
+        Scope::Within(place, kind) => of_kind(places, place, *kind),
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
         Scope::Kind(Kind::Netns) => netnses(places),
         Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published) => Ok(Vec::new()),
@@ -102,9 +103,25 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     for link in links.iter().filter(|link| is_veth(link)) {
         entries.extend(pair(places, place, link, &mut nsids)?);
     }
-    entries.extend(addresses(places, place, &links, is_asked_for)?);
+    entries.extend(addresses(places, place, None, is_asked_for)?);
     entries.extend(routes(places, place)?);
     Ok(entries)
+}
+
+fn of_kind(places: &mut Places, place: &Place, kind: Kind) -> Result<Vec<Entry>, Error> {
+    match kind {
+        Kind::Device => devices(places, place),
+        Kind::Address => addresses(places, place, None, is_asked_for),
+        Kind::Route => routes(places, place),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn devices(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
+    let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+    let links = located.netlink.links()?;
+    let named = links.iter().filter_map(|link| Some(device_of(place, &link.name.parse().ok()?, link)));
+    Ok(named.collect())
 }
 
 fn of_device(places: &mut Places, place: &Place, name: &IfName) -> Result<Vec<Entry>, Error> {
@@ -128,15 +145,13 @@ pub fn find_link(places: &mut Places, place: &Place, name: &IfName) -> Result<Op
 }
 
 fn device(places: &mut Places, place: &Place, name: &IfName) -> Result<Option<Entry>, Error> {
-    let link = find_link(places, place, name)?;
-    let device = |link: netlink::Link| Device {
-        place: place.clone(),
-        name: name.clone(),
-        up: link.up,
-        mac: link.mac.map(Mac::from_octets),
-        mtu: Some(link.mtu),
-    };
-    Ok(link.map(|link| Entry::unmarked(Resource::Device(device(link)))))
+    Ok(find_link(places, place, name)?.map(|link| device_of(place, name, &link)))
+}
+
+fn device_of(place: &Place, name: &IfName, link: &netlink::Link) -> Entry {
+    let mac = link.mac.map(Mac::from_octets);
+    let device = Device { mac, mtu: Some(link.mtu), ..Device::new(place.clone(), name.clone(), link.up) };
+    Entry::unmarked(Resource::Device(device))
 }
 
 fn sysctl(places: &mut Places, place: &Place, key: &SysctlKey) -> Result<Option<Entry>, Error> {
@@ -215,28 +230,43 @@ fn addresses_of(
     which: fn(&netlink::Address) -> bool,
 ) -> Result<Vec<Entry>, Error> {
     match find_link(places, place, name)? {
-        Some(link) => addresses(places, place, std::slice::from_ref(&link), which),
+        Some(link) => addresses(places, place, Some(link.index), which),
         None => Ok(Vec::new()),
     }
 }
 
-/// The addresses of `links` that are to be shown.
+/// The addresses that are to be shown, of one device or of all.
 fn addresses(
     places: &mut Places,
     place: &Place,
-    links: &[netlink::Link],
+    only: Option<u32>,
     which: fn(&netlink::Address) -> bool,
 ) -> Result<Vec<Entry>, Error> {
-    let only = if let [link] = links { Some(link.index) } else { None };
-    let names: HashMap<u32, IfName> =
-        links.iter().filter_map(|link| Some((link.index, link.name.parse().ok()?))).collect();
-    let found = places.at(place)?.netlink.addresses(only)?;
-    let entries = found.into_iter().filter(which).filter_map(|found| {
-        let device = names.get(&found.link)?.clone();
-        let address = Address::new(place.clone(), device, found.address, found.is_nodad());
-        Some(Entry::unmarked(Resource::Address(address)))
-    });
-    Ok(entries.collect())
+    let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+    let mut names = Names::default();
+    let mut entries = Vec::new();
+    for found in located.netlink.addresses(only)?.into_iter().filter(which) {
+        if let Some(device) = names.of(&mut located.netlink, found.link)? {
+            let address = Address::new(place.clone(), device, found.address, found.is_nodad());
+            entries.push(Entry::unmarked(Resource::Address(address)));
+        }
+    }
+    Ok(entries)
+}
+
+/// The names of devices by index, each asked for once: few devices have addresses and routes, and there may be thousands.
+#[derive(Default)]
+pub struct Names(HashMap<u32, Option<IfName>>);
+
+impl Names {
+    /// The name; `None` where the device has gone, or has a name that no user could type.
+    pub fn of(&mut self, netlink: &mut netlink::Netlink, index: u32) -> Result<Option<IfName>, Error> {
+        if let Some(known) = self.0.get(&index) {
+            return Ok(known.clone());
+        }
+        let name = netlink.link(index)?.and_then(|link| link.name.parse().ok());
+        Ok(self.0.entry(index).or_insert(name).clone())
+    }
 }
 
 /// Whether somebody asked for it: not those of loopback or of the link itself, nor leased ones.
@@ -249,20 +279,12 @@ fn is_asked_for(address: &netlink::Address) -> bool {
 /// The routes of the main table that somebody asked for.
 fn routes(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
-    let found = located.netlink.routes()?;
-    let mut names: HashMap<u32, Option<IfName>> = HashMap::new();
+    let mut names = Names::default();
     let mut entries = Vec::new();
-    for route in found.into_iter().filter(|route| !AUTOMATIC.contains(&route.protocol)) {
+    for route in located.netlink.routes()?.into_iter().filter(|route| !AUTOMATIC.contains(&route.protocol)) {
         let device = match route.link {
             None => None,
-            Some(index) => match names.get(&index) {
-                Some(name) => name.clone(),
-                None => {
-                    let link = places.at(place)?.netlink.link(index)?;
-                    let name = link.and_then(|link| link.name.parse().ok());
-                    names.entry(index).or_insert(name).clone()
-                }
-            },
+            Some(index) => names.of(&mut located.netlink, index)?,
         };
         let route = Route {
             place: place.clone(),

@@ -17,12 +17,10 @@ use crate::model::{
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
+use crate::cli::place;
 use crate::cli::session::{self, Session};
 
 use super::{address, addresses, gateway, host_ends, links, port_of};
-
-/// The smallest MTU over which there is IPv6, in bytes (RFC 8200 section 5).
-const IPV6_MTU_MIN: u32 = 1280;
 
 #[derive(Debug, Args)]
 pub struct AddPort {
@@ -96,7 +94,7 @@ impl Target {
 impl AddPort {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let target = Target::parse(&self.target)?;
-        self.check_mtu()?;
+        place::check_ipv6_mtu(&self.ip, self.mtu)?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let (mut observed, mut desired) = match target {
@@ -105,18 +103,6 @@ impl AddPort {
         };
         self.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
         self.change.carry_out(session, &observed, &desired).await
-    }
-
-    /// The kernel has no IPv6 on a device with a smaller MTU, and answers EINVAL to its addresses.
-    fn check_mtu(&self) -> Result<(), Failure> {
-        let v6 = self.ip.iter().find(|ip| matches!(ip, IpNet::V6(_)));
-        match (v6, self.mtu) {
-            (Some(ip), Some(mtu)) if mtu < IPV6_MTU_MIN => {
-                Err(Failure::usage(format!("{ip} does not go with --mtu {mtu}"))
-                    .hint(format!("IPv6 takes an MTU of {IPV6_MTU_MIN} at least")))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn vlan(&self) -> Vlan {
@@ -280,13 +266,7 @@ impl AddPort {
     ) -> Result<(), Failure> {
         for ip in &self.ip {
             let wanted = Address::new(place.clone(), device.clone(), *ip, self.nodad);
-            let elsewhere = addresses(desired, place)
-                .find(|there| there.address.addr() == ip.addr() && (there.device != *device || there.address != *ip));
-            if let Some(there) = elsewhere {
-                let what = format!("cannot add {ip} to {device}: {} has {} already", there.device, there.address);
-                return Err(Failure::new(format!("{what}, in namespace {place}"))
-                    .hint("an address belongs on one device; choose another one"));
-            }
+            place::check_address(&wanted, desired)?;
             // One that is there has been through duplicate address detection, or was spared it.
             let wanted = Entry::unmarked(Resource::Address(wanted));
             if !desired.contains(&wanted.key()) {

@@ -1,0 +1,1 @@
+ovsns add-ns a-name-that-is-long
