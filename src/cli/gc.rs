@@ -10,6 +10,7 @@ use crate::plan::{Plan, Step};
 
 use super::change::Change;
 use super::failure::Failure;
+use super::nat;
 use super::output::Report;
 use super::session::Session;
 
@@ -117,7 +118,9 @@ async fn dead(session: &Session<'_>, observed: &State) -> Result<State, Failure>
         Resource::Link(link) => observed.get(&Key::Port { device: link.a.name.clone() }),
         _ => None,
     });
-    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).collect())
+    let published = nat::dead(session, observed).await?;
+    let published = published.entries().cloned();
+    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).chain(published).collect())
 }
 
 fn leads_nowhere(resource: &Resource) -> bool {

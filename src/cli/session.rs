@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::kernel::Kernel;
 use crate::backend::linux_bridge::LinuxBridge;
+use crate::backend::nat::Nft;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -20,7 +21,7 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
-pub use crate::backend::nat::is_possible as nat;
+pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
 
 /// Where ovs-vsctl(8) looks for the database by itself.
@@ -53,7 +54,7 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout))];
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::new(Nft)];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }

@@ -89,6 +89,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },
@@ -111,6 +112,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },

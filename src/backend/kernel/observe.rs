@@ -21,8 +21,11 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
         Scope::Place(place) => of_place(places, place),
         Scope::Within(place, kind) => of_kind(places, place, *kind),
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
+        Scope::Ruleset => Ok(Vec::new()),
         Scope::Kind(Kind::Netns) => netnses(places),
-        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published) => Ok(Vec::new()),
+        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published) => {
+            Ok(Vec::new())
+        }
         Scope::Kind(kind) => Ok(all(places)?.into_iter().filter(|entry| entry.resource.kind() == *kind).collect()),
         Scope::Owner(owner) => {
             Ok(all(places)?.into_iter().filter(|entry| entry.owner.as_ref() == Some(owner)).collect())
@@ -75,6 +78,7 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         | Key::Switch { .. }
         | Key::Port { .. }
         | Key::Mirror { .. }
+        | Key::Ruleset
         | Key::Nat { .. }
         | Key::Published { .. } => Ok(None),
     }

@@ -1,7 +1,8 @@
-//! A plan as the commands of `ip`, `bridge`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+//! A plan as the commands of `ip`, `bridge`, `ethtool`, `nft` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
 mod kernel;
+mod nft;
 mod ovs;
 mod shell;
 
@@ -41,11 +42,9 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) | Resource::Impairment(_) | Resource::Mirror(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::add(&entry.resource),
     }
 }
 
@@ -65,11 +64,9 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
-        Resource::Physical(_)
-        | Resource::Impairment(_)
-        | Resource::Mirror(_)
-        | Resource::Nat(_)
-        | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) | Resource::Impairment(_) | Resource::Mirror(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::delete_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::delete(resource),
     }
 }
 
@@ -91,6 +88,8 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         },
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
+        (Resource::Ruleset(old), Resource::Ruleset(new)) => nft::set_ruleset(old, new),
+        (old @ Resource::Published(_), new) => nft::set(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
