@@ -24,9 +24,9 @@ pub enum Scope {
     Keys(Vec<Key>),
     /// What is in one namespace, and the veth pairs that lead into it.
     Place(Place),
-    /// All devices, addresses or routes of one namespace; of other kinds there is nothing in it.
+    /// All devices, addresses, routes or impairments of one namespace; of other kinds there is nothing in it.
     Within(Place, Kind),
-    /// A switch and its ports.
+    /// A switch, its ports and its mirrors.
     Switch(SwitchName),
     /// The ruleset of translation, and all that is in it.
     Ruleset,

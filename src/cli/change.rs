@@ -1,5 +1,7 @@
 //! The way every changing verb takes: two states, a plan, and then to show, explain or apply it.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
@@ -16,7 +18,7 @@ pub struct Change {
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the plan as commands of ip, bridge, ethtool, nft and ovs-vsctl that do the same, and change nothing
+    /// Print the plan as commands of ip, bridge, tc, ethtool, nft and ovs-vsctl that do the same, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub explain: bool,
 }
@@ -29,6 +31,17 @@ impl Change {
 
     /// Goes from `observed` to `desired`, or tells how.
     pub async fn carry_out(&self, session: &Session<'_>, observed: &State, desired: &State) -> Result<Report, Failure> {
+        self.carry_out_unless(session, observed, desired, None).await
+    }
+
+    /// The same; what is done goes back by itself unless `ovsns confirm` comes within that time, also if the terminal goes.
+    pub async fn carry_out_unless(
+        &self,
+        session: &Session<'_>,
+        observed: &State,
+        desired: &State,
+        within: Option<Duration>,
+    ) -> Result<Report, Failure> {
         let translated = nat::with_translation(session, observed, desired).await?;
         let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
         let plan = Plan::between(observed, desired);
@@ -40,7 +53,19 @@ impl Change {
             let text = if plan.is_empty() { "nothing to do".to_owned() } else { format!("{plan}\n{}", plan.summary()) };
             return Ok(Report::new(text, json!({"plan": plan, "applied": false})));
         }
-        session.engine.apply(&plan).await?;
+        match within.filter(|_| !plan.is_empty()) {
+            Some(within) => {
+                let in_effect = || {
+                    session.stay_without_terminal();
+                    session.output.note(&format!(
+                        "done; unless `ovsns confirm` comes within {} s, everything goes back",
+                        within.as_secs_f32()
+                    ));
+                };
+                session.engine.apply_unless_confirmed(&plan, within, in_effect).await?;
+            }
+            None => session.engine.apply(&plan).await?,
+        }
         Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
     }
 }

@@ -139,11 +139,16 @@ impl From<EngineError> for Failure {
             EngineError::Backend(error) => error.into(),
             EngineError::Unsupported(error) => error.into(),
             EngineError::Lock(error @ LockError::Held { .. }) => {
-                let failure = Failure::new(error.to_string()).hint("wait for it, or give more time: --timeout 60");
+                let failure = Failure::new(error.to_string()).hint(
+                    "wait for it, or give more time: --timeout 60; if it waits for a confirmation: ovsns confirm",
+                );
                 Failure { code: DEADLINE, ..failure }
             }
             EngineError::Mixed { cause, undo, left } => mixed(*cause, undo, &left),
             EngineError::Stopped => Failure::new("interrupted; what had been done is undone"),
+            error @ (EngineError::NotConfirmed { .. } | EngineError::SentBack) => {
+                Failure::new(format!("{error}; everything is as it was"))
+            }
             EngineError::Journal(error @ JournalError::Damaged { .. }) => {
                 Failure::new("cannot read what was under way")
                     .cause(error)

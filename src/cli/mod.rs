@@ -1,6 +1,8 @@
 //! What people type and see; the only module that prints.
 
+mod capture;
 mod change;
+mod confirm;
 mod doctor;
 mod exec;
 mod failure;
@@ -68,6 +70,10 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
+    SetPort(port::SetPort),
+    /// Say that a change that waits for it may stay
+    Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
     /// List the ports of a switch
@@ -78,10 +84,14 @@ enum Verb {
     Show(show::Show),
     /// Make a network namespace
     AddNs(netns::AddNs),
+    /// Give a network namespace that is there a name
+    AttachNs(netns::AttachNs),
     /// Delete a network namespace, its ports, and their veth pairs
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
+    /// Print the names of a network namespace, and the container that it is of
+    Identify(netns::Identify),
     /// Join two namespaces, or one and the host, by a veth pair
     AddLink(link::AddLink),
     /// Delete such a pair
@@ -121,6 +131,8 @@ enum Verb {
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
     Shell(exec::Shell),
+    /// Watch packets, of a namespace, a switch, or single devices
+    Capture(capture::Capture),
     /// Check what ovsns needs of this machine
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
@@ -192,6 +204,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Shell(args) => args.run(),
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
+        Verb::Identify(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -214,11 +227,14 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::SetPort(args) => args.run(&session).await,
+        Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
+        Verb::AttachNs(args) => args.run(&session).await,
         Verb::DelNs(args) => args.run(&session).await,
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,
@@ -238,9 +254,16 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
-        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {
+        Verb::Identify(_)
+        | Verb::Exec(_)
+        | Verb::Shell(_)
+        | Verb::Ovs(_)
+        | Verb::Ovsdb(_)
+        | Verb::Completions(_)
+        | Verb::Man(_) => {
             unreachable!("handled before there was a session")
         }
     }

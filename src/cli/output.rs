@@ -1,7 +1,9 @@
 //! stdout is data, stderr is talk. Nothing is printed anywhere else.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -46,7 +48,18 @@ impl Output {
 
     /// Says something about how it is done, to people, at once.
     pub fn note(&self, text: &str) {
-        eprintln!("ovsns: {text}");
+        // The terminal may be gone; what is being done goes on.
+        let _ = writeln!(io::stderr(), "ovsns: {text}");
+    }
+
+    /// Standard output as a file, for a verb that has more to print than a report: lines as they come, or bytes.
+    pub fn stdout(&self) -> io::Result<File> {
+        Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    }
+
+    /// Whether somebody looks at standard output.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Prints what came of a verb.
@@ -58,7 +71,7 @@ impl Output {
             // Who reads has gone (`ovsns show | head -1`): nothing is wrong with the system.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(report.code),
             Err(error) => {
-                eprintln!("ovsns: cannot write to standard output: {error}");
+                let _ = writeln!(io::stderr(), "ovsns: cannot write to standard output: {error}");
                 ExitCode::FAILURE
             }
         }
@@ -71,7 +84,7 @@ impl Output {
             // There is nobody left to tell if this fails too.
             let _ = print(&pretty(&document));
         }
-        eprintln!("{failure}");
+        let _ = writeln!(io::stderr(), "{failure}");
         ExitCode::from(failure.code)
     }
 }

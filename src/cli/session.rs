@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::kernel::Kernel;
+use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
@@ -19,8 +20,11 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
-pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
+pub use crate::backend::kernel::{
+    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
+    inside, inventory, is_podmans, keepers, names as namespaces, owner,
+};
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
 
@@ -28,6 +32,9 @@ pub use crate::backend::ovs::Ovs;
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
 /// Where the journal and the lock are, unless `OVSNS_RUNDIR` says otherwise.
 const OWN_RUN_DIRECTORY: &str = "/run/ovsns";
+
+/// Where `ip netns` has its names (ip-netns(8)).
+pub const RUN_DIRECTORY: &str = "/run/netns";
 
 /// Open vSwitch, as far as this run has it.
 pub enum OvsDatabase {
@@ -45,6 +52,13 @@ pub struct Session<'a> {
     pub output: &'a Output,
     pub global: &'a Global,
     pub ovs: OvsDatabase,
+    /// A hangup is no reason to stop any more.
+    stays_without_terminal: Arc<AtomicBool>,
+}
+
+/// Where the journal and the lock are.
+pub fn run_directory() -> PathBuf {
+    std::env::var_os("OVSNS_RUNDIR").map_or_else(|| OWN_RUN_DIRECTORY.into(), PathBuf::from)
 }
 
 impl<'a> Session<'a> {
@@ -61,9 +75,8 @@ impl<'a> Session<'a> {
         if global.backend != Choice::Ovs {
             backends.push(Arc::new(LinuxBridge));
         }
-        let directory = std::env::var_os("OVSNS_RUNDIR").map_or_else(|| OWN_RUN_DIRECTORY.into(), PathBuf::from);
-        let engine = Engine::new(BackendSet::new(backends)).journal_in(directory);
-        Ok(Session { engine, output, global, ovs })
+        let engine = Engine::new(BackendSet::new(backends)).journal_in(run_directory());
+        Ok(Session { engine, output, global, ovs, stays_without_terminal: Arc::default() })
     }
 
     /// What there is within `scope`.
@@ -89,15 +102,22 @@ impl<'a> Session<'a> {
     /// Lets SIGINT, SIGTERM and SIGHUP end the run, with everything undone.
     fn stop_on_signals(&self) {
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        for mut signal in signals.into_iter().filter_map(|kind| signal(kind).ok()) {
-            let stop = self.engine.stop();
+        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+            let Ok(mut signal) = signal(kind) else { continue };
+            let (stop, stays) = (self.engine.stop(), self.stays_without_terminal.clone());
             tokio::spawn(async move {
                 while signal.recv().await.is_some() {
-                    stop.request();
+                    if kind != SignalKind::hangup() || !stays.load(Ordering::Relaxed) {
+                        stop.request();
+                    }
                 }
             });
         }
+    }
+
+    /// From here on the run outlives its terminal.
+    pub fn stay_without_terminal(&self) {
+        self.stays_without_terminal.store(true, Ordering::Relaxed);
     }
 
     /// The switch of this name. Fails where there is none, and says what may be the matter.
@@ -169,6 +189,16 @@ impl<'a> Session<'a> {
     /// The database as ovs-vsctl's `--db`, unless ovs-vsctl finds it by itself.
     pub fn explain_db(&self) -> Option<&str> {
         self.global.db.as_deref()
+    }
+}
+
+/// What to say of a namespace `name` that is not there: it may be a container of that name that is meant.
+pub fn container_instead(name: &str) -> Option<String> {
+    let ways: Vec<String> = kernel::containers_called(name).iter().map(ToString::to_string).collect();
+    match ways.as_slice() {
+        [] => None,
+        [way] => Some(format!("there is a container {name}: {way} is its namespace")),
+        _ => Some(format!("there are several containers {name}: say which one, {}", ways.join(" or "))),
     }
 }
 

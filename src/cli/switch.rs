@@ -15,6 +15,7 @@ use crate::model::{
 use super::change::Change;
 use super::failure::Failure;
 use super::global::Choice;
+use super::inside;
 use super::output::Report;
 use super::place;
 use super::port;
@@ -87,6 +88,10 @@ impl AddBr {
             for address in place::addresses(session, &Place::Host).await?.entries() {
                 observed.insert(address.clone());
             }
+        }
+        if self.mac.is_some() && observed.contains(&key) {
+            let standing = inside::standing_on(session, &Place::Host, &self.switch.device()).await?;
+            standing.entries().for_each(|entry| observed.insert(entry.clone()));
         }
         let wanted = match observed.get(&key).map(|entry| (entry, &entry.resource)) {
             Some((entry, Resource::Switch(there))) => self.changed(session, entry, there)?,
@@ -216,8 +221,10 @@ impl DelBr {
             Resource::Port(port) => Some(port.device.clone()),
             _ => None,
         });
-        let observed = port::with_links(session, observed.clone(), ports.collect()).await?;
-        self.change.carry_out(session, &observed, &State::default()).await
+        let mut observed = port::with_links(session, observed.clone(), ports.collect()).await?;
+        let mut desired = State::default();
+        port::give_back(session, &mut observed, &mut desired).await?;
+        self.change.carry_out(session, &observed, &desired).await
     }
 }
 

@@ -1,17 +1,40 @@
 //! Apply, verify, and undo on failure.
 
+use std::time::Duration;
+
 use crate::backend::{Backend, BackendError, Batch, Fault, Scope};
 use crate::model::{Kind, State};
 use crate::plan::{Plan, Step};
 
+use super::confirm::Confirmation;
 use super::error::chain;
 use super::recover::{cleared, way_back};
 use super::{Engine, EngineError};
+
+/// A confirmation to be waited for, and what is to be done when the waiting begins.
+type Asked<'a> = (Confirmation, Box<dyn FnOnce() + Send + 'a>);
 
 impl Engine {
     /// Carries `plan` out. `Ok`: every step is in effect and was seen to be. `Err`: the system is as it was, except for
     /// [`EngineError::Mixed`].
     pub async fn apply(&self, plan: &Plan) -> Result<(), EngineError> {
+        self.apply_confirmed(plan, None).await
+    }
+
+    /// The same for a change that may cut off whoever makes it: it goes back by itself unless [`Confirmation::tell`] says within
+    /// this time that it may stay. `in_effect` is called when the time begins.
+    pub async fn apply_unless_confirmed(
+        &self,
+        plan: &Plan,
+        within: Duration,
+        in_effect: impl FnOnce() + Send,
+    ) -> Result<(), EngineError> {
+        let Some(journal) = &self.journal else { return self.apply(plan).await };
+        let confirmation = Confirmation::open(journal.directory(), within)?;
+        self.apply_confirmed(plan, Some((confirmation, Box::new(in_effect)))).await
+    }
+
+    async fn apply_confirmed(&self, plan: &Plan, confirm: Option<Asked<'_>>) -> Result<(), EngineError> {
         if plan.is_empty() {
             return Ok(());
         }
@@ -19,7 +42,7 @@ impl Engine {
         if let Some(journal) = &self.journal {
             journal.write(plan)?;
         }
-        let (applied, result) = self.carry_out(plan).await;
+        let (applied, result) = self.carry_out(plan, confirm).await;
         let Err(cause) = result else { return Ok(()) };
         tracing::info!(applied, of = plan.steps.len(), "undoing");
         let error = self.undo(plan, applied, cause).await;
@@ -35,18 +58,27 @@ impl Engine {
     }
 
     /// Applies, verifies, and commits. Returns how many steps are in effect.
-    async fn carry_out(&self, plan: &Plan) -> (usize, Result<(), EngineError>) {
+    async fn carry_out(&self, plan: &Plan, confirm: Option<Asked<'_>>) -> (usize, Result<(), EngineError>) {
         let (applied, result) = self.forward(plan).await;
         if result.is_err() {
             return (applied, result);
         }
-        match self.verify(plan).await {
-            // As long as the journal is there, the next run would take this one back: its removal is what makes the plan stay.
-            Ok(()) => (applied, self.forget()),
-            failed => (applied, failed),
+        if let Err(failed) = self.verify(plan).await {
+            return (applied, Err(failed));
+        }
+        let Some((confirmation, in_effect)) = confirm else { return (applied, self.forget()) };
+        in_effect();
+        tokio::select! {
+            // Who confirmed is answered, by the end of the stream, once it is true.
+            heard = confirmation.wait() => match heard {
+                Ok(_stream) => (applied, self.forget()),
+                Err(error) => (applied, Err(error)),
+            },
+            () = self.stop.requested() => (applied, Err(EngineError::Stopped)),
         }
     }
 
+    /// As long as the journal is there, the next run would take this one back: its removal is what makes a plan stay.
     fn forget(&self) -> Result<(), EngineError> {
         match &self.journal {
             Some(journal) => Ok(journal.remove()?),

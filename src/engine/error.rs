@@ -1,5 +1,7 @@
 //! How applying a plan can end, other than well.
 
+use std::time::Duration;
+
 use crate::backend::{BackendError, Unsupported};
 use crate::plan::{Plan, Stale};
 
@@ -26,6 +28,15 @@ pub enum EngineError {
     /// A signal came. What had been done is undone.
     #[error("interrupted")]
     Stopped,
+    /// Nobody said in time that the change may stay. What had been done is undone.
+    #[error("nobody confirmed the change within {} s", within.as_secs_f32())]
+    NotConfirmed {
+        /// How long that was waited for.
+        within: Duration,
+    },
+    /// Somebody said that the change is to go back. What had been done is undone.
+    #[error("the change was sent back")]
+    SentBack,
     /// Applying failed, and so did undoing it.
     #[error("{cause}")]
     Mixed {

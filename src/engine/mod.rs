@@ -1,6 +1,7 @@
 //! Carries a plan out, all or nothing: the only caller of [`Backend::apply`](crate::backend::Backend::apply).
 
 mod apply;
+mod confirm;
 mod error;
 mod journal;
 mod lock;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::backend::{BackendSet, Scope};
 use crate::model::State;
 
+pub use confirm::{Confirmation, Told};
 pub use error::EngineError;
 pub use journal::{Interrupted, Journal, JournalError};
 pub use lock::{Lock, LockError};
@@ -65,6 +67,7 @@ impl Engine {
             () = self.stop.requested() => return Err(EngineError::Stopped),
         };
         journal.discard_unfinished()?;
+        Confirmation::discard(journal.directory())?;
         let interrupted = journal.read()?;
         if let Some(interrupted) = &interrupted {
             self.take_back(interrupted).await?;

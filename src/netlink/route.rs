@@ -30,6 +30,8 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// Who made it: `RTPROT_*` of linux/rtnetlink.h; 2 is the kernel, 3 is `boot` (what `ip route add` sets), 4 is `static`.
     pub protocol: u8,
+    /// It has several next hops, of which `via` and `link` say the first.
+    pub several_hops: bool,
 }
 
 /// `ip route add DESTINATION [via IP] [dev DEV] [metric N] proto N`. EEXIST where there is one with the same destination
@@ -160,6 +162,7 @@ impl Route {
             metric: None,
             source: None,
             protocol: message.header.protocol.into(),
+            several_hops: false,
         };
         message.attributes.into_iter().for_each(|attribute| route.take(attribute));
         Some(route)
@@ -177,6 +180,7 @@ impl Route {
             RouteAttribute::Priority(metric) => self.metric = Some(metric),
             RouteAttribute::PrefSource(address) => self.source = ip(&address),
             RouteAttribute::MultiPath(hops) => {
+                self.several_hops = hops.len() > 1;
                 if let Some(hop) = hops.into_iter().next() {
                     self.link = Some(hop.interface_index);
                     hop.attributes.into_iter().for_each(|attribute| self.take(attribute));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::model::{Address, Entry, IfName, Key, Kind, Place, Resource, State};
+use crate::model::{Address, Datapath, Entry, IfName, Key, Kind, Place, Resource, State};
 
 use super::{Plan, Step};
 
@@ -22,7 +22,7 @@ impl Plan {
     /// The steps that lead from `observed` to `target` to the letter: what `target` does not set is not set in the end. That is
     /// how to go back to a state that was seen once.
     pub fn exact(observed: &State, target: &State) -> Plan {
-        let target = &with_device_settings(observed, target);
+        let target = &with_what_stays(observed, target);
         let anew = anew(observed, target);
         let goes = |entry: &&Entry| !target.contains(&entry.key()) || anew.contains(&entry.key());
         let mut steps: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
@@ -34,16 +34,27 @@ impl Plan {
         // What is in a namespace that goes, and is not to go with it, leaves it first.
         let (mut leaving, mut arrivals): (Vec<Step>, Vec<Step>) =
             arrivals.into_iter().partition(|step| leaves(step, &steps));
-        leaving.append(&mut steps);
+        // What a device lends to a switch stays with it until it is plugged in: so long the host can be reached.
+        let lenders = lenders(&arrivals);
+        let (mut handed_over, mut going): (Vec<Step>, Vec<Step>) =
+            steps.into_iter().partition(|step| stands_on_any(step, &lenders));
+        let first_standing = arrivals.iter().position(|step| step.entry().resource.kind() >= Kind::Sysctl);
+        let mut standing = arrivals.split_off(first_standing.unwrap_or(arrivals.len()));
+        leaving.append(&mut going);
         leaving.append(&mut arrivals);
+        leaving.append(&mut handed_over);
+        leaving.append(&mut standing);
         Plan { steps: leaving }
     }
 }
 
-/// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest.
-fn with_device_settings(observed: &State, target: &State) -> State {
+/// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest. And with the
+/// names that are there leading where they lead, which nobody can tell of them.
+fn with_what_stays(observed: &State, target: &State) -> State {
     let over = |entry: &Entry| match observed.get(&entry.key()) {
-        Some(seen) if entry.resource.kind() == Kind::Device => entry.over(seen),
+        Some(seen) if matches!(entry.resource.kind(), Kind::Device | Kind::Netns) => {
+            Entry { resource: entry.resource.over(&seen.resource), owner: entry.owner.clone() }
+        }
         _ => entry.clone(),
     };
     target.entries().map(over).collect()
@@ -58,6 +69,26 @@ fn arrival(wanted: &Entry, observed: &State, anew: &BTreeSet<Key>) -> Option<Ste
             (after != *before).then(|| Step::Modify { before: before.clone(), after })
         }
         _ => Some(Step::Create(wanted.clone())),
+    }
+}
+
+/// The devices that lend what they have to the switch that they are plugged into.
+fn lenders(arrivals: &[Step]) -> BTreeSet<IfName> {
+    let lender = |step: &Step| match step {
+        Step::Create(Entry { resource: Resource::Port(port), .. }) if port.lent.is_some() => Some(port.device.clone()),
+        _ => None,
+    };
+    arrivals.iter().filter_map(lender).collect()
+}
+
+/// Whether `step` is about an address or a route of one of these devices of the host.
+fn stands_on_any(step: &Step, devices: &BTreeSet<IfName>) -> bool {
+    match &step.entry().resource {
+        Resource::Address(address) => address.place == Place::Host && devices.contains(&address.device),
+        Resource::Route(route) => {
+            route.place == Place::Host && route.device.as_ref().is_some_and(|device| devices.contains(device))
+        }
+        _ => false,
     }
 }
 
@@ -80,6 +111,9 @@ fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
     let stands_on = |seen: &Entry| seen.resource.needs().iter().any(|device| devices.contains(device));
     keys.extend(both().filter(|(seen, _)| stands_on(seen)).map(|(seen, _)| seen.key()));
 
+    let flapping = flapping_devices(both());
+    keys.extend(both().filter(|(seen, _)| goes_down_with(&seen.resource, &flapping)).map(|(seen, _)| seen.key()));
+
     // Addresses before routes: a route may stand on an address that is made anew.
     for loses in [loses_address, loses_route] {
         let gone = gone_addresses(observed, target, &keys);
@@ -88,6 +122,31 @@ fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
         keys.extend(lost);
     }
     keys
+}
+
+/// The own devices of switches that go down for a moment: ovs-vswitchd takes a tap, which a switch of its userspace datapath has,
+/// down to change its address (`netdev_linux_set_etheraddr`, lib/netdev-linux.c).
+fn flapping_devices<'a>(both: impl Iterator<Item = (&'a Entry, &'a Entry)>) -> BTreeSet<(Place, IfName)> {
+    let flaps = |(seen, wanted): (&Entry, &Entry)| match (&seen.resource, &wanted.resource) {
+        (Resource::Switch(old), Resource::Switch(new))
+            if old.mac != new.mac && old.datapath == Some(Datapath::Netdev) =>
+        {
+            Some((Place::Host, new.name.device()))
+        }
+        _ => None,
+    };
+    both.filter_map(flaps).collect()
+}
+
+/// Whether `resource` is lost when one of `devices` goes down: routes are, and IPv6 addresses (`fib_disable_ip`,
+/// net/ipv4/fib_frontend.c; `addrconf_ifdown`, net/ipv6/addrconf.c).
+fn goes_down_with(resource: &Resource, devices: &BTreeSet<(Place, IfName)>) -> bool {
+    let lost = match resource {
+        Resource::Address(address) => matches!(address.address, IpNet::V6(_)),
+        Resource::Route(_) => true,
+        _ => false,
+    };
+    lost && resource.needs().iter().any(|device| devices.contains(device))
 }
 
 /// The devices that go or come. One that goes takes with it what stands on it. One that comes has lost it already, or worse:
@@ -142,7 +201,7 @@ fn loses_route(resource: &Resource, gone: &Gone<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Route;
+    use crate::model::{Netns, Route};
 
     fn address(address: &str) -> Entry {
         let place = "ns1".parse().unwrap();
@@ -158,6 +217,15 @@ mod tests {
     fn plan(observed: &[Entry], desired: &[Entry]) -> String {
         let state = |entries: &[Entry]| entries.iter().cloned().collect::<State>();
         Plan::between(&state(observed), &state(desired)).to_string()
+    }
+
+    #[test]
+    fn a_name_that_is_back_is_as_it_was() {
+        let attached = Netns { name: "ns1".parse().unwrap(), of: Some("pid:7".parse().unwrap()) };
+        let start: State = [Entry::unmarked(Resource::Netns(attached.clone()))].into_iter().collect();
+        let seen = [Entry::unmarked(Resource::Netns(Netns::new(attached.name)))].into_iter().collect();
+        assert_eq!(Plan::exact(&State::default(), &start).to_string(), "+ netns ns1 of pid:7");
+        assert_eq!(Plan::exact(&seen, &start), Plan::default());
     }
 
     #[test]

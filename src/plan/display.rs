@@ -61,6 +61,7 @@ fn head(resource: &Resource) -> String {
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
         Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
+        Resource::Impairment(_) => format!("{}:", resource.key()),
         _ => resource.key().to_string(),
     }
 }
@@ -113,7 +114,7 @@ fn state(up: bool) -> Field {
 
 fn fields(resource: &Resource) -> Vec<Field> {
     match resource {
-        Resource::Netns(_) => Vec::new(),
+        Resource::Netns(netns) => vec![Field::new("of", netns.of.as_ref())],
         Resource::Physical(physical) => {
             vec![Field::new("name", Some(&physical.name)).quiet_if(true), Field::new("netns", Some(&physical.place))]
         }
@@ -147,9 +148,9 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("proto", route.protocol).quiet_if(true),
         ],
         Resource::Impairment(impairment) => vec![
-            Field::new("delay", Some(impairment.delay)),
-            Field::new("jitter", Some(impairment.jitter)),
-            Field::new("loss", Some(impairment.loss)),
+            Field::new("delay", impairment.delay),
+            Field::new("jitter", impairment.jitter),
+            Field::new("loss", impairment.loss),
             Field::new("rate", impairment.rate),
         ],
         Resource::Mirror(mirror) => vec![Field::new("output", Some(&mirror.output))],

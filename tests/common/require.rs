@@ -26,10 +26,16 @@ pub enum Feature {
     Vxlan,
     /// The `netem` queueing discipline.
     Netem,
+    /// The `tbf` queueing discipline.
+    Tbf,
     /// Masquerading by nftables.
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Macvlan devices.
+    Macvlan,
+    /// Bonds.
+    Bond,
 }
 
 impl Feature {
@@ -48,11 +54,16 @@ impl Feature {
             }
             Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
             Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
+            Feature::Tbf => "tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 10ms",
             Feature::NftNat => {
                 "nft 'add table ip probe; add chain ip probe nat { type nat hook postrouting priority 100; }; \
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Macvlan => {
+                "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
+            }
+            Feature::Bond => "ip link add probe type bond",
         }
     }
 

@@ -42,6 +42,12 @@ impl Running {
         kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
     }
 
+    /// Ends it at once, and waits until it has.
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

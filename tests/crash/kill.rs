@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::common::ovs::Ovs;
 use crate::common::world::World;
 use crate::common::{require, sandbox};
-use crate::story::{ADD_BR, ADD_NS, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story};
+use crate::story::{ADD_BR, ADD_NS, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story, TAKE_OVER};
 
 /// The system calls by which a run changes something, or has something changed.
 const CALLS: [&str; 9] = ["mkdir", "write", "rename", "unlink", "unshare", "setns", "mount", "umount2", "sendto"];
@@ -159,6 +159,7 @@ killed! {
     del_port DEL_PORT;
     del_br DEL_BR;
     del_ns DEL_NS;
+    take_over TAKE_OVER;
 }
 
 #[test]

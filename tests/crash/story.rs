@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use crate::common::cli::{Cli, Ran};
 use crate::common::ovs::Ovs;
+use crate::common::tool;
 use crate::common::world::World;
 
 /// A verb that can be run again: it takes what it asks for and finds as success.
@@ -47,6 +48,13 @@ pub const DEL_NS: Story = Story {
     back: "add-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
 };
 
+/// The host's only way out, and its other end.
+pub const TAKE_OVER: Story = Story {
+    before: "add-br sw0 --ip 10.7.0.1/24\nsh ip link add eth0 type veth peer name eth1\nsh ip link set eth0 address 02:00:00:00:00:09 up\nsh ip link set eth1 up\nadd-addr host 192.0.2.5/24 2001:db8::5/64 --dev eth0 --nodad\nadd-route host default via 192.0.2.1\nadd-route host default via 2001:db8::1",
+    verb: "add-port sw0 dev:eth0 --may-exist --take-over --yes",
+    back: "del-port sw0 dev:eth0",
+};
+
 /// How a run under strace ended.
 pub struct Disturbed {
     /// `None`: it was killed.
@@ -86,10 +94,13 @@ impl<'a> Stage<'a> {
         World::look(self.ovs.as_ref())
     }
 
-    /// Runs commands that must succeed.
+    /// Runs commands that must succeed: of ovsns, and behind `sh` of others.
     pub fn play(&self, commands: &str) {
         for command in commands.lines() {
-            self.cli.ok(&command.split(' ').collect::<Vec<_>>());
+            match command.strip_prefix("sh ") {
+                Some(other) => drop(tool::run(other)),
+                None => drop(self.cli.ok(&command.split(' ').collect::<Vec<_>>())),
+            }
         }
     }
 

@@ -25,7 +25,7 @@ fn with_addresses(host: &mut Netlink) -> u32 {
 fn via(destination: &str, via: Option<&str>, link: u32, metric: Option<u32>) -> Route {
     let via = via.map(|via| via.parse().expect("an address"));
     let destination = destination.parse().expect("a prefix");
-    Route { destination, via, link: Some(link), metric, source: None, protocol: PROTOCOL }
+    Route { destination, via, link: Some(link), metric, source: None, protocol: PROTOCOL, several_hops: false }
 }
 
 fn ip_route(family: &str) -> Vec<Value> {

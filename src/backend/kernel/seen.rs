@@ -10,11 +10,24 @@ use serde::Serialize;
 use crate::backend::BackendError;
 use crate::model::{IfName, Mac, Place};
 use crate::netlink::link::OperState;
-use crate::netlink::{Error, Netlink};
+use crate::netlink::{Error, Link, Netlink};
 
 use super::failed;
 use super::observe::{Names, find_link};
 use super::places::Places;
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenDevice {
+    /// Its index in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What made it: `veth`, `bridge` …; `None` for physical devices and `lo`.
+    pub kind: Option<String>,
+    /// Its Ethernet address, where it has one.
+    pub mac: Option<Mac>,
+}
 
 /// An address, in the words of `ip -j address`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +65,9 @@ pub struct SeenRoute {
     /// The address that the namespace's own packets go out under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefsrc: Option<IpAddr>,
+    /// It has several next hops, of which the first is shown.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub several_hops: bool,
 }
 
 /// A neighbour, in the words of `ip -j neighbour`.
@@ -68,6 +84,20 @@ pub struct SeenNeighbour {
     pub state: String,
     /// It is a router.
     pub router: bool,
+}
+
+/// All devices of the namespace at `place`, by index.
+pub fn devices(place: &Place) -> Result<Vec<SeenDevice>, BackendError> {
+    look(place, "devices", |netlink, _| {
+        let links = netlink.links()?.into_iter();
+        let seen = links.map(|link| SeenDevice {
+            index: link.index,
+            name: link.name,
+            kind: link.kind,
+            mac: link.mac.map(Mac::from_octets),
+        });
+        Ok(seen.collect())
+    })
 }
 
 /// All addresses in the namespace at `place`, but those of loopback.
@@ -99,7 +129,8 @@ pub fn routes(place: &Place) -> Result<Vec<SeenRoute>, BackendError> {
             };
             let (dst, gateway, prefsrc) = (found.destination, found.via, found.source);
             let (protocol, metric) = (found.protocol, found.metric);
-            seen.push(SeenRoute { dst, gateway, dev, protocol, metric, prefsrc });
+            let several_hops = found.several_hops;
+            seen.push(SeenRoute { dst, gateway, dev, protocol, metric, prefsrc, several_hops });
         }
         Ok(seen)
     })
@@ -125,6 +156,46 @@ fn nud(state: NeighbourState) -> String {
         state => format!("{state:?}").to_uppercase(),
     }
 }
+
+/// What a device of the host is to others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uplink {
+    /// The interface index.
+    pub index: u32,
+    /// The device that it is a port of, and its kind: `bridge`, `bond`, `vrf` …
+    pub master: Option<(String, String)>,
+    /// The devices that take its packets before a switch could, and their kinds: `macvlan`, `ipvlan` …
+    pub children: Vec<(String, String)>,
+    /// It is of a wireless network (`/sys/class/net/DEVICE/phy80211`).
+    pub wireless: bool,
+    /// `ip link … alias`.
+    pub alias: Option<String>,
+}
+
+/// What the device of the host is to others; `None` where there is none.
+pub fn uplink(name: &IfName) -> Result<Option<Uplink>, BackendError> {
+    let mut places = Places::default();
+    let mut look = || {
+        let Some(link) = find_link(&mut places, &Place::Host, name)? else { return Ok(None) };
+        let links = places.at(&Place::Host)?.netlink.links()?;
+        let kind = |link: &Link| link.kind.clone().unwrap_or_default();
+        let master = links.iter().find(|other| Some(other.index) == link.master);
+        let above = |other: &&Link| {
+            other.peer == Some(link.index) && other.peer_nsid.is_none() && TAKERS.contains(&kind(other).as_str())
+        };
+        Ok(Some(Uplink {
+            index: link.index,
+            master: master.map(|master| (master.name.clone(), kind(master))),
+            children: links.iter().filter(above).map(|child| (child.name.clone(), kind(child))).collect(),
+            wireless: std::fs::exists(format!("/sys/class/net/{name}/phy80211")).unwrap_or(false),
+            alias: link.alias,
+        }))
+    };
+    look().map_err(|error| failed(format!("cannot look at {name}"), error))
+}
+
+/// The kinds of devices that a device below gives its packets to by the same hook as to a switch (`rx_handler`, linux/netdevice.h).
+const TAKERS: [&str; 4] = ["macvlan", "macvtap", "ipvlan", "ipvtap"];
 
 /// The operational state of each of these devices, as `ip link` writes it; `None` where there is no such device.
 pub fn operstates(devices: &[(Place, IfName)]) -> Result<Vec<Option<&'static str>>, BackendError> {

@@ -5,14 +5,19 @@ use crate::model::{Device, Entry, IfName, Key, Owner, Place, Port, Resource, Sta
 
 use super::AddPort;
 use crate::cli::failure::Failure;
-use crate::cli::port::{addresses, port_of};
+use crate::cli::inside::standing_on;
+use crate::cli::port::port_of;
+use crate::cli::port::settings::{check_impaired_uplink, impairment_key};
+use crate::cli::port::take_over::{Belongings, check_alias, check_uplink};
 use crate::cli::session::Session;
+use crate::cli::switch::own_device;
 
 impl AddPort {
     /// What there is of the device, and what there should be.
     pub(super) async fn device(
         &self,
         session: &Session<'_>,
+        switch_entry: &Entry,
         switch: &Switch,
         device: IfName,
     ) -> Result<(State, State), Failure> {
@@ -20,11 +25,15 @@ impl AddPort {
         let port_key = Key::Port { device: device.clone() };
         let device_key = Key::Device { place: Place::Host, name: device.clone() };
         let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
-        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
-        let observed = session.observe(Scope::Keys(keys.collect())).await?;
-        if !observed.contains(&device_key) {
+        let impaired = self.settings.asks_of_packets().then(|| impairment_key(&Place::Host, &device));
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone()).chain(impaired);
+        let mut observed = session.observe(Scope::Keys(keys.collect())).await?;
+        let Some(Resource::Device(seen)) = observed.get(&device_key).map(|entry| entry.resource.clone()) else {
             let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
             return Err(Failure::new(what).hint("ip link lists the host's devices"));
+        };
+        if self.settings.asks_of_packets() {
+            check_impaired_uplink(switch, &device)?;
         }
         if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
             let what = format!("cannot plug {device} into {}", switch.name);
@@ -33,13 +42,30 @@ impl AddPort {
         }
         let there = port_of(&observed, &port_key);
         self.check_there(there, switch, &device)?;
-        if there.is_none() {
-            self.without_addresses(session, switch, &device).await?;
-        }
         let owner = observed.get(&port_key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+        let mut port = self.port(switch, &device, None, there);
+        let fresh = there.is_none();
         let mut desired = observed.clone();
-        let port = self.port(switch, &device, None, there);
+        if fresh {
+            check_uplink(switch, &device)?;
+            let belongings = Belongings::of(session, &device).await?;
+            if !belongings.is_empty() {
+                if !self.take_over {
+                    return Err(belongings.refuse(switch, &device));
+                }
+                check_alias(switch, &device)?;
+                port.lent = Some(belongings.hand_over(switch_entry, switch, seen.mac, &mut observed, &mut desired)?);
+                let own = standing_on(session, &Place::Host, &switch.name.device()).await?;
+                for entry in own.entries() {
+                    observed.insert(entry.clone());
+                    desired.insert(entry.clone());
+                }
+                self.own_device_up(session, switch, &mut observed, &mut desired).await?;
+                belongings.notes(switch, &device).iter().for_each(|note| session.output.note(note));
+            }
+        }
         desired.insert(Entry { resource: Resource::Port(port), owner });
+        self.settings.impair(&Place::Host, &device, seen.mtu, &mut desired)?;
         let up = Device::new(Place::Host, device, true);
         desired.insert(Entry::unmarked(Resource::Device(up)));
         Ok((observed, desired))
@@ -49,34 +75,33 @@ impl AddPort {
         let given = [
             ("--ip", !self.ip.is_empty()),
             ("--gw", !self.gw.is_empty()),
-            ("--mac", self.mac.is_some()),
-            ("--mtu", self.mtu.is_some()),
             ("--name", self.name.is_some()),
             ("--host-name", self.host_name.is_some()),
             ("--nodad", self.nodad),
         ];
-        match given.into_iter().find(|(_, given)| *given) {
+        let given = given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option);
+        match given.chain(self.settings.only_for_namespaces()).next() {
             None => Ok(()),
-            Some((option, _)) => {
-                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
-                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
-            }
+            Some(option) => Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
+                .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
         }
     }
 
-    /// A port of a switch cannot use its addresses any more: whoever works over them would be cut off.
-    async fn without_addresses(&self, session: &Session<'_>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
-        let state = session.observe(Scope::Place(Place::Host)).await?;
-        let addresses: Vec<String> = addresses(&state, &Place::Host)
-            .filter(|address| address.device == *device)
-            .map(|address| address.address.to_string())
-            .collect();
-        if addresses.is_empty() {
-            return Ok(());
+    /// The switch's own device, which gets the addresses, is up.
+    async fn own_device_up(
+        &self,
+        session: &Session<'_>,
+        switch: &Switch,
+        observed: &mut State,
+        desired: &mut State,
+    ) -> Result<(), Failure> {
+        let key = Key::Device { place: Place::Host, name: switch.name.device() };
+        let there = session.observe(Scope::Keys(vec![key.clone()])).await?;
+        if let Some(Resource::Device(there)) = there.get(&key).map(|entry| &entry.resource) {
+            observed.insert(Entry::unmarked(own_device(&switch.name, there.up)));
         }
-        let list = addresses.join(", ");
-        let what = format!("cannot plug {device} into {}: its address {list} would stop working", switch.name);
-        Err(Failure::new(what).hint(format!("take it off first: ip address del {} dev {device}", addresses[0])))
+        desired.insert(Entry::unmarked(own_device(&switch.name, true)));
+        Ok(())
     }
 
     /// Whether a port that is there is in the way.
