@@ -271,13 +271,27 @@ fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
 fn plug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
     let bridge = link_of(netlink, &port.switch.device())?;
     let device = link_of(netlink, &port.device)?;
-    if device.master != Some(bridge.index) {
-        netlink.request(link::set(device.index).master(bridge.index).request())?;
+    if device.master == Some(bridge.index) {
+        return set_plugged(netlink, &bridge, &device, port);
     }
-    if bridge.bridge.is_some_and(|bridge| bridge.vlan_filtering) {
+    netlink.request(link::set(device.index).master(bridge.index).request())?;
+    set_plugged(netlink, &bridge, &device, port).inspect_err(|_| {
+        // Half plugged in is not: the caller counts it as not done.
+        let back = link::set(device.index);
+        let back = match device.master {
+            Some(before) => back.master(before),
+            None => back.nomaster(),
+        };
+        let _ = netlink.request(back.request());
+    })
+}
+
+/// What a port is set to once it is one.
+fn set_plugged(netlink: &mut Netlink, bridge: &Link, device: &Link, port: &Port) -> Result<(), Error> {
+    if bridge.bridge.as_ref().is_some_and(|bridge| bridge.vlan_filtering) {
         set_vlans(netlink, device.index, &port.vlan)?;
     }
-    set_lent(netlink, &device, port.lent.as_ref())
+    set_lent(netlink, device, port.lent.as_ref())
 }
 
 /// Notes on the device what it has lent, or takes the note off.

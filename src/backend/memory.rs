@@ -120,6 +120,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
+            Resource::Mirror(mirror) => mirror.switch == *name,
             _ => false,
         },
         Scope::Place(place) => match &entry.resource {

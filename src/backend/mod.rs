@@ -26,7 +26,7 @@ pub enum Scope {
     Place(Place),
     /// All devices, addresses, routes or impairments of one namespace; of other kinds there is nothing in it.
     Within(Place, Kind),
-    /// A switch and its ports.
+    /// A switch, its ports and its mirrors.
     Switch(SwitchName),
     /// All of one kind.
     Kind(Kind),

@@ -1,5 +1,6 @@
 //! What people type and see; the only module that prints.
 
+mod capture;
 mod change;
 mod confirm;
 mod doctor;
@@ -112,6 +113,8 @@ enum Verb {
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
     Shell(exec::Shell),
+    /// Watch packets, of a namespace, a switch, or single devices
+    Capture(capture::Capture),
     /// Check what ovsns needs of this machine
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
@@ -225,6 +228,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {

@@ -19,8 +19,8 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
-pub use crate::backend::kernel::{canonical, features as kernel_features, names as namespaces};
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
+pub use crate::backend::kernel::{UnnamedNetns, canonical, features as kernel_features, inside, names as namespaces};
 pub use crate::backend::nat::is_possible as nat;
 pub use crate::backend::ovs::Ovs;
 

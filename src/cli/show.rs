@@ -229,6 +229,10 @@ fn port_text(text: &mut String, tree: &PortTree) {
         let trunks: Vec<String> = tree.port.vlan.trunks.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("trunks: {}", trunks.join(", ")));
     }
+    if let Some(lent) = &tree.port.lent {
+        let addresses: Vec<String> = lent.addresses.iter().map(ToString::to_string).collect();
+        line(text, 2, format_args!("lent to {}: {}", tree.port.switch, addresses.join(", ")));
+    }
     if let Some(id) = &tree.port.iface_id {
         line(text, 2, format_args!("iface-id: {id}"));
     }

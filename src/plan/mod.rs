@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{BackendName, Entry, Key, Kind, Resource, State};
 
-pub use commands::commands;
+pub use commands::{commands, enter, quote};
 pub use display::describe;
 pub use doomed::Doomed;
 pub use stale::Stale;

@@ -32,6 +32,10 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Macvlan devices.
+    Macvlan,
+    /// Bonds.
+    Bond,
 }
 
 impl Feature {
@@ -76,6 +80,10 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Macvlan => {
+                "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
+            }
+            Feature::Bond => "ip link add probe type bond",
         }
     }
 

@@ -102,6 +102,10 @@ impl World {
             [&["-j", "-4", "route", "show", "table", "all"], &["-j", "-6", "route", "show", "table", "all"][..]];
         for mut route in families.iter().flat_map(|words| ip(words)) {
             let destination = text(&route["dst"]).to_owned();
+            // They follow from the addresses, those of IPv6 a moment later (`addrconf_dad_work`, net/ipv6/addrconf.c).
+            if route["type"] == "local" && destination.contains(':') {
+                continue;
+            }
             if destination.starts_with("fe80:") || destination.starts_with("ff00::") {
                 continue;
             }

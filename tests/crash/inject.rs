@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::common::cli::Ran;
 use crate::common::ovs::Ovs;
 use crate::common::{require, sandbox};
-use crate::story::{ADD_BR, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story};
+use crate::story::{ADD_BR, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story, TAKE_OVER};
 
 /// A system call and what it fails with: of memory, of files, of space, of the privilege.
 const INJECTIONS: [(&str, &str); 10] = [
@@ -88,4 +88,5 @@ refused! {
     del_port DEL_PORT;
     del_br DEL_BR;
     del_ns DEL_NS;
+    take_over TAKE_OVER;
 }

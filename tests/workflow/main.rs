@@ -96,6 +96,18 @@ fn play(kind: SwitchKind, story: fn(&Lab)) {
 }
 
 #[test]
+fn the_parent_of_a_macvlan_is_refused() {
+    require!(Root, Macvlan);
+    play(SwitchKind::Linux, take_over::the_parent_of_a_macvlan_is_refused);
+}
+
+#[test]
+fn a_part_of_a_bond_is_refused() {
+    require!(Root, Bond);
+    play(SwitchKind::Linux, take_over::a_part_of_a_bond_is_refused);
+}
+
+#[test]
 fn tcp_and_udp_with_segmentation_offload() {
     require!(Root, OpenVswitch);
     play(SwitchKind::UserspaceTso, traffic::tcp_and_udp);

@@ -2,6 +2,7 @@
 
 mod apply;
 mod dad;
+mod enter;
 mod observe;
 mod places;
 mod qdisc;
@@ -17,6 +18,7 @@ use crate::netlink;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
+pub use enter::{UnnamedNetns, inside};
 use places::Places;
 
 /// The kernel, through rtnetlink and the files of `ip netns`.

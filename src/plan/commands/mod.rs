@@ -10,6 +10,7 @@ use crate::model::{BackendName, Entry, Resource};
 
 use super::{Doomed, Plan, Step};
 use ovs::Vsctl;
+pub use shell::{enter, quote};
 
 /// The commands that are equivalent to `plan`, step by step. `db` is the OVS database, unless it is the one that `ovs-vsctl`
 /// finds by itself.
@@ -42,8 +43,9 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
+        Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
         Resource::Impairment(impairment) => qdisc::add(impairment),
-        Resource::Physical(_) | Resource::Mirror(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -63,8 +65,9 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
+        Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
-        Resource::Physical(_) | Resource::Mirror(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
     }
 }
 
@@ -86,6 +89,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         },
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
+        (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
