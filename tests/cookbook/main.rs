@@ -42,6 +42,7 @@ cookbook! {
     create_and_list_namespaces
     join_two_namespaces_directly
     join_a_namespace_and_the_host
+    watch_a_veth_pair_with_tcpdump
     several_namespaces_on_a_linux_bridge
     the_same_on_open_vswitch
     an_address_on_the_bridge
