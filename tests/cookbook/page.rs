@@ -18,6 +18,8 @@ pub struct Recipe {
     pub with_ovsns: String,
     /// Commands that succeed on both sides.
     pub checks: Vec<String>,
+    /// A namespace and a port at which somebody listens while they run, `ns1:80`.
+    pub serves: Option<String>,
 }
 
 /// Stands above the commands of each side.
@@ -63,7 +65,13 @@ fn recipe(section: &str) -> Recipe {
         differs: notes("differs"),
         by_hand: fence(by_hand, "sh").unwrap_or_else(|| panic!("{title}: no commands")).0,
         with_ovsns: commands,
-        checks: fence(rest, "console").map(|(text, _)| prompts(&text)).unwrap_or_default(),
+        checks: fence(rest, "console")
+            .map(|(text, _)| prompts(&text))
+            .into_iter()
+            .flatten()
+            .chain(notes("check"))
+            .collect(),
+        serves: notes("serves").pop(),
     }
 }
 

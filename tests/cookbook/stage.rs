@@ -1,11 +1,17 @@
 //! Where recipes are played: a sandbox, and in it what the reader is supposed to have.
 
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{Shutdown, shutdown};
+
 use super::common::ovs::Ovs;
 use super::common::require::{Feature, has};
+use super::common::traffic::within;
 use super::page::Recipe;
 
 /// Longer than anything on the page takes.
@@ -81,6 +87,35 @@ impl Stage {
         if let Some(process) = &self.process {
             shell.env("pid", process.0.id().to_string());
         }
+    }
+}
+
+/// Runs `body` while somebody listens where `serves` (`ns1:80`) says, and greets whoever comes.
+pub fn serving(serves: Option<&str>, body: impl FnOnce()) {
+    let Some(serves) = serves else { return body() };
+    let (netns, port) = serves.split_once(':').unwrap();
+    let port: u16 = port.parse().unwrap();
+    let listener = within(netns, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).unwrap());
+    // accept(2) ends with its socket
+    let ender = listener.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                // a client may have gone again
+                let _ = { stream }.write_all(b"hello\n");
+            }
+        });
+        let _end = Ended(ender);
+        body();
+    });
+}
+
+/// Makes the listener's accept(2) fail, also where a check has panicked.
+struct Ended(TcpListener);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        shutdown(self.0.as_raw_fd(), Shutdown::Both).unwrap();
     }
 }
 

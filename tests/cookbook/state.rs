@@ -141,7 +141,9 @@ impl State {
     fn of_link(&mut self, netns: &str, link: &Value) {
         let name = self.name(netns, text(&link["ifname"]));
         let mut settings = kept(link, &OF_LINKS);
-        settings.insert("up".to_owned(), link["flags"].as_array().unwrap().contains(&"UP".into()).into());
+        let flags = link["flags"].as_array().unwrap();
+        settings.insert("up".to_owned(), flags.contains(&"UP".into()).into());
+        settings.insert("arp".to_owned(), (!flags.contains(&"NOARP".into())).into());
         settings.insert("kind".to_owned(), link["linkinfo"]["info_kind"].clone());
         settings.extend(kept(&link["linkinfo"]["info_data"], &OF_BRIDGES));
         if link["linkinfo"]["info_kind"] != "bridge" {
