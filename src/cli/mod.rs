@@ -83,10 +83,14 @@ enum Verb {
     Show(show::Show),
     /// Make a network namespace
     AddNs(netns::AddNs),
+    /// Give a network namespace that is there a name
+    AttachNs(netns::AttachNs),
     /// Delete a network namespace, its ports, and their veth pairs
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
+    /// Print the names of a network namespace, and the container that it is of
+    Identify(netns::Identify),
     /// Join two namespaces, or one and the host, by a veth pair
     AddLink(link::AddLink),
     /// Delete such a pair
@@ -186,6 +190,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Shell(args) => args.run(),
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
+        Verb::Identify(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -215,6 +220,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
+        Verb::AttachNs(args) => args.run(&session).await,
         Verb::DelNs(args) => args.run(&session).await,
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,
@@ -231,7 +237,13 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
-        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {
+        Verb::Identify(_)
+        | Verb::Exec(_)
+        | Verb::Shell(_)
+        | Verb::Ovs(_)
+        | Verb::Ovsdb(_)
+        | Verb::Completions(_)
+        | Verb::Man(_) => {
             unreachable!("handled before there was a session")
         }
     }

@@ -64,6 +64,11 @@ impl Show {
         for entry in session.observe(Scope::Keys(device_keys(&state))).await?.entries() {
             state.insert(entry.clone());
         }
+        for place in without_name(&state) {
+            for entry in session.observe(Scope::Place(place)).await?.entries() {
+                state.insert(entry.clone());
+            }
+        }
         let errors = match &session.ovs {
             OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
             OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
@@ -79,6 +84,14 @@ impl Show {
         let alone = if self.switch.is_none() { on_no_switch(&state, &trees) } else { Vec::new() };
         Ok(Report::new(text(&trees, &alone), json!({"switches": trees, "namespaces_on_no_switch": alone})))
     }
+}
+
+/// The namespaces that veth pairs lead into and that have no name, so that nobody has looked into them yet.
+fn without_name(state: &State) -> BTreeSet<Place> {
+    let ends = state.resources().flat_map(Resource::provides);
+    ends.map(|(place, _)| place)
+        .filter(|place| matches!(place, Place::Pid(_) | Place::Path(_) | Place::Container(_)))
+        .collect()
 }
 
 /// The devices of switches and ports: whether they are there, and up.

@@ -1,6 +1,7 @@
 //! Plain data, no I/O: what there can be on a host, in the words of iproute2 and the OVSDB schema.
 
 mod address;
+mod container;
 mod impairment;
 mod link;
 mod mac;
@@ -20,11 +21,12 @@ mod switch;
 mod sysctl;
 
 pub use address::Address;
+pub use container::{Container, Engine};
 pub use impairment::{Discipline, Impairment, Spot};
 pub use link::{Device, End, Link};
 pub use mac::{Mac, MacError};
 pub use mirror::Mirror;
-pub use name::{IfName, NameError, NetnsName, PortNames, SwitchName};
+pub use name::{ContainerName, IfName, NameError, NetnsName, PortNames, SwitchName};
 pub use nat::{Nat, Protocol, Published};
 pub use netns::Netns;
 pub use owner::{Owner, OwnerError};

@@ -226,6 +226,7 @@ impl Resource {
     /// This resource, with what it leaves open taken from `observed`, which has the same key: so `==` is the diff.
     pub fn over(&self, observed: &Resource) -> Resource {
         match (self, observed) {
+            (Resource::Netns(wanted), Resource::Netns(seen)) => Resource::Netns(wanted.over(seen)),
             (Resource::Switch(wanted), Resource::Switch(seen)) => Resource::Switch(wanted.over(seen)),
             (Resource::Link(wanted), Resource::Link(seen)) => Resource::Link(wanted.over(seen)),
             (Resource::Port(wanted), Resource::Port(seen)) => Resource::Port(wanted.over(seen)),

@@ -114,7 +114,7 @@ fn state(up: bool) -> Field {
 
 fn fields(resource: &Resource) -> Vec<Field> {
     match resource {
-        Resource::Netns(_) => Vec::new(),
+        Resource::Netns(netns) => vec![Field::new("of", netns.of.as_ref())],
         Resource::Physical(physical) => {
             vec![Field::new("name", Some(&physical.name)).quiet_if(true), Field::new("netns", Some(&physical.place))]
         }

@@ -20,7 +20,8 @@ impl Doomed {
         let deleted =
             || steps.iter().filter_map(|step| if let Step::Delete(entry) = step { Some(entry) } else { None });
         let netnses = deleted().filter_map(|entry| match &entry.resource {
-            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
+            // One that has other names, or processes, does not end.
+            Resource::Netns(netns) if netns.of.is_none() => Some(Place::Named(netns.name.clone())),
             _ => None,
         });
         Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }

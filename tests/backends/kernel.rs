@@ -44,7 +44,7 @@ pub fn name(text: &str) -> IfName {
 }
 
 pub fn netns(text: &str) -> Entry {
-    ours(Resource::Netns(Netns { name: text.parse().unwrap() }))
+    ours(Resource::Netns(Netns::new(text.parse().unwrap())))
 }
 
 pub fn end(at: &str, device: &str) -> End {

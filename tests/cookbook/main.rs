@@ -48,6 +48,7 @@ cookbook! {
     an_address_on_the_bridge
     addresses_and_routes_inside
     share_a_physical_network_card
+    a_namespace_by_the_process_in_it
     slow_a_link_down
     delay_and_lose_packets
     take_it_all_down

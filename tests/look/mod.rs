@@ -221,7 +221,7 @@ impl Look {
             Place::Named(name) => format!("/run/netns/{name}"),
             Place::Pid(pid) => format!("/proc/{pid}/ns/net"),
             Place::Path(path) => path.clone(),
-            Place::Nsid(_) => panic!("{place} has no name to enter it by"),
+            Place::Nsid(_) | Place::Container(_) => panic!("{place} has no name to enter it by"),
         };
         finish(Command::new("nsenter").arg(format!("--net={namespace}")).args(words))
     }

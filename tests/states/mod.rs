@@ -229,7 +229,7 @@ impl Choices {
     fn build(&self) -> State {
         let mut builder = Builder::default();
         for (number, owner) in self.netns.iter().enumerate() {
-            let netns = Netns { name: parse(format!("ns{number}")) };
+            let netns = Netns::new(parse(format!("ns{number}")));
             builder.add(owner.clone().map(|owner| (Resource::Netns(netns), owner)));
         }
         self.switches.iter().flatten().cloned().for_each(|(switch, owner)| builder.add_switch(switch, owner));

@@ -157,6 +157,7 @@ fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Erro
             let link = index_of(places, &new.place, &new.device)?;
             qdisc::change(places, old, new, link)?;
         }
+        (Resource::Physical(old), Resource::Physical(new)) => super::physical::relocate(places, old, new)?,
         _ => {}
     }
     if before.owner == after.owner { Ok(()) } else { mark(places, after) }
@@ -178,6 +179,9 @@ fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
 /// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.
 fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Result<(), Error> {
     let place = Place::Named(netns.name.clone());
+    if let Some(of) = &netns.of {
+        return attach_netns(places, &place, netns.name.as_str(), of);
+    }
     let lo = || {
         let up = link::set("lo").up();
         match owner {
@@ -192,6 +196,18 @@ fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Re
             if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
         }
         result => result.and_then(|(netns, netlink)| places.opened(place, netns, netlink)),
+    }
+}
+
+/// Gives a namespace that is there a name; what is in it stays as it is. A name that it has already will do.
+fn attach_netns(places: &mut Places, place: &Place, name: &str, of: &Place) -> Result<(), Error> {
+    let netns = places.file(of)?;
+    match places.directory().attach(name, &netns) {
+        Err(Error::NetnsExists { path }) => {
+            let same = places.directory().status(name)? == Status::Live && places.file(place)?.is_same(&netns)?;
+            if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
+        }
+        result => result,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::netlink::{self, Error};
 
+use super::physical;
 use super::places::Places;
 use super::qdisc;
 use crate::backend::Scope;
@@ -34,10 +35,9 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
 
 /// Everything: each namespace in turn, and each veth pair once.
 fn all(places: &mut Places) -> Result<Vec<Entry>, Error> {
-    let named = places.names()?.into_iter().map(Place::Named);
     let mut seen = std::collections::BTreeSet::new();
     let mut entries = Vec::new();
-    for place in std::iter::once(Place::Host).chain(named).collect::<Vec<_>>() {
+    for place in places.all()? {
         entries.extend(of_place(places, &place)?.into_iter().filter(|entry| seen.insert(entry.key())));
     }
     Ok(entries)
@@ -76,12 +76,10 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
             let link = find_link(places, place, device)?;
             pick(qdisc::observe(places, place, link.as_slice())?, key)
         }
-        Key::Physical { .. }
-        | Key::Switch { .. }
-        | Key::Port { .. }
-        | Key::Mirror { .. }
-        | Key::Nat { .. }
-        | Key::Published { .. } => Ok(None),
+        Key::Physical { bus_device } => physical::find(places, bus_device),
+        Key::Switch { .. } | Key::Port { .. } | Key::Mirror { .. } | Key::Nat { .. } | Key::Published { .. } => {
+            Ok(None)
+        }
     }
 }
 
@@ -94,7 +92,7 @@ fn netns(places: &mut Places, name: &NetnsName) -> Result<Option<Entry>, Error> 
     let Some(located) = places.find(&Place::Named(name.clone()))? else { return Ok(None) };
     let alias = located.netlink.link("lo")?.and_then(|lo| lo.alias);
     let owner = alias.as_deref().and_then(Owner::from_alias);
-    Ok(Some(Entry { resource: Resource::Netns(Netns { name: name.clone() }), owner }))
+    Ok(Some(Entry { resource: Resource::Netns(Netns::new(name.clone())), owner }))
 }
 
 fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
@@ -108,6 +106,7 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     for link in links.iter().filter(|link| is_veth(link)) {
         entries.extend(pair(places, place, link, &mut nsids)?);
     }
+    entries.extend(links.iter().filter_map(|link| physical::device(place, link)));
     entries.extend(addresses(places, place, None, is_asked_for)?);
     entries.extend(routes(places, place)?);
     entries.extend(qdisc::observe(places, place, &links)?);

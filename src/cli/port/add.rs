@@ -29,7 +29,8 @@ use super::{address, addresses, gateway, host_ends, links, port_of};
 pub struct AddPort {
     /// The switch
     switch: SwitchName,
-    /// What is plugged in: a namespace by name (made if it is missing), pid:PID, path:FILE, or dev:DEVICE of the host
+    /// What is plugged in: a namespace by name (made if it is missing), docker:CONTAINER, podman:CONTAINER,
+    /// pid:PID, path:FILE, or dev:DEVICE of the host
     target: String,
     /// Do not fail if the target has a port on the switch; set what differs from what is asked for here
     #[arg(long)]
@@ -64,6 +65,9 @@ pub struct AddPort {
     change: Change,
 }
 
+const TARGETS: &str =
+    "a target is a namespace's name, dev:DEVICE, docker:CONTAINER, podman:CONTAINER, pid:PID or path:FILE";
+
 /// Seconds, with or without an `s` behind them.
 fn confirm_within(text: &str) -> Result<Duration, String> {
     seconds(text.strip_suffix('s').unwrap_or(text))
@@ -88,9 +92,7 @@ impl Target {
                 }
                 place => Ok(Target::Place(place)),
             },
-            Err(error) => {
-                Err(Failure::from(error).hint("a target is a namespace's name, dev:DEVICE, pid:PID or path:FILE"))
-            }
+            Err(error) => Err(Failure::from(error).hint(TARGETS)),
         }
     }
 }
@@ -139,7 +141,7 @@ impl AddPort {
         }
         let mut desired = observed.clone();
         if let Place::Named(name) = &place {
-            let netns = Resource::Netns(Netns { name: name.clone() });
+            let netns = Resource::Netns(Netns::new(name.clone()));
             if !desired.contains(&netns.key()) {
                 desired.insert(Entry::owned(netns, &Owner::verbs()));
             }
@@ -164,6 +166,10 @@ impl AddPort {
             Place::Named(name) => {
                 if inside.contains(&Key::Netns { name: name.clone() }) {
                     return Ok(());
+                }
+                if let Some(instead) = session::container_instead(name.as_str()) {
+                    return Err(Failure::new(format!("there is no namespace {name}"))
+                        .hint(format!("{instead}; to make the namespace first: ovsns add-ns {name}")));
                 }
                 let Ok(device) = name.as_str().parse() else { return Ok(()) };
                 let key = Key::Device { place: Place::Host, name: device };

@@ -13,7 +13,8 @@ use crate::cli::session::{self, Session};
 
 #[derive(Debug, Args)]
 pub struct DelPort {
-    /// The switch, and what to unplug from it: a port's name, a namespace's name, pid:PID, path:FILE, or dev:DEVICE.
+    /// The switch, and what to unplug from it: a port's name, a namespace's name, docker:NAME, podman:NAME,
+    /// pid:PID, path:FILE, or dev:DEVICE.
     /// The name of a port may stand alone
     #[arg(value_names = ["SWITCH", "TARGET"], num_args = 1..=2, required = true)]
     words: Vec<String>,

@@ -2,9 +2,11 @@
 //!
 //! Names stand behind `name` and `dev`, even where ip(8) can do without: a device may be called `up`.
 
-use crate::model::{Address, Device, End, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Route, Sysctl};
+use crate::model::{
+    Address, Device, End, Link, Netns, NetnsName, Owner, Physical, Place, ROUTE_PROTOCOL, Route, Sysctl,
+};
 
-use super::shell::{enter, ip, netns_argument, quote};
+use super::shell::{enter, ip, netns_argument, process_of, quote};
 
 /// Marks the device `name`, which `ip` reaches.
 pub(super) fn alias(ip: &str, name: &str, owner: &Owner) -> String {
@@ -12,11 +14,41 @@ pub(super) fn alias(ip: &str, name: &str, owner: &Owner) -> String {
 }
 
 pub(super) fn add_netns(netns: &Netns, owner: Option<&Owner>) -> Vec<String> {
+    if let Some(of) = &netns.of {
+        return attach_netns(&netns.name, of);
+    }
     let place = Place::Named(netns.name.clone());
     let mut lines =
         vec![format!("ip netns add {}", quote(netns.name.as_str())), format!("{} link set dev lo up", ip(&place))];
     lines.extend(mark_netns(netns, owner));
     lines
+}
+
+/// `ip netns attach` takes the number of a process, and nothing else (ip-netns(8)).
+fn attach_netns(name: &NetnsName, of: &Place) -> Vec<String> {
+    let attach = |pid: String| vec![format!("ip netns attach {} {pid}", quote(name.as_str()))];
+    match of {
+        Place::Pid(pid) => attach(pid.to_string()),
+        Place::Container(container) => attach(process_of(container)),
+        Place::Host => attach("$$".to_owned()),
+        Place::Named(other) => bind_netns(name, &quote(&format!("/run/netns/{other}"))),
+        Place::Path(path) => bind_netns(name, &quote(path)),
+        // Nothing leads there.
+        Place::Nsid(nsid) => bind_netns(name, &format!("nsid:{nsid}")),
+    }
+}
+
+fn bind_netns(name: &NetnsName, file: &str) -> Vec<String> {
+    let path = quote(&format!("/run/netns/{name}"));
+    vec![format!("mkdir -p /run/netns && touch {path}"), format!("mount --bind {file} {path}")]
+}
+
+/// The host's own namespace has no name for ip-link(8): it is that of the shell.
+pub(super) fn relocate(old: &Physical, new: &Physical) -> Vec<String> {
+    let device = quote(old.name.as_str());
+    let target = netns_argument(&new.place).unwrap_or_else(|| "$$".to_owned());
+    let set = |what: &str| format!("{} link set dev {device} {what}", ip(&old.place));
+    vec![set("down"), set(&format!("name {} netns {target}", quote(new.name.as_str())))]
 }
 
 pub(super) fn mark_netns(netns: &Netns, owner: Option<&Owner>) -> Option<String> {

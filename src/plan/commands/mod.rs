@@ -91,6 +91,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
         (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
+        (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
