@@ -39,6 +39,26 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// All of them.
+    const ALL: [Feature; 10] = [
+        Feature::Root,
+        Feature::OpenVswitch,
+        Feature::KernelDatapath,
+        Feature::VlanFiltering,
+        Feature::VlanDevice,
+        Feature::Vxlan,
+        Feature::Netem,
+        Feature::Tbf,
+        Feature::NftNat,
+        Feature::Dummy,
+    ];
+
+    /// The one that is written like this.
+    pub fn named(name: &str) -> Feature {
+        let found = Feature::ALL.into_iter().find(|feature| format!("{feature:?}") == name);
+        found.unwrap_or_else(|| panic!("no feature is called {name}"))
+    }
+
     /// A shell command that succeeds where the feature is there.
     fn probe(self) -> &'static str {
         match self {
