@@ -10,6 +10,7 @@ mod gc;
 mod global;
 mod inside;
 mod link;
+mod nat;
 mod netns;
 mod output;
 mod ovs;
@@ -20,6 +21,7 @@ mod session;
 mod set_br;
 mod show;
 mod switch;
+mod teardown;
 mod texts;
 
 use std::ffi::OsString;
@@ -113,6 +115,19 @@ enum Verb {
     ListNeigh(inside::ListNeigh),
     /// Set a device of a namespace up or down, its MTU or MAC, or a sysctl
     Set(inside::Set),
+    /// Let the namespaces of a switch reach the world, under the host's address
+    #[command(name = "nat")]
+    AddNat(nat::AddNat),
+    /// End that
+    DelNat(nat::DelNat),
+    /// List the switches whose namespaces reach the world
+    ListNat(nat::ListNat),
+    /// Let a port of the host lead to a port of a namespace
+    Publish(nat::Publish),
+    /// End that
+    Unpublish(nat::Unpublish),
+    /// List the ports of the host that lead to namespaces
+    ListPublished(nat::ListPublished),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -123,6 +138,8 @@ enum Verb {
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
     Gc(gc::Gc),
+    /// Take away everything that bears our mark
+    Teardown(teardown::Teardown),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
@@ -225,6 +242,12 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,
         Verb::DelLink(args) => args.run(&session).await,
+        Verb::AddNat(args) => args.run(&session).await,
+        Verb::DelNat(args) => args.run(&session).await,
+        Verb::ListNat(args) => args.run(&session).await,
+        Verb::Publish(args) => args.run(&session).await,
+        Verb::Unpublish(args) => args.run(&session).await,
+        Verb::ListPublished(args) => args.run(&session).await,
         Verb::ListLinks(args) => args.run(&session).await,
         Verb::AddAddr(args) => args.run(&session).await,
         Verb::DelAddr(args) => args.run(&session).await,
@@ -237,6 +260,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
+        Verb::Teardown(args) => args.run(&session).await,
         Verb::Identify(_)
         | Verb::Exec(_)
         | Verb::Shell(_)

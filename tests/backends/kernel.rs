@@ -269,6 +269,7 @@ fn their_end(end: &End, shown: &Value) -> End {
         mac: Some(shown["address"].as_str().unwrap().parse().unwrap()),
         mtu: Some(shown["mtu"].as_u64().unwrap().try_into().unwrap()),
         up: flag(shown, "UP"),
+        arp: Some(!flag(shown, "NOARP")),
         tx_checksum: Some(tx == "on"),
     }
 }

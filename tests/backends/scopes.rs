@@ -50,6 +50,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
         Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
         Scope::Place(place) => is_in(place, &entry.resource),
         Scope::Within(place, kind) => {

@@ -133,10 +133,10 @@ fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
 
 fn end(name: String) -> impl Strategy<Value = End> {
     let altname = option::of(prop::sample::select(vec!["a-name-that-was-cut", "another one"]));
-    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>())).prop_map(
-        move |(place, altname, mac, mtu, up, tx_checksum)| {
+    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>()), option::of(any::<bool>())).prop_map(
+        move |(place, altname, mac, mtu, up, arp, tx_checksum)| {
             let altname = altname.map(|text| format!("{text} of {name}"));
-            End { place, name: parse(&name), altname, mac, mtu, up, tx_checksum }
+            End { place, name: parse(&name), altname, mac, mtu, up, arp, tx_checksum }
         },
     )
 }

@@ -113,6 +113,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },
@@ -138,6 +139,7 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },
@@ -220,6 +222,7 @@ fn create_link(places: &mut Places, pair: &Link, owner: Option<&Owner>) -> Resul
         mtu: pair.a.mtu,
         master: None,
         up: pair.a.up,
+        noarp: pair.a.arp == Some(false),
         alias: alias.clone(),
         group: 0,
         peer: link::VethPeer {
@@ -257,6 +260,9 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
     let mut change = link::set(name);
     if let Some(alias) = alias {
         change = change.alias(alias);
+    }
+    if let Some(on) = end.arp {
+        change = change.arp(on);
     }
     if end.up {
         change = change.up();
@@ -318,6 +324,9 @@ fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
     }
     if let Some(mtu) = new.mtu.filter(|_| old.mtu != new.mtu) {
         change = change.mtu(mtu);
+    }
+    if let Some(on) = new.arp.filter(|_| old.arp != new.arp) {
+        change = change.arp(on);
     }
     change = if new.up { change.up() } else { change.down() };
     places.at(&new.place)?.netlink.request(change.request())

@@ -57,7 +57,10 @@ impl Backend for Kernel {
     }
 
     fn claims(&self, resource: &Resource) -> bool {
-        !matches!(resource.kind(), Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published)
+        !matches!(
+            resource.kind(),
+            Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published
+        )
     }
 
     fn check(&self, resource: &Resource) -> Result<(), Unsupported> {

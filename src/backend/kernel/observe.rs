@@ -23,8 +23,11 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
         Scope::Place(place) => of_place(places, place),
         Scope::Within(place, kind) => of_kind(places, place, *kind),
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
+        Scope::Ruleset => Ok(Vec::new()),
         Scope::Kind(Kind::Netns) => netnses(places),
-        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published) => Ok(Vec::new()),
+        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published) => {
+            Ok(Vec::new())
+        }
         Scope::Kind(kind) => Ok(all(places)?.into_iter().filter(|entry| entry.resource.kind() == *kind).collect()),
         Scope::Owner(owner) => {
             Ok(all(places)?.into_iter().filter(|entry| entry.owner.as_ref() == Some(owner)).collect())
@@ -77,9 +80,12 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
             pick(qdisc::observe(places, place, link.as_slice())?, key)
         }
         Key::Physical { bus_device } => physical::find(places, bus_device),
-        Key::Switch { .. } | Key::Port { .. } | Key::Mirror { .. } | Key::Nat { .. } | Key::Published { .. } => {
-            Ok(None)
-        }
+        Key::Switch { .. }
+        | Key::Port { .. }
+        | Key::Mirror { .. }
+        | Key::Ruleset
+        | Key::Nat { .. }
+        | Key::Published { .. } => Ok(None),
     }
 }
 
@@ -228,6 +234,7 @@ fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Optio
         mac: link.mac.map(Mac::from_octets),
         mtu: Some(link.mtu),
         up: link.up,
+        arp: Some(link.arp),
         tx_checksum,
     }))
 }

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use crate::backend::Scope;
 use crate::model::{
-    Address, BackendName, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, PortNames, Resource, Route, State,
-    Switch, SwitchName,
+    Address, BackendName, Datapath, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, PortNames, Resource,
+    Route, State, Switch, SwitchName,
 };
 
 use crate::cli::change::Change;
@@ -147,7 +147,7 @@ impl AddPort {
             }
         }
         let tx_checksum = session.tx_checksum(switch).await?;
-        let link = self.link(&place, &names, tx_checksum);
+        let link = self.link(switch, &place, &names, tx_checksum);
         let port_key = Key::Port { device: names.host.clone() };
         let port = self.port(switch, &names.host, Some(place.clone()), port_of(&observed, &port_key));
         for resource in [Resource::Link(link), Resource::Port(port)] {
@@ -238,10 +238,11 @@ impl AddPort {
         unreachable!("a host has fewer devices than there are numbers")
     }
 
-    fn link(&self, place: &Place, names: &PortNames, tx_checksum: Option<bool>) -> Link {
+    fn link(&self, switch: &Switch, place: &Place, names: &PortNames, tx_checksum: Option<bool>) -> Link {
         let host = End {
             altname: names.host_full.clone(),
             mtu: self.settings.mtu,
+            arp: (switch.datapath == Some(Datapath::Netdev)).then_some(false),
             ..End::new(Place::Host, names.host.clone())
         };
         let inside = End {

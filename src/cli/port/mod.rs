@@ -44,11 +44,11 @@ fn gateway(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "not an IP address, such as 192.168.0.254".to_owned())
 }
 
-fn links(state: &State) -> impl Iterator<Item = &Link> {
+pub fn links(state: &State) -> impl Iterator<Item = &Link> {
     state.resources().filter_map(|resource| if let Resource::Link(link) = resource { Some(link) } else { None })
 }
 
-fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
+pub fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
     let address = |resource: &'a Resource| if let Resource::Address(address) = resource { Some(address) } else { None };
     state.resources().filter_map(address).filter(move |address| address.place == *place)
 }

@@ -1,7 +1,8 @@
-//! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+//! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool`, `nft` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
 mod kernel;
+mod nft;
 mod ovs;
 mod qdisc;
 mod shell;
@@ -45,7 +46,9 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Route(route) => vec![kernel::add_route(route)],
         Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
         Resource::Impairment(impairment) => qdisc::add(impairment),
-        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::add(&entry.resource),
     }
 }
 
@@ -67,7 +70,9 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Route(route) => vec![kernel::delete_route(route)],
         Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
-        Resource::Physical(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Physical(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::delete_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::delete(resource),
     }
 }
 
@@ -92,6 +97,8 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
+        (Resource::Ruleset(old), Resource::Ruleset(new)) => nft::set_ruleset(old, new),
+        (old @ Resource::Published(_), new) => nft::set(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
