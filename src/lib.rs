@@ -12,6 +12,7 @@
 //! The modules below stand in the order of that flow.
 
 pub mod backend;
+pub mod capture;
 pub mod cli;
 pub mod container;
 pub mod daemon;

@@ -161,11 +161,12 @@ proptest! {
         let deletes = plan.steps.iter().filter(|step| matches!(step, Step::Delete(_)));
         let gone: BTreeSet<(Place, IfName)> = deletes.flat_map(provides).collect();
         for (step, commands) in ovsns::plan::commands(&plan, None) {
-            // Addresses and routes go with their device or namespace; so does the state of a switch's device, and that of an
+            // Addresses, routes and impairments go with their device or namespace; so does the state of a switch's device, and that of an
             // uplink stays as it is.
             let silent = matches!(step, Step::Delete(_)) && match &step.entry().resource {
                 Resource::Device(_) => true,
                 Resource::Address(a) => [&a.device, &IfName::lo()].iter().any(|d| gone.contains(&(a.place.clone(), (*d).clone()))),
+                Resource::Impairment(i) => [&i.device, &IfName::lo()].iter().any(|d| gone.contains(&(i.place.clone(), (*d).clone()))),
                 Resource::Route(r) => {
                     r.device.iter().chain([&IfName::lo()]).any(|d| gone.contains(&(r.place.clone(), d.clone())))
                 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::model::{Entry, IfName, Key, Place, Port, Resource, Route, State};
+use crate::model::{Entry, IfName, Key, Kind, Place, Port, Resource, Route, State};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
@@ -116,10 +116,12 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Within(place, kind) => entry.resource.kind() == *kind && within(&Scope::Place(place.clone()), entry),
+        Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
+            Resource::Mirror(mirror) => mirror.switch == *name,
             _ => false,
         },
         Scope::Place(place) => match &entry.resource {
@@ -134,6 +136,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => false,
         },

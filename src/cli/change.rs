@@ -9,6 +9,7 @@ use crate::model::State;
 use crate::plan::{Plan, commands};
 
 use super::failure::Failure;
+use super::nat;
 use super::output::Report;
 use super::session::Session;
 
@@ -17,7 +18,7 @@ pub struct Change {
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the plan as commands of ip, bridge, ethtool and ovs-vsctl that do the same, and change nothing
+    /// Print the plan as commands of ip, bridge, tc, ethtool, nft and ovs-vsctl that do the same, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub explain: bool,
 }
@@ -41,6 +42,8 @@ impl Change {
         desired: &State,
         within: Option<Duration>,
     ) -> Result<Report, Failure> {
+        let translated = nat::with_translation(session, observed, desired).await?;
+        let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
         let plan = Plan::between(observed, desired);
         session.engine.backends().check(&plan)?;
         if self.explain {

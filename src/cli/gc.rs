@@ -8,8 +8,10 @@ use crate::engine::{EngineError, Interrupted, JournalError, recovery};
 use crate::model::{BackendName, Entry, Key, Link, Place, Resource, State};
 use crate::plan::{Plan, Step};
 
+use super::capture;
 use super::change::Change;
 use super::failure::Failure;
+use super::nat;
 use super::output::Report;
 use super::session::Session;
 
@@ -99,8 +101,8 @@ async fn half_made(session: &Session<'_>, run: &Interrupted) -> Result<Plan, Fai
     Ok(recovery(&run.plan, &observed))
 }
 
-/// What bears our mark and is dead: rows of ports whose device is gone, and veth pairs into a namespace that has lost its
-/// name and in which no process is.
+/// What bears our mark and is dead: rows of ports whose device is gone, veth pairs into a namespace that has lost its name and
+/// in which no process is, and mirrors of captures whose process is gone, with the ports that they send to.
 async fn dead(session: &Session<'_>, observed: &State) -> Result<State, Failure> {
     let marked = || observed.entries().filter(|entry| entry.owner.is_some());
     let rows = marked().filter_map(|entry| match &entry.resource {
@@ -117,9 +119,27 @@ async fn dead(session: &Session<'_>, observed: &State) -> Result<State, Failure>
         Resource::Link(link) => observed.get(&Key::Port { device: link.a.name.clone() }),
         _ => None,
     });
-    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).collect())
+    let published = nat::dead(session, observed).await?;
+    let published = published.entries().cloned();
+    let watched =
+        marked().filter(|entry| is_dead_mirror(&entry.resource)).flat_map(|entry| with_output(entry, observed));
+    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).chain(watched).chain(published).collect())
+}
+
+fn is_dead_mirror(resource: &Resource) -> bool {
+    matches!(resource, Resource::Mirror(mirror) if capture::is_dead(&mirror.name))
+}
+
+/// A mirror, and what of its output is ours.
+fn with_output(entry: &Entry, observed: &State) -> Vec<Entry> {
+    let Resource::Mirror(mirror) = &entry.resource else { return Vec::new() };
+    let device = mirror.output.clone();
+    let keys = [Key::Port { device: device.clone() }, Key::Link { place: Place::Host, name: device }];
+    let output = keys.iter().filter_map(|key| observed.get(key)).filter(|entry| entry.owner.is_some());
+    output.chain([entry]).cloned().collect()
 }
 
 fn leads_nowhere(resource: &Resource) -> bool {
-    matches!(resource, Resource::Link(Link { a, b }) if a.place == Place::Host && matches!(b.place, Place::Nsid(_)))
+    let Resource::Link(Link { a, b }) = resource else { return false };
+    a.place == Place::Host && matches!(b.place, Place::Nsid(_)) && !capture::is_in_use(&a.name)
 }

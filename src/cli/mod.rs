@@ -1,5 +1,6 @@
 //! What people type and see; the only module that prints.
 
+mod capture;
 mod change;
 mod confirm;
 mod doctor;
@@ -9,6 +10,7 @@ mod gc;
 mod global;
 mod inside;
 mod link;
+mod nat;
 mod netns;
 mod output;
 mod ovs;
@@ -69,6 +71,8 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
+    SetPort(port::SetPort),
     /// Say that a change that waits for it may stay
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
@@ -111,10 +115,25 @@ enum Verb {
     ListNeigh(inside::ListNeigh),
     /// Set a device of a namespace up or down, its MTU or MAC, or a sysctl
     Set(inside::Set),
+    /// Let the namespaces of a switch reach the world, under the host's address
+    #[command(name = "nat")]
+    AddNat(nat::AddNat),
+    /// End that
+    DelNat(nat::DelNat),
+    /// List the switches whose namespaces reach the world
+    ListNat(nat::ListNat),
+    /// Let a port of the host lead to a port of a namespace
+    Publish(nat::Publish),
+    /// End that
+    Unpublish(nat::Unpublish),
+    /// List the ports of the host that lead to namespaces
+    ListPublished(nat::ListPublished),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
     Shell(exec::Shell),
+    /// Watch packets, of a namespace, a switch, or single devices
+    Capture(capture::Capture),
     /// Check what ovsns needs of this machine
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
@@ -211,6 +230,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
@@ -222,6 +242,12 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,
         Verb::DelLink(args) => args.run(&session).await,
+        Verb::AddNat(args) => args.run(&session).await,
+        Verb::DelNat(args) => args.run(&session).await,
+        Verb::ListNat(args) => args.run(&session).await,
+        Verb::Publish(args) => args.run(&session).await,
+        Verb::Unpublish(args) => args.run(&session).await,
+        Verb::ListPublished(args) => args.run(&session).await,
         Verb::ListLinks(args) => args.run(&session).await,
         Verb::AddAddr(args) => args.run(&session).await,
         Verb::DelAddr(args) => args.run(&session).await,
@@ -231,6 +257,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,

@@ -1,7 +1,9 @@
 //! stdout is data, stderr is talk. Nothing is printed anywhere else.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -48,6 +50,16 @@ impl Output {
     pub fn note(&self, text: &str) {
         // The terminal may be gone; what is being done goes on.
         let _ = writeln!(io::stderr(), "ovsns: {text}");
+    }
+
+    /// Standard output as a file, for a verb that has more to print than a report: lines as they come, or bytes.
+    pub fn stdout(&self) -> io::Result<File> {
+        Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    }
+
+    /// Whether somebody looks at standard output.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Prints what came of a verb.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
+use crate::backend::nat::Nft;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -19,12 +20,12 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::seen::{self, SeenAddress, SeenNeighbour, SeenRoute};
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    Kept, OfContainer, Wanted, canonical, features as kernel_features, file as netns_file, identify, inventory,
-    is_podmans, keepers, names as namespaces, owner,
+    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
+    inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
-pub use crate::backend::nat::is_possible as nat;
+pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
 
 /// Where ovs-vsctl(8) looks for the database by itself.
@@ -67,7 +68,7 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout))];
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::new(Nft)];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::backend::Scope;
 use crate::model::{
-    Device, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+    Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
 };
 
 use super::failure::Failure;
@@ -42,6 +42,8 @@ struct PortTree {
     owner: Option<Owner>,
     /// `up`, or what is wrong.
     state: String,
+    /// What is done to the packets that leave by the device itself.
+    impairment: Option<Impairment>,
     /// The other end of its veth pair.
     inside: Option<Inside>,
 }
@@ -52,6 +54,8 @@ struct Inside {
     end: End,
     addresses: Vec<String>,
     routes: Vec<String>,
+    /// What is done to the packets that it sends.
+    impairment: Option<Impairment>,
 }
 
 impl Show {
@@ -124,10 +128,12 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         end: link.b.clone(),
         addresses: addresses(state, &link.b.place, &link.b.name),
         routes: routes(state, &link.b.place, &link.b.name),
+        impairment: impairment(state, &link.b.place, &link.b.name),
     });
     let error = errors.get(port.device.as_str());
+    let impairment = impairment(state, &Place::Host, &port.device);
     let state = port_state(device_of(state, &port.device), link, error);
-    PortTree { port: port.clone(), owner: entry.owner.clone(), state, inside }
+    PortTree { port: port.clone(), owner: entry.owner.clone(), state, impairment, inside }
 }
 
 fn port_state(device: Option<&Device>, link: Option<&Link>, error: Option<&String>) -> String {
@@ -164,6 +170,14 @@ fn routes(state: &State, place: &Place, device: &IfName) -> Vec<String> {
         _ => None,
     };
     state.resources().filter_map(through).collect()
+}
+
+fn impairment(state: &State, place: &Place, device: &IfName) -> Option<Impairment> {
+    let key = Key::Impairment { place: place.clone(), device: device.clone() };
+    state.get(&key).and_then(|entry| match &entry.resource {
+        Resource::Impairment(impairment) => Some(impairment.clone()),
+        _ => None,
+    })
 }
 
 fn on_no_switch<'a>(state: &'a State, trees: &[SwitchTree]) -> Vec<&'a Netns> {
@@ -228,8 +242,15 @@ fn port_text(text: &mut String, tree: &PortTree) {
         let trunks: Vec<String> = tree.port.vlan.trunks.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("trunks: {}", trunks.join(", ")));
     }
+    if let Some(lent) = &tree.port.lent {
+        let addresses: Vec<String> = lent.addresses.iter().map(ToString::to_string).collect();
+        line(text, 2, format_args!("lent to {}: {}", tree.port.switch, addresses.join(", ")));
+    }
     if let Some(id) = &tree.port.iface_id {
         line(text, 2, format_args!("iface-id: {id}"));
+    }
+    if let Some(impairment) = &tree.impairment {
+        line(text, 2, format_args!("what leaves: {impairment}"));
     }
     match &tree.inside {
         Some(inside) => inside_text(text, inside),
@@ -256,5 +277,8 @@ fn inside_text(text: &mut String, inside: &Inside) {
     }
     if !inside.routes.is_empty() {
         line(text, 2, format_args!("routes: {}", inside.routes.join(", ")));
+    }
+    if let Some(impairment) = &inside.impairment {
+        line(text, 2, format_args!("what it sends: {impairment}"));
     }
 }

@@ -6,8 +6,8 @@ use crate::model::{BackendName, IfName, Place, Resource};
 
 use super::Step;
 
-/// The namespaces and devices that some steps delete. They take their addresses and routes along, so that these need no command of
-/// their own; one might even find them gone: the first address of a subnet takes the others with it (`promote_secondaries`,
+/// The namespaces and devices that some steps delete. They take their addresses, routes and impairments along, so that these need no command
+/// of their own; one might even find them gone: the first address of a subnet takes the others with it (`promote_secondaries`,
 /// Documentation/networking/ip-sysctl.rst).
 pub struct Doomed {
     netnses: BTreeSet<Place>,
@@ -27,11 +27,12 @@ impl Doomed {
         Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }
     }
 
-    /// Whether `resource` is an address or a route that goes with its device or its namespace.
+    /// Whether `resource` is an address, a route or an impairment that goes with its device or its namespace.
     pub fn take(&self, resource: &Resource) -> bool {
         match resource {
             Resource::Address(address) => self.has(&address.place, Some(&address.device)),
             Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
+            Resource::Impairment(impairment) => self.has(&impairment.place, Some(&impairment.device)),
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Datapath, Entry, Owner, Port, Resource, Switch, Vlan};
+use ovsns::model::{BackendName, Datapath, Entry, Mirror, Owner, Port, Resource, Switch, Vlan};
 use ovsns::ovsdb::client::{Client, Options};
 
 use super::common::ovs::Ovs;
@@ -102,7 +102,23 @@ pub fn specimens() -> Vec<Specimen> {
     vec![
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(), variants: port_variants() },
+        Specimen { below: two_ports(), variants: mirror_variants() },
     ]
+}
+
+fn two_ports() -> Vec<Entry> {
+    let mut below = two_switches();
+    below.extend([port("sw1", "veth1"), port("sw1", "veth2")]);
+    below
+}
+
+fn mirror(switch: &str, text: &str, output: &str) -> Entry {
+    let mirror = Mirror { switch: switch.parse().unwrap(), name: text.to_owned(), output: name(output) };
+    ours(Resource::Mirror(mirror))
+}
+
+fn mirror_variants() -> Vec<Entry> {
+    ["veth1", "veth2"].map(|output| mirror("sw1", "m1", output)).into()
 }
 
 fn failing() -> Vec<Failing> {
@@ -115,6 +131,10 @@ fn failing() -> Vec<Failing> {
             below: below.clone(),
             wanted: vec![port("sw1", "veth1"), port("sw1", "nosuch"), port("sw2", "veth2")],
         },
+        // no such port: refused before anything is sent
+        Failing { below: two_ports(), wanted: vec![switch("sw3"), mirror("sw1", "m1", "nosuch")] },
+        // a port of another switch
+        Failing { below: two_ports(), wanted: vec![mirror("sw2", "m1", "veth1")] },
         // its name is taken by a device: the switch's own device cannot be made
         Failing { below, wanted: vec![switch("sw3"), switch("veth1")] },
     ]
@@ -137,6 +157,7 @@ pub fn world() -> Vec<Entry> {
         port("sw1", "veth1"),
         port("sw2", "veth2"),
         of_lab(port("sw2", "veth3")),
+        mirror("sw2", "m1", "veth2"),
     ]
 }
 
@@ -172,6 +193,7 @@ impl Vsctl {
         match &like.resource {
             Resource::Switch(switch) => self.their_switch(switch),
             Resource::Port(port) => self.their_port(port),
+            Resource::Mirror(mirror) => self.their_mirror(mirror),
             _ => kernel::theirs(like),
         }
     }
@@ -195,6 +217,15 @@ impl Vsctl {
             ..switch.clone()
         });
         Some(Entry { resource, owner: found[3].parse().ok() })
+    }
+
+    fn their_mirror(&self, mirror: &Mirror) -> Option<Entry> {
+        let columns = ["_uuid", "select_all", "output_port", "external_ids:ovsns-owner"];
+        let found = self.get("Mirror", &mirror.name, &columns)?;
+        let mirrors = self.get("Bridge", mirror.switch.as_str(), &["mirrors"])?;
+        assert_eq!((mirrors[0].trim_matches(['[', ']']), found[1].as_str()), (found[0].as_str(), "true"));
+        let output = self.get("Port", &found[2], &["name"])?[0].parse().unwrap();
+        Some(Entry { resource: Resource::Mirror(Mirror { output, ..mirror.clone() }), owner: found[3].parse().ok() })
     }
 
     fn their_port(&self, port: &Port) -> Option<Entry> {

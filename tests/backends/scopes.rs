@@ -29,7 +29,7 @@ pub async fn each_scope_shows_what_it_says(fixture: &Fixture) {
 }
 
 fn scopes(world: &[Entry]) -> Vec<Scope> {
-    let kinds = [Kind::Netns, Kind::Switch, Kind::Link, Kind::Port, Kind::Address, Kind::Route];
+    let kinds = [Kind::Netns, Kind::Switch, Kind::Link, Kind::Port, Kind::Address, Kind::Route, Kind::Mirror];
     let keys: Vec<Key> = world.iter().step_by(2).map(Entry::key).collect();
     let nothing = ["nosuch", "veth-nosuch"].map(|name| Key::Port { device: name.parse().unwrap() });
     let mut scopes = vec![Scope::All, Scope::Keys(keys), Scope::Keys(nothing.to_vec()), Scope::Keys(Vec::new())];
@@ -50,6 +50,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
         Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
         Scope::Place(place) => is_in(place, &entry.resource),
         Scope::Within(place, kind) => {
@@ -58,6 +59,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
+            Resource::Mirror(mirror) => mirror.switch == *name,
             _ => false,
         },
     }

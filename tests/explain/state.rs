@@ -64,6 +64,9 @@ fn of_netns(netns: &str) -> Vec<String> {
         let features = tool::run(&inside(netns, &format!("ethtool -k {name}")));
         let tx = features.lines().find(|line| line.starts_with("tx-checksumming")).unwrap();
         lines.push(format!("ethtool -k {name}: {tx}"));
+        for qdisc in tool::json(&inside(netns, &format!("tc -j qdisc show dev {name}"))).as_array().unwrap() {
+            lines.push(format!("tc -j qdisc show dev {name}: {qdisc}"));
+        }
         let filter = tool::run(&inside(netns, &format!("sysctl net.ipv4.conf.{}.rp_filter", name.replace('.', "/"))));
         lines.push(filter.trim().to_owned());
     }

@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use ovsns::backend::memory::Memory;
 use ovsns::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Netns, Owner, Place, Port, Resource, Route,
-    State, Switch, Vlan, VlanId,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Link, Mac, Netns, Owner, Place, Port,
+    Resource, Route, State, Switch, Vlan, VlanId,
 };
 use ovsns::plan::describe;
 use proptest::collection::vec;
@@ -78,6 +78,7 @@ struct Choices {
     devices: Vec<Option<bool>>,
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
+    impairments: Vec<Option<ImpairmentChoice>>,
 }
 
 /// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
@@ -86,6 +87,9 @@ type PortChoice = (usize, Vlan, Option<String>, Option<Place>, Option<Owner>);
 type AddressChoice = (prop::sample::Index, IpNet, bool);
 /// One of the bases of that kind, the number of the destination, and the metric.
 type RouteChoice = (prop::sample::Index, RouteKind, u8, Option<u32>);
+
+/// One of the devices, whether it is late, and a rate.
+type ImpairmentChoice = (prop::sample::Index, bool, Option<&'static str>);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum RouteKind {
@@ -129,10 +133,10 @@ fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
 
 fn end(name: String) -> impl Strategy<Value = End> {
     let altname = option::of(prop::sample::select(vec!["a-name-that-was-cut", "another one"]));
-    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>())).prop_map(
-        move |(place, altname, mac, mtu, up, tx_checksum)| {
+    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>()), option::of(any::<bool>())).prop_map(
+        move |(place, altname, mac, mtu, up, arp, tx_checksum)| {
             let altname = altname.map(|text| format!("{text} of {name}"));
-            End { place, name: parse(&name), altname, mac, mtu, up, tx_checksum }
+            End { place, name: parse(&name), altname, mac, mtu, up, arp, tx_checksum }
         },
     )
 }
@@ -170,6 +174,8 @@ fn choices() -> impl Strategy<Value = Choices> {
         RouteKind::Indirect,
     ]);
     let route = (any::<Index>(), kind, 0u8..3, option::of(Just(100u32)));
+    let rate = option::of(prop::sample::select(vec!["1mbit", "10mbit"]));
+    let impairment = (any::<Index>(), any::<bool>(), rate);
     (
         each(3, |_| owner()),
         each(SWITCHES, switch),
@@ -178,8 +184,9 @@ fn choices() -> impl Strategy<Value = Choices> {
         vec(option::of(any::<bool>()), SWITCHES + UPLINKS.len()),
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
+        vec(option::weighted(0.6, impairment), 3),
     )
-        .prop_map(|(netns, switches, links, ports, devices, addresses, routes)| Choices {
+        .prop_map(|(netns, switches, links, ports, devices, addresses, routes, impairments)| Choices {
             netns,
             switches,
             links,
@@ -187,6 +194,7 @@ fn choices() -> impl Strategy<Value = Choices> {
             devices,
             addresses,
             routes,
+            impairments,
         })
 }
 
@@ -213,6 +221,7 @@ impl Choices {
             devices: mask.pick(&self.devices, &other.devices),
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
+            impairments: mask.pick(&self.impairments, &other.impairments),
         }
     }
 
@@ -238,6 +247,7 @@ impl Choices {
         let mut routes: Vec<_> = self.routes.iter().flatten().collect();
         routes.sort_by_key(|(_, kind, ..)| *kind == RouteKind::Indirect);
         routes.into_iter().for_each(|choice| builder.add_route(choice));
+        self.impairments.iter().flatten().for_each(|choice| builder.add_impairment(choice));
         builder.state
     }
 }
@@ -304,6 +314,16 @@ impl Builder {
         let devices: Vec<_> = self.devices().into_iter().collect();
         let (place, device) = device.get(&devices).clone();
         self.unmarked(Resource::Address(Address::new(place, device, *net, *nodad)));
+    }
+
+    fn add_impairment(&mut self, (device, late, rate): &ImpairmentChoice) {
+        let devices: Vec<_> = self.devices().into_iter().collect();
+        let (place, device) = device.get(&devices).clone();
+        let delay = late.then(|| parse("20ms"));
+        let impairment = Impairment { delay, rate: rate.map(parse), ..Impairment::none(place, device) };
+        if !impairment.is_none() {
+            self.unmarked(Resource::Impairment(impairment));
+        }
     }
 
     fn add_route(&mut self, (base, kind, number, metric): &RouteChoice) {

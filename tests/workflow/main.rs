@@ -7,6 +7,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod deletion;
+mod impairments;
 mod lab;
 mod links;
 mod reading;
@@ -55,6 +56,7 @@ on_each_kind_of_switch! {
     targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
     deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
         a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+    impairments: a_port_is_set;
     links: two_namespaces_are_joined a_namespace_and_the_host_are_joined addresses_and_routes_come_and_go
         neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
     take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
@@ -63,12 +65,46 @@ on_each_kind_of_switch! {
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
 }
 
+/// The same of those that take `tbf`.
+macro_rules! on_switches_with_a_rate {
+    ($($story:ident)+) => {
+        mod rates_userspace {
+            $(#[test] fn $story() {
+                super::require!(Root, OpenVswitch, Tbf);
+                super::play(super::SwitchKind::Userspace, super::impairments::$story);
+            })+
+        }
+        mod rates_linux {
+            $(#[test] fn $story() {
+                super::require!(Root, Tbf);
+                super::play(super::SwitchKind::Linux, super::impairments::$story);
+            })+
+        }
+    };
+}
+
+on_switches_with_a_rate! {
+    a_rate_slows_one_direction_down a_rate_is_what_tc_shows an_uplink_is_impaired_where_it_lasts what_others_set_stays
+}
+
 fn play(kind: SwitchKind, story: fn(&Lab)) {
     common::sandbox::run(async || {
         let lab = Lab::new(kind);
         story(&lab);
         lab.take_down();
     });
+}
+
+#[test]
+fn the_parent_of_a_macvlan_is_refused() {
+    require!(Root, Macvlan);
+    play(SwitchKind::Linux, take_over::the_parent_of_a_macvlan_is_refused);
+}
+
+#[test]
+fn a_part_of_a_bond_is_refused() {
+    require!(Root, Bond);
+    play(SwitchKind::Linux, take_over::a_part_of_a_bond_is_refused);
 }
 
 #[test]

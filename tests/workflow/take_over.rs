@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::common::running::Running;
-use super::common::tool::{self, inside, json, link, run};
+use super::common::tool::{inside, json, link, run};
 use super::common::traffic::within;
 use super::lab::Lab;
 
@@ -134,6 +134,8 @@ pub fn a_connection_survives_a_take_over(lab: &Lab) {
     assert_eq!(belongings("br0"), before);
     assert_eq!(belongings("eth0"), Vec::<String>::new());
     assert_eq!(link("host", "br0").unwrap()["address"], MAC);
+    let shown = lab.ok("show br0");
+    assert!(shown.contains("lent to br0: 192.0.2.5/24, 192.0.2.6/24, 2001:db8::5/64\n"), "{shown}");
     lab.ok("add-port br0 ns1 --ip 192.0.2.77/24");
     lab.ok("exec ns1 -- ping -c1 -w20 192.0.2.1");
     lab.ok("exec ns1 -- ping -c1 -w20 192.0.2.5");
@@ -225,17 +227,31 @@ pub fn a_switch_keeps_its_own_addresses(lab: &Lab) {
     run("ip link delete eth0");
 }
 
+pub fn the_parent_of_a_macvlan_is_refused(lab: &Lab) {
+    uplink(lab);
+    run("ip link add link eth0 name mac0 type macvlan");
+    let said = lab.refused(1, "add-port br0 dev:eth0 --take-over --yes");
+    assert!(said.contains("macvlan mac0 is on it"), "{said}");
+    run("ip link delete eth0");
+}
+
+pub fn a_part_of_a_bond_is_refused(lab: &Lab) {
+    uplink(lab);
+    run("ip link add bond0 type bond");
+    run("ip link set eth0 down");
+    run("ip link set eth0 master bond0");
+    let said = lab.refused(1, "add-port br0 dev:eth0 --take-over --yes");
+    assert!(said.contains("it belongs to bond bond0") && said.contains("dev:bond0"), "{said}");
+    run("ip link delete eth0");
+    run("ip link delete bond0");
+}
+
 pub fn an_uplink_that_cannot_be_shared_is_refused(lab: &Lab) {
     uplink(lab);
     run("ip route add 10.99.0.0/16 nexthop via 192.0.2.1 nexthop via 192.0.2.2");
     let said = lab.refused(1, "add-port br0 dev:eth0 --take-over --yes");
     assert!(said.contains("10.99.0.0/16 has several next hops"), "{said}");
     run("ip route delete 10.99.0.0/16");
-    if tool::succeeds("ip link add link eth0 name mac0 type macvlan") {
-        let said = lab.refused(1, "add-port br0 dev:eth0 --take-over --yes");
-        assert!(said.contains("macvlan mac0 is on it"), "{said}");
-        run("ip link delete mac0");
-    }
     // a sysfs in which it is wireless
     run("mount -t tmpfs tmpfs /sys/class/net");
     std::fs::create_dir_all("/sys/class/net/eth0/phy80211").unwrap();

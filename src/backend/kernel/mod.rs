@@ -1,13 +1,15 @@
-//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes.
+//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes, impairments.
 
 mod apply;
 mod containers;
 mod dad;
+mod enter;
 mod inventory;
 mod observe;
 mod physical;
 mod places;
 mod processes;
+mod qdisc;
 pub mod seen;
 
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 pub use containers::called as containers_called;
+pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
 use places::Places;
 pub use places::is_podmans;
@@ -54,7 +57,10 @@ impl Backend for Kernel {
     }
 
     fn claims(&self, resource: &Resource) -> bool {
-        !matches!(resource.kind(), Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published)
+        !matches!(
+            resource.kind(),
+            Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published
+        )
     }
 
     fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
@@ -66,6 +72,7 @@ impl Backend for Kernel {
             Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
+            Resource::Impairment(impairment) => vec![&impairment.place],
             _ => Vec::new(),
         };
         match places.into_iter().find(|place| unreachable(place)) {

@@ -16,6 +16,19 @@ use super::failed;
 use super::observe::{Names, find_link};
 use super::places::Places;
 
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenDevice {
+    /// Its index in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What made it: `veth`, `bridge` …; `None` for physical devices and `lo`.
+    pub kind: Option<String>,
+    /// Its Ethernet address, where it has one.
+    pub mac: Option<Mac>,
+}
+
 /// An address, in the words of `ip -j address`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SeenAddress {
@@ -71,6 +84,20 @@ pub struct SeenNeighbour {
     pub state: String,
     /// It is a router.
     pub router: bool,
+}
+
+/// All devices of the namespace at `place`, by index.
+pub fn devices(place: &Place) -> Result<Vec<SeenDevice>, BackendError> {
+    look(place, "devices", |netlink, _| {
+        let links = netlink.links()?.into_iter();
+        let seen = links.map(|link| SeenDevice {
+            index: link.index,
+            name: link.name,
+            kind: link.kind,
+            mac: link.mac.map(Mac::from_octets),
+        });
+        Ok(seen.collect())
+    })
 }
 
 /// All addresses in the namespace at `place`, but those of loopback.

@@ -1,9 +1,10 @@
-//! Switches and ports of Open vSwitch, through its database.
+//! Switches, ports and mirrors of Open vSwitch, through its database.
 //!
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
 mod health;
+mod mirror;
 mod ops;
 mod read;
 mod wait;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Datapath, Entry, Key, Port, Resource, Switch, SwitchName};
+use crate::model::{Datapath, Entry, IfName, Key, Mirror, Port, Resource, Switch, SwitchName};
 use crate::ovsdb::operation::{
     Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
 };
@@ -11,6 +11,7 @@ use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
+use super::mirror;
 use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, vlan_columns};
 use super::wait::Target;
 use crate::backend::BackendError;
@@ -22,12 +23,22 @@ pub struct Transaction {
     /// What each bridge gains and loses, so that a batch changes its `ports` once.
     gained: BTreeMap<Uuid, Vec<Atom>>,
     lost: BTreeMap<Uuid, Vec<Uuid>>,
-    /// Bridges that are made, and their ports, which are given with the row.
-    new_bridges: BTreeMap<SwitchName, (Insert, Vec<Atom>)>,
+    /// Bridges that are made.
+    new_bridges: BTreeMap<SwitchName, NewBridge>,
+    /// Ports that are made.
+    new_ports: BTreeMap<IfName, Atom>,
     /// Where among the operations interfaces are made.
     new_interfaces: Vec<usize>,
     changes: usize,
     rows: usize,
+}
+
+/// A bridge that is made, and what is given with its row.
+#[derive(Debug)]
+struct NewBridge {
+    insert: Insert,
+    ports: Vec<Atom>,
+    mirrors: Vec<Atom>,
 }
 
 impl Transaction {
@@ -69,11 +80,43 @@ impl Transaction {
             Resource::Switch(switch) => self.create_switch(entry, switch),
             Resource::Port(port) => {
                 let row = self.create_port(entry, port);
+                self.new_ports.insert(port.device.clone(), row.clone());
                 self.plug(entry, port, row, current)?;
             }
+            Resource::Mirror(mirror) => self.create_mirror(entry, mirror, current)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn create_mirror(
+        &mut self,
+        entry: &Entry,
+        mirror: &Mirror,
+        current: &BTreeMap<Key, Found>,
+    ) -> Result<(), BackendError> {
+        let output = self.output(entry, mirror, current)?;
+        let row = self.insert(mirror::insert(entry, mirror).with("output_port", output));
+        if let Some(bridge) = self.new_bridges.get_mut(&mirror.switch) {
+            bridge.mirrors.push(row);
+            return Ok(());
+        }
+        let bridge = bridge(entry, &mirror.switch, current)?;
+        self.push(is_there(bridge));
+        self.push(of_bridge(bridge).with(Mutation::insert("mirrors", row)));
+        Ok(())
+    }
+
+    /// The port that a mirror sends to, which is there or is made in this transaction.
+    fn output(&self, entry: &Entry, mirror: &Mirror, current: &BTreeMap<Key, Found>) -> Result<Atom, BackendError> {
+        if let Some(row) = self.new_ports.get(&mirror.output) {
+            return Ok(row.clone());
+        }
+        let found = current.get(&Key::Port { device: mirror.output.clone() });
+        let here =
+            |found: &&Found| matches!(&found.entry.resource, Resource::Port(port) if port.switch == mirror.switch);
+        let why = || contradiction(entry, format!("switch {} has no port {}", mirror.switch, mirror.output));
+        found.filter(here).map(|found| found.row.into()).ok_or_else(why)
     }
 
     /// A bridge has a port and an interface of its own name, of type `internal`.
@@ -98,7 +141,8 @@ impl Transaction {
             .with("stp_enable", switch.stp.unwrap_or(false))
             .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
-        self.new_bridges.insert(switch.name.clone(), (bridge, vec![port]));
+        let new = NewBridge { insert: bridge, ports: vec![port], mirrors: Vec::new() };
+        self.new_bridges.insert(switch.name.clone(), new);
     }
 
     /// Puts the port `row` into its bridge, which is there or is made in this transaction.
@@ -109,12 +153,11 @@ impl Transaction {
         row: Atom,
         current: &BTreeMap<Key, Found>,
     ) -> Result<(), BackendError> {
-        if let Some((_, ports)) = self.new_bridges.get_mut(&port.switch) {
-            ports.push(row);
+        if let Some(bridge) = self.new_bridges.get_mut(&port.switch) {
+            bridge.ports.push(row);
             return Ok(());
         }
-        let found = current.get(&Key::Switch { name: port.switch.clone() });
-        let bridge = found.ok_or_else(|| contradiction(entry, format!("switch {} is gone", port.switch)))?.row;
+        let bridge = bridge(entry, &port.switch, current)?;
         self.gained.entry(bridge).or_default().push(row);
         Ok(())
     }
@@ -160,6 +203,9 @@ impl Transaction {
         self.changes += 1;
         match (&entry.resource, found.bridge) {
             (Resource::Port(_), Some(bridge)) => self.lost.entry(bridge).or_default().push(found.row),
+            (Resource::Mirror(_), Some(bridge)) => {
+                self.push(of_bridge(bridge).with(Mutation::delete("mirrors", found.row)));
+            }
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
         }
     }
@@ -189,6 +235,12 @@ impl Transaction {
                     self.plug(after, new, found.row.into(), current)?;
                     self.lost.entry(bridge).or_default().push(found.row);
                 }
+            }
+            (Resource::Mirror(old), Resource::Mirror(new)) if old.output != new.output => {
+                let output = self.output(after, new, current)?;
+                let update = Update::table_rows("Mirror").filter(Condition::uuid(found.row));
+                self.push(update.with("output_port", output));
+                self.set_ids("Mirror", found.row, mirror::OUTPUT, Some(new.output.as_str()));
             }
             _ => {}
         }
@@ -254,21 +306,20 @@ impl Transaction {
     /// All operations in order: what was collected, what bridges gain and lose, a remark for the log, and `next_cfg`.
     pub fn operations(&self, comment: &str) -> Vec<Operation> {
         let mut operations = self.operations.clone();
-        for (number, (insert, ports)) in self.new_bridges.values().enumerate() {
+        for (number, bridge) in self.new_bridges.values().enumerate() {
             let name = format!("bridge{number}");
-            operations.push(insert.clone().with("ports", Datum::set(ports.clone())).named(name.clone()).into());
+            let insert = bridge.insert.clone().with("ports", Datum::set(bridge.ports.clone()));
+            operations.push(insert.with("mirrors", Datum::set(bridge.mirrors.clone())).named(name.clone()).into());
             let bridges = Mutation::insert("bridges", Atom::NamedUuid(name));
             operations.push(Mutate::table_rows("Open_vSwitch").with(bridges).into());
         }
         for (bridge, ports) in &self.lost {
             operations
-                .push(ports_of(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
+                .push(of_bridge(*bridge).with(Mutation::delete("ports", Datum::set(ports.iter().copied()))).into());
         }
         for (bridge, ports) in &self.gained {
-            // A bridge that has gone meanwhile would take the ports without a word.
-            let there = Wait::on_table("Bridge", ["_uuid"], Until::Equal).filter(Condition::uuid(*bridge));
-            operations.push(there.row(Row::new().with("_uuid", *bridge)).timeout(Duration::ZERO).into());
-            operations.push(ports_of(*bridge).with(Mutation::insert("ports", Datum::set(ports.clone()))).into());
+            operations.push(is_there(*bridge).into());
+            operations.push(of_bridge(*bridge).with(Mutation::insert("ports", Datum::set(ports.clone()))).into());
         }
         operations.push(Operation::Comment(format!("ovsns: {comment}")));
         operations.push(Mutate::table_rows("Open_vSwitch").with(Mutation::add("next_cfg", 1)).into());
@@ -283,12 +334,27 @@ impl Transaction {
     }
 }
 
-fn ports_of(bridge: Uuid) -> Mutate {
+fn of_bridge(bridge: Uuid) -> Mutate {
     Mutate::table_rows("Bridge").filter(Condition::uuid(bridge))
 }
 
+/// A bridge that has gone meanwhile would take ports and mirrors without a word.
+fn is_there(bridge: Uuid) -> Wait {
+    let there = Wait::on_table("Bridge", ["_uuid"], Until::Equal).filter(Condition::uuid(bridge));
+    there.row(Row::new().with("_uuid", bridge)).timeout(Duration::ZERO)
+}
+
+fn bridge(entry: &Entry, name: &SwitchName, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
+    let found = current.get(&Key::Switch { name: name.clone() });
+    Ok(found.ok_or_else(|| contradiction(entry, format!("switch {name} is gone")))?.row)
+}
+
 fn table(resource: &Resource) -> &'static str {
-    if matches!(resource, Resource::Switch(_)) { "Bridge" } else { "Port" }
+    match resource {
+        Resource::Switch(_) => "Bridge",
+        Resource::Mirror(_) => "Mirror",
+        _ => "Port",
+    }
 }
 
 fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {

@@ -11,6 +11,7 @@ use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
+use super::mirror::Mirrors;
 use crate::backend::{BackendError, Scope};
 
 /// `external_ids` key of the mark.
@@ -36,6 +37,7 @@ pub struct Rows {
     interfaces: HashMap<String, Row>,
     /// The bridge that each port is in.
     port_bridges: HashMap<Uuid, (Uuid, String)>,
+    mirrors: Mirrors,
 }
 
 /// A resource and the rows that it is made of.
@@ -43,9 +45,9 @@ pub struct Rows {
 pub struct Found {
     /// The resource.
     pub entry: Entry,
-    /// Its row of table Bridge or Port.
+    /// Its row of table Bridge, Port or Mirror.
     pub row: Uuid,
-    /// The bridge that a port is in.
+    /// The bridge that a port or a mirror is in.
     pub bridge: Option<Uuid>,
     /// Its row of table Interface, unless it is a bond.
     pub interface: Option<Uuid>,
@@ -57,8 +59,8 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
     let rows = match scope {
         Scope::Keys(keys) => of_keys(ovs, keys).await?,
         Scope::Switch(name) => of_switch(ovs, name).await?,
-        Scope::Kind(Kind::Switch | Kind::Port) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
-        Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) => return Ok(Vec::new()),
+        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
+        Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => return Ok(Vec::new()),
     };
     let found = rows.found().map_err(misread)?;
     let within = |entry: &Entry| match scope {
@@ -72,11 +74,16 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
 /// What there is now of what `steps` are about.
 pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, BackendError> {
     let mut keys: Vec<Key> = steps.iter().map(Step::key).collect();
-    // The bridges that new ports go to.
-    keys.extend(steps.iter().filter_map(|step| match &step.entry().resource {
-        Resource::Port(port) => Some(Key::Switch { name: port.switch.clone() }),
-        _ => None,
-    }));
+    // The bridges that new ports and mirrors go to, and the ports that mirrors send to.
+    for step in steps {
+        match &step.entry().resource {
+            Resource::Port(port) => keys.push(Key::Switch { name: port.switch.clone() }),
+            Resource::Mirror(mirror) => {
+                keys.extend([Key::Switch { name: mirror.switch.clone() }, Key::Port { device: mirror.output.clone() }])
+            }
+            _ => {}
+        }
+    }
     keys.sort();
     keys.dedup();
     let found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
@@ -104,12 +111,15 @@ pub async fn interface_errors(ovs: &Ovs) -> Result<BTreeMap<String, String>, Bac
 
 const READ: &str = "read the Open vSwitch database";
 
-fn misread(error: RowError) -> BackendError {
+pub(super) fn misread(error: RowError) -> BackendError {
     BackendError::refused("cannot read the Open vSwitch database", error)
 }
 
 /// Runs `selects` in one transaction and returns the rows of each.
-async fn select(ovs: &Ovs, selects: impl IntoIterator<Item = Select>) -> Result<Vec<Vec<Row>>, BackendError> {
+pub(super) async fn select(
+    ovs: &Ovs,
+    selects: impl IntoIterator<Item = Select>,
+) -> Result<Vec<Vec<Row>>, BackendError> {
     let operations: Vec<Operation> = selects.into_iter().map(Operation::from).collect();
     if operations.is_empty() {
         return Ok(Vec::new());
@@ -118,11 +128,11 @@ async fn select(ovs: &Ovs, selects: impl IntoIterator<Item = Select>) -> Result<
     Ok(results.iter().map(|result| OperationResult::rows(result).unwrap_or_default().to_vec()).collect())
 }
 
-fn by_name(table: &str, name: &str, columns: &[&str]) -> Select {
+pub(super) fn by_name(table: &str, name: &str, columns: &[&str]) -> Select {
     Select::from_table(table).filter(Condition::equal("name", name)).columns(columns.iter().copied())
 }
 
-fn by_uuid(table: &str, uuid: Uuid, columns: &[&str]) -> Select {
+pub(super) fn by_uuid(table: &str, uuid: Uuid, columns: &[&str]) -> Select {
     Select::from_table(table).filter(Condition::uuid(uuid)).columns(columns.iter().copied())
 }
 
@@ -143,11 +153,12 @@ async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Rows, BackendError> {
     }
     rows.put_interfaces(answers.flatten()).map_err(misread)?;
     rows.find_bridges(ovs).await?;
+    rows.mirrors = Mirrors::of_keys(ovs, keys).await?;
     Ok(rows)
 }
 
 async fn of_switch(ovs: &Ovs, name: &SwitchName) -> Result<Rows, BackendError> {
-    let columns: Vec<&str> = BRIDGE.iter().copied().chain(["ports"]).collect();
+    let columns: Vec<&str> = BRIDGE.iter().copied().chain(["ports", "mirrors"]).collect();
     let answers = select(ovs, [by_name("Bridge", name.as_str(), &columns)]).await?;
     let mut rows = Rows { bridges: answers.into_iter().flatten().collect(), ..Rows::default() };
     let Some(bridge) = rows.bridges.first() else { return Ok(rows) };
@@ -159,12 +170,13 @@ async fn of_switch(ovs: &Ovs, name: &SwitchName) -> Result<Rows, BackendError> {
     let names: Vec<String> = rows.ports.iter().filter_map(|row| row.one("name").ok()).collect();
     let interfaces = select(ovs, names.iter().map(|name| by_name("Interface", name, &INTERFACE))).await?;
     rows.put_interfaces(interfaces.into_iter().flatten()).map_err(misread)?;
+    rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
     Ok(rows)
 }
 
 /// The three tables.
 async fn whole(ovs: &Ovs) -> Result<Rows, BackendError> {
-    let bridge: Vec<&str> = BRIDGE.iter().copied().chain(["ports"]).collect();
+    let bridge: Vec<&str> = BRIDGE.iter().copied().chain(["ports", "mirrors"]).collect();
     let tables = [("Bridge", bridge.as_slice()), ("Port", &PORT), ("Interface", &INTERFACE)];
     let selects = tables.map(|(table, columns)| Select::from_table(table).columns(columns.iter().copied()));
     let mut answers = select(ovs, selects).await?.into_iter();
@@ -176,6 +188,7 @@ async fn whole(ovs: &Ovs) -> Result<Rows, BackendError> {
         let ports = bridge.all::<Uuid>("ports").map_err(misread)?;
         rows.port_bridges.extend(ports.into_iter().map(|port| (port, here.clone())));
     }
+    rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
     Ok(rows)
 }
 
@@ -206,7 +219,7 @@ impl Rows {
     pub fn found(&self) -> Result<Vec<Found>, RowError> {
         let bridges = self.bridges.iter().map(|row| self.switch(row)).filter_map(Result::transpose);
         let ports = self.ports.iter().map(|row| self.port(row)).filter_map(Result::transpose);
-        bridges.chain(ports).collect()
+        bridges.chain(ports).chain(self.mirrors.found()?.into_iter().map(Ok)).collect()
     }
 
     fn switch(&self, row: &Row) -> Result<Option<Found>, RowError> {
@@ -255,7 +268,7 @@ impl Rows {
 }
 
 /// The `columns` of `row`, without its identity.
-fn guard(row: &Row, columns: &[&str]) -> Row {
+pub(super) fn guard(row: &Row, columns: &[&str]) -> Row {
     let wanted = row.iter().filter(|(name, _)| *name != "_uuid" && columns.contains(name));
     wanted.map(|(name, datum)| (name, datum.clone())).collect()
 }
@@ -265,7 +278,7 @@ fn datapath(datapath_type: &str) -> Datapath {
     if datapath_type == "netdev" { Datapath::Netdev } else { Datapath::System }
 }
 
-fn owner(row: &Row) -> Result<Option<Owner>, RowError> {
+pub(super) fn owner(row: &Row) -> Result<Option<Owner>, RowError> {
     let ids = row.map::<String, String>("external_ids")?;
     Ok(ids.get(OWNER).and_then(|owner| owner.parse().ok()))
 }

@@ -69,6 +69,7 @@ pub(super) fn add_link(link: &Link, owner: Option<&Owner>) -> Vec<String> {
     lines.extend(mark_link(link, owner));
     for end in [a, b] {
         lines.extend(end.altname.iter().map(|altname| set_altname(end, "add", altname)));
+        lines.extend(end.arp.map(|on| set_arp(end, on)));
         lines.extend(end.tx_checksum.map(|on| set_tx_checksum(end, on)));
         if end.up {
             lines.push(set_state(&end.place, end.name.as_str(), true));
@@ -108,6 +109,9 @@ pub(super) fn set_end(old: &End, new: &End) -> Vec<String> {
         lines.extend(old.altname.iter().map(|altname| set_altname(new, "del", altname)));
         lines.extend(new.altname.iter().map(|altname| set_altname(new, "add", altname)));
     }
+    if let Some(on) = new.arp.filter(|_| old.arp != new.arp) {
+        lines.push(set_arp(new, on));
+    }
     if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
         lines.push(set_tx_checksum(new, on));
     }
@@ -120,6 +124,11 @@ pub(super) fn set_end(old: &End, new: &End) -> Vec<String> {
 fn set_altname(end: &End, verb: &str, altname: &str) -> String {
     let name = quote(end.name.as_str());
     format!("{} link property {verb} dev {name} altname {}", ip(&end.place), quote(altname))
+}
+
+fn set_arp(end: &End, on: bool) -> String {
+    let name = quote(end.name.as_str());
+    format!("{} link set dev {name} arp {}", ip(&end.place), if on { "on" } else { "off" })
 }
 
 fn set_tx_checksum(end: &End, on: bool) -> String {

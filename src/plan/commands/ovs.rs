@@ -1,6 +1,6 @@
 //! The commands of `ovs-vsctl`.
 
-use crate::model::{Owner, Port, Switch, Vlan};
+use crate::model::{Mirror, Owner, Port, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -107,6 +107,49 @@ impl Vsctl {
         parts.extend(lent.filter(|_| old.lent != new.lent));
         self.run(&parts)
     }
+
+    pub(super) fn add_mirror(&self, mirror: &Mirror, owner: Option<&Owner>) -> Vec<String> {
+        let mut columns = vec![format!("name={}", string(&mirror.name)), "select_all=true".to_owned()];
+        columns.extend(["output_port=@port".to_owned(), note_output(mirror)]);
+        columns.extend(owner.map(mark));
+        self.with_ids(&[
+            output(mirror),
+            format!("--id=@mirror create mirror {}", columns.join(" ")),
+            format!("add bridge {} mirrors @mirror", quote(mirror.switch.as_str())),
+        ])
+    }
+
+    pub(super) fn delete_mirror(&self, mirror: &Mirror) -> Vec<String> {
+        let bridge = quote(mirror.switch.as_str());
+        let find = format!("--id=@mirror get mirror {}", quote(&mirror.name));
+        self.with_ids(&[find, format!("remove bridge {bridge} mirrors @mirror")])
+    }
+
+    /// From `old` to `new`, and from no mark or another one to that of `owner`.
+    pub(super) fn set_mirror(&self, old: &Mirror, new: &Mirror, owner: Option<&Owner>) -> Vec<String> {
+        let record = quote(&new.name);
+        let marked: Vec<String> = owner.map(mark).into_iter().collect();
+        let mark = set("mirror", &record, &marked);
+        if old.output == new.output {
+            return self.run(&mark.into_iter().collect::<Vec<_>>());
+        }
+        let to = set("mirror", &record, &["output_port=@port".to_owned(), note_output(new)]);
+        self.with_ids(&[Some(output(new)), to, mark].into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The same as `run`, of parts of which the first begins with an option of its own.
+    fn with_ids(&self, parts: &[String]) -> Vec<String> {
+        vec![format!("{} -- {}", self.0, parts.join(" -- "))]
+    }
+}
+
+/// Finds the port that a mirror sends to.
+fn output(mirror: &Mirror) -> String {
+    format!("--id=@port get port {}", quote(mirror.output.as_str()))
+}
+
+fn note_output(mirror: &Mirror) -> String {
+    format!("external_ids:ovsns-output={}", string(mirror.output.as_str()))
 }
 
 fn set(table: &str, record: &str, columns: &[String]) -> Option<String> {

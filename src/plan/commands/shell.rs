@@ -3,7 +3,7 @@
 use crate::model::{Container, Place};
 
 /// Text as one word of the shell (POSIX.1 section 2.2.2).
-pub(super) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=' | '@' | '%' | '+' | ',');
     if !text.is_empty() && text.chars().all(plain) {
@@ -21,7 +21,7 @@ pub(super) fn ip(place: &Place) -> String {
 }
 
 /// The words that run another tool in the namespace at `place`.
-pub(super) fn enter(place: &Place) -> String {
+pub fn enter(place: &Place) -> String {
     match (place, netns_argument(place)) {
         (_, None) => String::new(),
         (Place::Named(_), Some(name)) => format!("ip netns exec {name} "),
