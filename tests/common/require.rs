@@ -32,6 +32,12 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Docker, with cgroups to put containers in.
+    Docker,
+    /// Podman, with the same.
+    Podman,
+    /// A network device of the hardware, which is moved about: not where the machine's users are behind it.
+    PhysicalDevice,
     /// Macvlan devices.
     Macvlan,
     /// Bonds.
@@ -80,6 +86,16 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Docker => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && dockerd --version && /usr/bin/docker --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            Feature::Podman => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && podman --version && conmon --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            // the machine of tests/vm has a share of the host's, and nobody works over its network
+            Feature::PhysicalDevice => "test -d /vmshare && test -e /sys/class/net/eth0/device",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }
