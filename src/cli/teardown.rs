@@ -8,9 +8,8 @@ use serde_json::json;
 use crate::backend::Scope;
 use crate::engine::Remains;
 use crate::model::{Entry, IfName, Link, NetnsName, Owner, Place, Resource, State, SwitchName};
-use crate::plan::Plan;
 
-use super::change::Change;
+use super::change::{self, Change};
 use super::failure::Failure;
 use super::netns::{Fate, fate, is_in_use, returned, users, with_states};
 use super::output::Report;
@@ -53,7 +52,7 @@ impl Teardown {
             in_use.iter().for_each(|line| session.output.note(line));
             return self.change.carry_out(session, &observed, &desired).await;
         }
-        let plan = Plan::between(&observed, &desired);
+        let plan = change::plan(session, &observed, &desired).await?;
         let remains = session.engine.tear_down(&plan).await?;
         match remains.left.is_empty() && in_use.is_empty() {
             true => {
@@ -114,8 +113,13 @@ impl Doomed<'_> {
             Resource::Port(port) => {
                 self.switches.contains(&port.switch) || *self.devices.get(&port.device).unwrap_or(&ours)
             }
-            // They go with what they are on.
-            Resource::Device(_) | Resource::Sysctl(_) | Resource::Address(_) | Resource::Route(_) => false,
+            // They go with what they are on, and the ruleset with the translations that it is for.
+            Resource::Device(_)
+            | Resource::Sysctl(_)
+            | Resource::Address(_)
+            | Resource::Route(_)
+            | Resource::Impairment(_)
+            | Resource::Ruleset(_) => false,
             _ => ours,
         }
     }
