@@ -42,9 +42,7 @@ impl Change {
         desired: &State,
         within: Option<Duration>,
     ) -> Result<Report, Failure> {
-        let translated = nat::with_translation(session, observed, desired).await?;
-        let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
-        let plan = Plan::between(observed, desired);
+        let plan = plan(session, observed, desired).await?;
         session.engine.backends().check(&plan)?;
         if self.explain {
             return Ok(explained(&plan, session.explain_db()));
@@ -68,6 +66,13 @@ impl Change {
         }
         Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
     }
+}
+
+/// The way from `observed` to `desired`, and what loses by it in the table of translation.
+pub async fn plan(session: &Session<'_>, observed: &State, desired: &State) -> Result<Plan, Failure> {
+    let translated = nat::with_translation(session, observed, desired).await?;
+    let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
+    Ok(Plan::between(observed, desired))
 }
 
 fn explained(plan: &Plan, db: Option<&str>) -> Report {

@@ -21,6 +21,7 @@ mod session;
 mod set_br;
 mod show;
 mod switch;
+mod teardown;
 mod texts;
 
 use std::ffi::OsString;
@@ -137,6 +138,8 @@ enum Verb {
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
     Gc(gc::Gc),
+    /// Take away everything that bears our mark
+    Teardown(teardown::Teardown),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
@@ -257,6 +260,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
+        Verb::Teardown(args) => args.run(&session).await,
         Verb::Identify(_)
         | Verb::Exec(_)
         | Verb::Shell(_)

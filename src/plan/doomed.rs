@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{IfName, Place, Resource};
+use crate::model::{BackendName, IfName, Place, Resource};
 
 use super::Step;
 
@@ -34,6 +34,14 @@ impl Doomed {
             Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
             Resource::Impairment(impairment) => self.has(&impairment.place, Some(&impairment.device)),
             _ => false,
+        }
+    }
+
+    /// The same, of a port of a Linux bridge too: to take it off the bridge first costs the kernel as much as all the rest.
+    pub fn imply(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Port(port) if port.backend == BackendName::Linux => self.has(&Place::Host, Some(&port.device)),
+            resource => self.take(resource),
         }
     }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
+pub mod engines;
 pub mod ovs;
 pub mod pid;
 pub mod require;

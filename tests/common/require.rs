@@ -32,6 +32,12 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Docker, with cgroups to put containers in.
+    Docker,
+    /// Podman, with the same.
+    Podman,
+    /// A network device of the hardware, which is moved about: not where the machine's users are behind it.
+    PhysicalDevice,
     /// Macvlan devices.
     Macvlan,
     /// Bonds.
@@ -39,6 +45,26 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// All of them.
+    const ALL: [Feature; 10] = [
+        Feature::Root,
+        Feature::OpenVswitch,
+        Feature::KernelDatapath,
+        Feature::VlanFiltering,
+        Feature::VlanDevice,
+        Feature::Vxlan,
+        Feature::Netem,
+        Feature::Tbf,
+        Feature::NftNat,
+        Feature::Dummy,
+    ];
+
+    /// The one that is written like this.
+    pub fn named(name: &str) -> Feature {
+        let found = Feature::ALL.into_iter().find(|feature| format!("{feature:?}") == name);
+        found.unwrap_or_else(|| panic!("no feature is called {name}"))
+    }
+
     /// A shell command that succeeds where the feature is there.
     fn probe(self) -> &'static str {
         match self {
@@ -60,6 +86,16 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Docker => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && dockerd --version && /usr/bin/docker --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            Feature::Podman => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && podman --version && conmon --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            // the machine of tests/vm has a share of the host's, and nobody works over its network
+            Feature::PhysicalDevice => "test -d /vmshare && test -e /sys/class/net/eth0/device",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }

@@ -40,7 +40,7 @@ macro_rules! cases {
 }
 
 cases! {
-    ovs: add_br add_br_full add_br_converge del_br add_ns del_ns add_port add_port_full add_port_second add_port_long
+    ovs: add_br add_br_full add_br_converge del_br add_ns attach_ns del_ns del_ns_several add_port add_port_full add_port_second add_port_long
         add_port_odd add_port_tag add_port_trunks add_port_native add_port_converge add_port_tso add_dev del_dev del_port
         del_port_own_route del_port_all add_path set_br set_port set_port_no_vlan nothing
         nat publish;

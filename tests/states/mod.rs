@@ -112,7 +112,8 @@ fn owner() -> impl Strategy<Value = Option<Owner>> {
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    prop::sample::select(vec!["host", "host", "host", "ns0", "ns1", "ns2", "pid:77", "path:/run/x/net"]).prop_map(parse)
+    prop::sample::select(vec!["host", "host", "host", "ns0", "ns1", "ns2", "pid:77", "path:/run/x/net", "docker:web"])
+        .prop_map(parse)
 }
 
 fn mac() -> impl Strategy<Value = Option<Mac>> {

@@ -61,6 +61,8 @@ pub fn a_rate_is_what_tc_shows(lab: &Lab) {
     lab.ok("add-port sw1 ns1 --may-exist --rate 100mbit");
     let found = qdiscs("ns1", "eth1-ns1");
     assert_eq!((found.len(), &found[0]["kind"], &found[0]["options"]), (1, &json!("tbf"), &of(12_500_000, 50_000)));
+    let said = lab.refused(2, "set-port sw1 ns1 --mtu 65000");
+    assert!(said.contains("does not go with the MTU"), "tbf would let nothing so long pass: {said}");
     assert!(lab.ok("show").contains("\n        what it sends: rate 100mbit\n"), "{}", lab.ok("show"));
     assert_eq!(lab.json("show")["switches"][0]["ports"][0]["inside"]["impairment"]["rate"], "100mbit");
     lab.ok("del-port sw1 ns1");

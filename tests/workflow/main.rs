@@ -10,6 +10,7 @@ mod deletion;
 mod impairments;
 mod lab;
 mod links;
+mod namespaces;
 mod reading;
 mod settings;
 mod switches;
@@ -62,6 +63,9 @@ on_each_kind_of_switch! {
     take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
         a_take_over_outlives_its_terminal_but_not_its_time a_take_over_that_is_killed_is_taken_back
         a_switch_keeps_its_own_addresses an_uplink_that_cannot_be_shared_is_refused;
+    namespaces: processes_keep_their_namespace what_is_not_ours_stays_in_a_namespace_that_lives_on
+        several_namespaces_go_at_once a_name_among_others_is_only_a_name a_namespace_gets_a_name
+        a_namespace_without_a_name_is_listed all_that_is_ours_is_taken_down;
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
 }
 

@@ -16,7 +16,7 @@ use crate::cli::output::Report;
 use crate::cli::session::Session;
 
 pub use attach::AttachNs;
-pub use delete::DelNs;
+pub use delete::{DelNs, Fate, fate, is_in_use, returned, users, with_states};
 pub use identify::Identify;
 pub use list::ListNs;
 

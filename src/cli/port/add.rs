@@ -26,6 +26,7 @@ use super::settings::Settings;
 use super::{address, addresses, gateway, host_ends, links, port_of};
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct AddPort {
     /// The switch
     switch: SwitchName,
@@ -72,6 +73,13 @@ const TARGETS: &str =
 fn confirm_within(text: &str) -> Result<Duration, String> {
     seconds(text.strip_suffix('s').unwrap_or(text))
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ovsns add-port OVS-1 ns1 --ip 192.168.0.1/24          a namespace, made if it is missing
+  ovsns add-port OVS-1 docker:web --ip 192.168.0.10/24  that of a running container
+  ovsns add-port OVS-1 pid:1234 --ip 192.168.0.11/24    that of a process
+  ovsns add-port OVS-1 dev:eth1                         a device of the host";
 
 /// What a port leads to.
 enum Target {

@@ -89,13 +89,14 @@ impl Settings {
 
     /// Puts what is asked of the packets that `device` sends into `desired`, over what is there. `mtu` is the device's.
     pub fn impair(&self, place: &Place, device: &IfName, mtu: Option<u32>, desired: &mut State) -> Result<(), Failure> {
-        if !self.asks_of_packets() {
-            return Ok(());
-        }
-        let there = match desired.remove(&impairment_key(place, device)).map(|entry| entry.resource) {
+        let key = impairment_key(place, device);
+        let there = match desired.get(&key).map(|entry| entry.resource.clone()) {
             Some(Resource::Impairment(there)) => there,
             _ => Impairment::none(place.clone(), device.clone()),
         };
+        if !self.asks_of_packets() {
+            return if self.mtu.is_some() { check_frame(&there, mtu) } else { Ok(()) };
+        }
         let wanted = Impairment {
             delay: self.delay.or(there.delay),
             jitter: self.jitter.or(there.jitter),
@@ -104,9 +105,10 @@ impl Settings {
             ..there
         };
         let wanted = wanted.checked().map_err(|error| Failure::usage(format!("cannot impair {device}: {error}")))?;
-        check_frame(&wanted, mtu.unwrap_or_default())?;
-        if !wanted.is_none() {
-            desired.insert(Entry::unmarked(Resource::Impairment(wanted)));
+        check_frame(&wanted, mtu)?;
+        match wanted.is_none() {
+            true => drop(desired.remove(&key)),
+            false => desired.insert(Entry::unmarked(Resource::Impairment(wanted))),
         }
         Ok(())
     }
@@ -118,9 +120,9 @@ pub fn impairment_key(place: &Place, device: &IfName) -> Key {
 }
 
 /// tbf lets nothing pass that is longer than its burst (tc-tbf(8)).
-fn check_frame(impairment: &Impairment, mtu: u32) -> Result<(), Failure> {
-    match impairment.rate {
-        Some(rate) if mtu + FRAME_OVERHEAD > rate.burst() => {
+fn check_frame(impairment: &Impairment, mtu: Option<u32>) -> Result<(), Failure> {
+    match (impairment.rate, mtu) {
+        (Some(rate), Some(mtu)) if mtu + FRAME_OVERHEAD > rate.burst() => {
             let what = format!("a rate of {rate} does not go with the MTU of {}, which is {mtu}", impairment.device);
             Err(Failure::usage(what).hint(format!("make the MTU {} at most: --mtu", rate.burst() - FRAME_OVERHEAD)))
         }
