@@ -30,6 +30,8 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Devices of a process (`/dev/net/tun`).
+    Tun,
     /// Macvlan devices.
     Macvlan,
     /// Bonds.
@@ -57,6 +59,7 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Tun => "ip tuntap add probe mode tun",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }
