@@ -45,9 +45,27 @@ macro_rules! on_each_kind_of_switch {
 }
 
 on_each_kind_of_switch! {
-    the_whole_switch_is_seen others_change_the_switch_meanwhile a_signal_leaves_nothing
+    the_whole_switch_is_seen nothing_else_is_seen others_change_the_switch_meanwhile a_signal_leaves_nothing
         a_killed_capture_is_found_dead a_live_capture_is_left_alone a_switch_that_goes_ends_it
-        what_is_explained_does_the_same vlans_are_seen
+        what_is_explained_does_the_same
+}
+
+#[test]
+fn vlans_in_the_userspace_datapath() {
+    require!(Root, OpenVswitch);
+    play(SwitchKind::Userspace, switches::vlans_are_seen);
+}
+
+#[test]
+fn vlans_in_the_kernel_datapath() {
+    require!(Root, OpenVswitch, KernelDatapath);
+    play(SwitchKind::Kernel, switches::vlans_are_seen);
+}
+
+#[test]
+fn vlans_on_the_linux_bridge() {
+    require!(Root, VlanFiltering);
+    play(SwitchKind::Linux, switches::vlans_are_seen);
 }
 
 fn play(kind: SwitchKind, story: fn(&Lab)) {

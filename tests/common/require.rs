@@ -38,6 +38,8 @@ pub enum Feature {
     Podman,
     /// A network device of the hardware, which is moved about: not where the machine's users are behind it.
     PhysicalDevice,
+    /// Devices of a process (`/dev/net/tun`).
+    Tun,
     /// Macvlan devices.
     Macvlan,
     /// Bonds.
@@ -96,6 +98,7 @@ impl Feature {
             }
             // the machine of tests/vm has a share of the host's, and nobody works over its network
             Feature::PhysicalDevice => "test -d /vmshare && test -e /sys/class/net/eth0/device",
+            Feature::Tun => "ip tuntap add probe mode tun",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }
