@@ -149,7 +149,9 @@ proptest! {
             let line = step.to_string();
             prop_assert!(!line.contains('\n') && !line.ends_with(": "), "{}", line);
             if matches!(step, Step::Modify { .. }) {
-                prop_assert!(line.contains(" -> "), "{}", line);
+                // of what lists things: which come and which go
+                let says = [" -> ", " +", " -"].iter().any(|sign| line.contains(sign));
+                prop_assert!(says, "{}", line);
             }
         }
     }

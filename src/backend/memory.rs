@@ -215,7 +215,9 @@ impl Inner {
         let mut rest = self.state.clone();
         rest.remove(&entry.key());
         let stands_on = |other: &Resource| {
-            other.needs().iter().any(|device| devices.contains(device)) || loses_its_way(other, &entry.resource, &rest)
+            other.needs().iter().any(|device| devices.contains(device))
+                || loses_its_way(other, &entry.resource, &rest)
+                || matches!((&entry.resource, other), (Resource::Ruleset(_), Resource::Nat(_) | Resource::Published(_)))
         };
         if let Some(other) = rest.resources().find(|other| stands_on(other)) {
             return Err(format!("{} stands on it", other.key()));
@@ -238,6 +240,9 @@ impl Inner {
         }
         match resource {
             Resource::Port(port) => self.takes(port),
+            Resource::Nat(_) | Resource::Published(_) if !self.state.contains(&Key::Ruleset) => {
+                Err("there is no ruleset".to_owned())
+            }
             Resource::Route(route) if !has_way(route, &self.state) => Err("its next hop cannot be reached".to_owned()),
             _ => Ok(()),
         }

@@ -87,7 +87,7 @@ pub struct Summary {
 /// With several rings, packets come in the order of their times, unless so many come that a ring would overflow meanwhile.
 pub fn run(rings: Vec<Ring>, snaplen: u32, sink: &mut dyn Sink, limits: Limits, stop: &Stop) -> Summary {
     let counters = vec![Counters::default(); rings.len()];
-    let rings = rings.into_iter().map(|ring| Source { ring, gone: None, is_open: true }).collect();
+    let rings = rings.into_iter().map(|ring| Source { ring, was_down: false, gone: None, is_open: true }).collect();
     let mut run = Run { rings, snaplen, counters, captured: 0 };
     let end = run.until_end(sink, limits, stop).unwrap_or_else(ended_by);
     let counted = run.count();
@@ -109,6 +109,8 @@ fn ended_by(error: Error) -> End {
 /// A ring, and whether there is still something to come from it.
 struct Source {
     ring: Ring,
+    /// Whether its device was down once. A device goes down before it goes, and only that is told.
+    was_down: bool,
     /// Since when its device has been gone.
     gone: Option<Instant>,
     /// Whether packets may come.
@@ -164,9 +166,12 @@ impl Run {
         Ok((Instant::now() + HAND_OVER, end))
     }
 
-    /// Of a device that is gone, the last packets are handed over soon.
+    /// Looks which devices are gone. Of such a device the last packets are handed over soon.
     fn close_gone(&mut self, now: Instant) {
         for source in &mut self.rings {
+            if source.was_down && source.gone.is_none() && source.ring.is_gone() {
+                source.gone = Some(now);
+            }
             let over = source.gone.is_some_and(|since| now >= since + HAND_OVER);
             if over && !source.ring.seek() {
                 source.is_open = false;
@@ -174,9 +179,11 @@ impl Run {
         }
     }
 
+    /// How long there is to wait until devices that were down, or are gone, are looked at again.
     fn next_close(&self, now: Instant) -> Option<Duration> {
-        let open = self.rings.iter().filter(|source| source.is_open);
-        open.filter_map(|source| source.gone).map(|since| (since + HAND_OVER).saturating_duration_since(now)).min()
+        let open = self.rings.iter().filter(|source| source.is_open && source.was_down);
+        open.map(|source| source.gone.map_or(HAND_OVER, |since| (since + HAND_OVER).saturating_duration_since(now)))
+            .min()
     }
 
     /// Hands on the packets that no earlier one can follow; `all` of them at the end. Returns how long there is to wait for the
@@ -241,10 +248,7 @@ impl Run {
         let failed: Vec<bool> = files[before..].iter().map(|file| told(file, lost)).collect();
         drop(files);
         for number in numbers.into_iter().zip(failed).filter(|(_, failed)| *failed).map(|(number, _)| number) {
-            let source = &mut self.rings[number];
-            if source.ring.is_gone() {
-                source.gone = Some(Instant::now());
-            }
+            self.rings[number].was_down = true;
         }
         Ok(result)
     }

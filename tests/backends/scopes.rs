@@ -34,6 +34,8 @@ fn scopes(world: &[Entry]) -> Vec<Scope> {
     let nothing = ["nosuch", "veth-nosuch"].map(|name| Key::Port { device: name.parse().unwrap() });
     let mut scopes = vec![Scope::All, Scope::Keys(keys), Scope::Keys(nothing.to_vec()), Scope::Keys(Vec::new())];
     scopes.extend(kinds.map(Scope::Kind));
+    scopes.extend([Kind::Ruleset, Kind::Nat, Kind::Published].map(Scope::Kind));
+    scopes.push(Scope::Ruleset);
     scopes.extend(["-", "lab-1", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
     scopes.extend(["n1", "n2", "nosuch", "host"].map(|place| Scope::Place(place.parse().unwrap())));
     for place in ["n1", "n2", "nosuch", "host"] {

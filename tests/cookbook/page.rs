@@ -15,6 +15,8 @@ pub struct Recipe {
     /// How the lines of the end state begin in which the two sides differ.
     pub differs: Vec<String>,
     pub by_hand: String,
+    /// What there is more to do by hand where Open vSwitch forwards in user space.
+    pub in_user_space: String,
     pub with_ovsns: String,
     /// Commands that succeed on both sides.
     pub checks: Vec<String>,
@@ -25,6 +27,7 @@ pub struct Recipe {
 /// Stands above the commands of each side.
 const BY_HAND: &str = "**By hand**";
 const WITH_OVSNS: &str = "**With ovsns**";
+const IN_USER_SPACE: &str = "**By hand, in user space**";
 const GOES_ON: &str = "Goes on from [";
 
 /// All recipes of the page, in its order.
@@ -56,6 +59,7 @@ fn recipe(section: &str) -> Recipe {
     let (_, sides) = body.split_once(BY_HAND).unwrap();
     let (by_hand, with_ovsns) = sides.split_once(WITH_OVSNS).unwrap_or_else(|| panic!("{title}: no {WITH_OVSNS}"));
     let (commands, rest) = fence(with_ovsns, "sh").unwrap_or_else(|| panic!("{title}: no commands"));
+    let in_user_space = rest.split_once(IN_USER_SPACE).and_then(|(_, rest)| fence(rest, "sh"));
     let goes_on_from = body.split_once(GOES_ON).map(|(_, rest)| rest.split_once(']').unwrap().0.replace('\n', " "));
     Recipe {
         title: title.trim().to_owned(),
@@ -64,6 +68,7 @@ fn recipe(section: &str) -> Recipe {
         needs: notes("needs").iter().flat_map(|needs| needs.split(", ")).map(str::to_owned).collect(),
         differs: notes("differs"),
         by_hand: fence(by_hand, "sh").unwrap_or_else(|| panic!("{title}: no commands")).0,
+        in_user_space: in_user_space.map(|(commands, _)| commands).unwrap_or_default(),
         with_ovsns: commands,
         checks: fence(rest, "console")
             .map(|(text, _)| prompts(&text))

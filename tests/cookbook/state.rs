@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::common::ovs::Ovs;
-use super::common::tool::{self, inside, json};
+use super::common::tool::{self, json};
+use super::common::traffic::within;
 use super::stage::DEVICES;
 
 /// The names of veth pairs' ends are a matter of taste: by namespace and name, what they are called here.
@@ -24,9 +25,10 @@ const OF_ADDRESSES: [&str; 4] = ["scope", "nodad", "noprefixroute", "peer"];
 /// A line for each thing, and one for each of its settings: `ns1 link veth to host: mtu = 1500`.
 pub fn look(ovs: Option<&Ovs>) -> BTreeSet<String> {
     wait_for_the_dying();
-    let netnses = netnses();
-    let names = names(&netnses);
-    let mut state = State { lines: BTreeSet::new(), names };
+    let listed = tool::run("ip netns list");
+    let listed = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let netnses: Vec<Netns> = std::iter::once("host").chain(listed).map(Netns::look).collect();
+    let mut state = State { lines: BTreeSet::new(), names: names(&netnses) };
     for netns in &netnses {
         state.of_netns(netns);
     }
@@ -41,35 +43,61 @@ pub fn look(ovs: Option<&Ovs>) -> BTreeSet<String> {
 /// leads there from the host.
 fn wait_for_the_dying() {
     let deadline = Instant::now() + Duration::from_secs(30);
-    let leads_nowhere = |link: &Value| {
-        let ids = json("ip -j netns list-id");
-        let is_named = |nsid| ids.as_array().unwrap().iter().any(|id| id["nsid"] == nsid && id["name"].is_string());
-        link["link_netnsid"].as_i64().is_some_and(|nsid| !is_named(nsid))
+    let is_there = || {
+        let (links, ids) = (list("ip -j -d link"), list("ip -j netns list-id"));
+        let is_named = |nsid| ids.iter().any(|id| id["nsid"] == nsid && id["name"].is_string());
+        links.iter().filter_map(|link| link["link_netnsid"].as_i64()).any(|nsid| !is_named(nsid))
     };
-    while links("host").iter().any(leads_nowhere) {
+    while is_there() {
         assert!(Instant::now() < deadline, "a pair leads into a namespace without a name");
         std::thread::yield_now();
     }
 }
 
-fn netnses() -> Vec<String> {
-    let listed = tool::run("ip netns list");
-    let listed = listed.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned);
-    std::iter::once("host".to_owned()).chain(listed).collect()
+/// What the tools tell of one namespace.
+struct Netns {
+    name: String,
+    /// With their addresses.
+    links: Vec<Value>,
+    routes: Vec<Value>,
+    ports: Vec<Value>,
+    vlans: Vec<Value>,
+    qdiscs: Vec<Value>,
+    /// The numbers of the namespaces that links lead to.
+    ids: Vec<Value>,
+    forwarding: String,
+}
+
+impl Netns {
+    fn look(name: &str) -> Netns {
+        within(name, || Netns {
+            name: name.to_owned(),
+            links: list("ip -j -d address"),
+            routes: ["-4", "-6"].iter().flat_map(|family| list(&format!("ip -j {family} route"))).collect(),
+            ports: list("bridge -j -d link"),
+            vlans: list("bridge -j vlan"),
+            qdiscs: list("tc -j qdisc show"),
+            ids: list("ip -j netns list-id"),
+            forwarding: tool::run("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding"),
+        })
+    }
+}
+
+fn list(command: &str) -> Vec<Value> {
+    json(command).as_array().unwrap().clone()
 }
 
 /// `veth to ns1`, and `veth to ns1 #2` for the second one by its addresses. A pair in one namespace keeps its names.
-fn names(netnses: &[String]) -> Names {
+fn names(netnses: &[Netns]) -> Names {
     let mut names = Names::new();
     for netns in netnses {
-        let ids = json(&inside(netns, "ip -j netns list-id"));
         let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-        for link in links(netns).iter().filter(|link| link["linkinfo"]["info_kind"] == "veth") {
+        for link in netns.links.iter().filter(|link| link["linkinfo"]["info_kind"] == "veth") {
             let (Some(nsid), name) = (link["link_netnsid"].as_i64(), text(&link["ifname"])) else { continue };
             if DEVICES.contains(&name) {
                 continue;
             }
-            let known = ids.as_array().unwrap().iter().find(|id| id["nsid"] == nsid);
+            let known = netns.ids.iter().find(|id| id["nsid"] == nsid);
             let peer = known.and_then(|id| id["name"].as_str()).unwrap_or("host");
             found.entry(peer.to_owned()).or_default().push((addresses_of(link).join(" "), name.to_owned()));
         }
@@ -77,15 +105,11 @@ fn names(netnses: &[String]) -> Names {
             devices.sort();
             for (number, (_, name)) in devices.into_iter().enumerate() {
                 let number = if number == 0 { String::new() } else { format!(" #{}", number + 1) };
-                names.insert((netns.clone(), name), format!("veth to {peer}{number}"));
+                names.insert((netns.name.clone(), name), format!("veth to {peer}{number}"));
             }
         }
     }
     names
-}
-
-fn links(netns: &str) -> Vec<Value> {
-    json(&inside(netns, "ip -j -d address")).as_array().unwrap().clone()
 }
 
 /// The addresses of a link, but for those that follow from its MAC.
@@ -115,27 +139,28 @@ impl State {
         self.lines.extend(settings.into_iter().map(|(name, value)| format!("{thing}: {name} = {value}")));
     }
 
-    fn of_netns(&mut self, netns: &str) {
-        for link in links(netns) {
-            self.of_link(netns, &link);
-        }
-        for family in ["-4", "-6"] {
-            for route in json(&inside(netns, &format!("ip -j {family} route"))).as_array().unwrap() {
-                self.of_route(netns, route);
-            }
-        }
-        for port in json(&inside(netns, "bridge -j -d link")).as_array().unwrap() {
+    fn of_netns(&mut self, netns: &Netns) {
+        let name = &netns.name;
+        netns.links.iter().for_each(|link| self.of_link(name, link));
+        netns.routes.iter().for_each(|route| self.of_route(name, route));
+        for port in &netns.ports {
             let mut settings = port.as_object().unwrap().clone();
             settings.retain(|name, _| !NOT_OF_PORTS.contains(&name.as_str()));
-            let name = self.name(netns, text(&port["ifname"]));
-            self.put(&format!("{netns} port {name}"), settings);
+            let device = self.name(name, text(&port["ifname"]));
+            self.put(&format!("{name} port {device}"), settings);
         }
-        for port in json(&inside(netns, "bridge -j vlan")).as_array().unwrap() {
-            let name = self.name(netns, text(&port["ifname"]));
-            self.put(&format!("{netns} vlans of {name}"), kept(port, &["vlans"]));
+        for port in &netns.vlans {
+            let device = self.name(name, text(&port["ifname"]));
+            self.put(&format!("{name} vlans of {device}"), kept(port, &["vlans"]));
         }
-        let forwarding = tool::run(&inside(netns, "sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding"));
-        self.put(&format!("{netns} sysctl"), [("forwarding".to_owned(), forwarding.split_whitespace().collect())]);
+        // what has no number is the kernel's own choice
+        for qdisc in netns.qdiscs.iter().filter(|qdisc| qdisc["handle"] != "0:") {
+            let device = self.name(name, text(&qdisc["dev"]));
+            let options = qdisc["options"].as_object().cloned().unwrap_or_default();
+            self.put(&format!("{name} qdisc {} on {device}", text(&qdisc["kind"])), options);
+        }
+        let forwarding = netns.forwarding.split_whitespace().collect();
+        self.put(&format!("{name} sysctl"), [("forwarding".to_owned(), forwarding)]);
     }
 
     fn of_link(&mut self, netns: &str, link: &Value) {
@@ -155,14 +180,6 @@ impl State {
             let address = format!("{}/{}", text(&info["local"]), info["prefixlen"]);
             if addresses_of(link).contains(&address) {
                 self.put(&format!("{netns} address {address} on {name}"), kept(info, &OF_ADDRESSES));
-            }
-        }
-        for qdisc in
-            json(&inside(netns, &format!("tc -j qdisc show dev {}", text(&link["ifname"])))).as_array().unwrap()
-        {
-            if qdisc["handle"] != "0:" {
-                let options = qdisc["options"].as_object().cloned().unwrap_or_default();
-                self.put(&format!("{netns} qdisc {} on {name}", text(&qdisc["kind"])), options);
             }
         }
     }

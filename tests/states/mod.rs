@@ -7,6 +7,8 @@
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod translation;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -20,6 +22,7 @@ use ovsns::plan::describe;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use translation::{Translation, translation};
 
 /// Devices of the host that are nobody's.
 const UPLINKS: [&str; 2] = ["up0", "up1"];
@@ -79,6 +82,7 @@ struct Choices {
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
     impairments: Vec<Option<ImpairmentChoice>>,
+    translation: Translation,
 }
 
 /// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
@@ -186,24 +190,18 @@ fn choices() -> impl Strategy<Value = Choices> {
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
         vec(option::weighted(0.6, impairment), 3),
+        translation(SWITCHES),
     )
-        .prop_map(|(netns, switches, links, ports, devices, addresses, routes, impairments)| Choices {
-            netns,
-            switches,
-            links,
-            ports,
-            devices,
-            addresses,
-            routes,
-            impairments,
+        .prop_map(|(netns, switches, links, ports, devices, addresses, routes, impairments, translation)| {
+            Choices { netns, switches, links, ports, devices, addresses, routes, impairments, translation }
         })
 }
 
 /// Bits, taken from the lowest: which of two states a slot comes from.
-struct Mask(u64);
+pub struct Mask(u64);
 
 impl Mask {
-    fn pick<T: Clone>(&mut self, one: &[T], other: &[T]) -> Vec<T> {
+    pub fn pick<T: Clone>(&mut self, one: &[T], other: &[T]) -> Vec<T> {
         let mut from_other = || {
             self.0 = self.0.rotate_right(1);
             self.0 & 1 == 1
@@ -223,6 +221,7 @@ impl Choices {
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
             impairments: mask.pick(&self.impairments, &other.impairments),
+            translation: self.translation.mixed(&other.translation, mask),
         }
     }
 
@@ -249,6 +248,7 @@ impl Choices {
         routes.sort_by_key(|(_, kind, ..)| *kind == RouteKind::Indirect);
         routes.into_iter().for_each(|choice| builder.add_route(choice));
         self.impairments.iter().flatten().for_each(|choice| builder.add_impairment(choice));
+        builder.add_translation(&self.translation);
         builder.state
     }
 }
@@ -280,6 +280,15 @@ impl Builder {
 
     fn add_switch(&mut self, switch: Switch, owner: Option<Owner>) {
         self.add(Some((Resource::Switch(switch), owner)));
+    }
+
+    fn add_translation(&mut self, translation: &Translation) {
+        let switches = self.state.resources().filter_map(|resource| match resource {
+            Resource::Switch(switch) => Some(switch.name.clone()),
+            _ => None,
+        });
+        let resources = translation.resources(&switches.collect());
+        resources.into_iter().for_each(|resource| self.add(Some((resource, Some(Owner::verbs())))));
     }
 
     fn add_link(&mut self, link: Link, owner: Option<Owner>) {

@@ -146,7 +146,7 @@ fn inventory(ovs: Option<&Ovs>) -> BTreeSet<String> {
             found.extend(routes.map(|route| format!("{netns}: route {}", route.trim())));
         }
     }
-    for table in ["Bridge", "Port", "Interface"].iter().filter(|_| ovs.is_some()) {
+    for table in ["Bridge", "Port", "Interface", "Mirror"].iter().filter(|_| ovs.is_some()) {
         let rows = ovs.unwrap().vsctl(&["--no-headings", "--columns=name", "--format=csv", "list", table]);
         found.extend(rows.lines().map(|row| format!("{table} {row}")));
     }

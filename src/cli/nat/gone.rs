@@ -36,8 +36,16 @@ pub async fn with_translation(
     for place in places.iter().filter(stays) {
         routes::remove(session, &mut books, place).await?;
     }
-    let merged = |own: &State, books: &State| own.entries().chain(books.entries()).cloned().collect();
-    Ok(Some((merged(observed, &books.observed), merged(desired, &books.desired))))
+    Ok(Some(merged(observed, desired, &books)))
+}
+
+/// The states of a verb, with what the books know besides. What the books want gone, the verb may have meant to stay.
+fn merged(observed: &State, desired: &State, books: &Books) -> (State, State) {
+    let both = |own: &State, books: &State| own.entries().chain(books.entries()).cloned().collect::<State>();
+    let mut wanted = both(desired, &books.desired);
+    let gone = books.observed.keys().filter(|key| !books.desired.contains(key));
+    gone.for_each(|key| drop(wanted.remove(key)));
+    (both(observed, &books.observed), wanted)
 }
 
 /// Takes out of the books what `gone` take along. Returns the namespaces of what was published.

@@ -111,6 +111,7 @@ impl Publish {
                 }
             }
         }
+        self.settle_replaced(session, &mut books).await?;
         notes::say(session, &books.notes);
         self.change.carry_out(session, &books.observed, &books.desired).await
     }
@@ -206,6 +207,27 @@ impl Publish {
             }
         }
         books.raise(session, ruleset).await
+    }
+
+    /// Takes away what was there for the sake of another target.
+    async fn settle_replaced(&self, session: &Session<'_>, books: &mut Books) -> Result<(), Failure> {
+        let other = |published: &&Published| {
+            let there =
+                books.observed.get(&Resource::Published((*published).clone()).key()).map(|entry| &entry.resource);
+            matches!(there, Some(Resource::Published(there)) if there != *published)
+        };
+        let replaced: Vec<Key> =
+            books.published().filter(other).map(|p| Resource::Published(p.clone()).key()).collect();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        books.settle(session, &BTreeSet::new()).await?;
+        for key in replaced {
+            if let Some(Resource::Published(before)) = books.observed.get(&key).map(|entry| entry.resource.clone()) {
+                routes::remove(session, books, &before.netns).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The devices by which the world asks: those that were named, or of the default routes, of translations at the same switch,
