@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::model::{Address, Datapath, Entry, IfName, Key, Kind, Place, Resource, State};
+use crate::model::{Address, Datapath, Device, Entry, IfName, Key, Kind, Place, Resource, State};
 
 use super::{Plan, Step};
 
@@ -22,7 +22,9 @@ impl Plan {
     /// The steps that lead from `observed` to `target` to the letter: what `target` does not set is not set in the end. That is
     /// how to go back to a state that was seen once.
     pub fn exact(observed: &State, target: &State) -> Plan {
-        let target = &with_what_stays(observed, target);
+        let own = own_devices([observed, target]);
+        let observed = &without_settings_of(&own, observed);
+        let target = &with_what_stays(observed, &without_settings_of(&own, target));
         let anew = anew(observed, target);
         let goes = |entry: &&Entry| !target.contains(&entry.key()) || anew.contains(&entry.key());
         let mut steps: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
@@ -46,6 +48,27 @@ impl Plan {
         leaving.append(&mut standing);
         Plan { steps: leaving }
     }
+}
+
+/// The own devices of the switches in `states`.
+fn own_devices(states: [&State; 2]) -> BTreeSet<Key> {
+    let own = |resource: &Resource| match resource {
+        Resource::Switch(switch) => Some(Key::Device { place: Place::Host, name: switch.name.device() }),
+        _ => None,
+    };
+    states.into_iter().flat_map(State::resources).filter_map(own).collect()
+}
+
+/// `state`, without what the switches set of their own devices: a switch that is made anew may give its device another address.
+fn without_settings_of(own: &BTreeSet<Key>, state: &State) -> State {
+    let without = |entry: &Entry| match &entry.resource {
+        Resource::Device(device) if own.contains(&entry.key()) => Entry {
+            resource: Resource::Device(Device::new(device.place.clone(), device.name.clone(), device.up)),
+            owner: entry.owner.clone(),
+        },
+        _ => entry.clone(),
+    };
+    state.entries().map(without).collect()
 }
 
 /// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest. And with the
