@@ -84,6 +84,23 @@ def teardown(results):
         row("  " + label, *cells)
 
 
+PUBLISHERS = {
+    "ovsns": "ovsns publish, all in one",
+    "ovsns-each": "ovsns publish, one by one",
+    "iptables": "iptables, one by one",
+    "restore": "one iptables-restore",
+}
+
+
+def publish(results):
+    for path in results.glob("*-publish.json"):
+        count = int(path.name.split("-")[0])
+        print(f"\n{count:,} published ports (ms, median; ratio to ovsns)")
+        measured = {run["command"]: run["median"] * 1000 for run in load(path)["results"]}
+        for name, label in PUBLISHERS.items():
+            row(label, number(measured[name]), number(measured[name] / measured["ovsns"], " x"))
+
+
 def transacts(results):
     print("\n10,000 transactions that each commit one change (s, median; ratio to ovsns)")
     ours = load(results / "criterion/transacts/commit/new/estimates.json")["median"]["point_estimate"] / 1e9
@@ -97,6 +114,7 @@ def main(directory):
     one_port(results)
     many_ports(results)
     teardown(results)
+    publish(results)
     transacts(results)
 
 

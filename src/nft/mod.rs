@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
 
 pub use list::{Base, Chain, Element, Rule, Set, chains, rules, rules_of_chain, sets};
-pub use table::has_table;
+pub use table::{has_chain, has_table};
 
 /// nft could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +15,8 @@ pub enum NftError {
     /// The program is not installed, or cannot be run.
     #[error("cannot run nft")]
     Run(#[source] io::Error),
-    /// The kernel did not say which tables there are.
-    #[error("cannot ask the kernel for a table of nftables")]
+    /// The kernel did not say what there is.
+    #[error("cannot ask the kernel for a table or a chain of nftables")]
     Ask(#[source] io::Error),
     /// nft, or the kernel, refused the ruleset.
     #[error("nft: {0}")]

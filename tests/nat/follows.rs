@@ -57,6 +57,19 @@ pub fn a_switch_takes_its_translation_along(host: &Host) {
     is_as(&before, "all of it is taken back");
 }
 
+/// All that bears the mark goes, and what was turned on for its sake is turned off.
+pub fn a_teardown_leaves_nothing(host: &Host) {
+    host.ok("add-ns alone");
+    host.ok("teardown");
+    let before = state();
+    host.add_br("br1", "--ip 10.0.0.254/24 --ip fd00::fe/64");
+    host.ok("add-port br1 ns1 --ip 10.0.0.1/24 --ip fd00::1/64 --nodad");
+    host.ok("nat br1");
+    host.ok("publish 8080:ns1:80");
+    host.ok("teardown");
+    is_as(&before, "teardown");
+}
+
 /// Deleted behind our back.
 pub fn a_dead_namespace_is_collected(host: &Host) {
     host.ok("publish 8080:ns1:80 8081:ns2:80");

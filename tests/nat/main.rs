@@ -59,7 +59,7 @@ on_the_linux_bridge! {
     outward: a_kernel_that_forwards_ipv6_everywhere_or_nowhere;
     inward: many_at_once a_pair_without_a_switch what_is_published_is_listed a_datagram_has_a_way_too;
     others: a_filter_that_drops_is_named iptables_reads_its_table_still;
-    follows: a_dead_namespace_is_collected an_address_that_changed;
+    follows: a_teardown_leaves_nothing a_dead_namespace_is_collected an_address_that_changed;
     refusals: what_cannot_be_translated what_cannot_be_published a_port_that_is_taken without_nft without_nat;
     killed: killed_at_every_step;
 }

@@ -21,7 +21,7 @@ pub const DOCKER_USER: &str = "DOCKER-USER";
 /// What is in our table; nothing where there is none. The kernel is asked first: most hosts have none, and nft takes its time.
 pub fn state() -> Result<State, NftError> {
     let [family, table] = TABLE;
-    if !nft::has_table(table).map_err(NftError::Ask)? {
+    if !nft::has_table(family, table).map_err(NftError::Ask)? {
         return Ok(State::default());
     }
     let (mut ruleset, mut rest) = (Ruleset::default(), Content::default());
@@ -48,10 +48,13 @@ fn passes() -> Result<BTreeSet<Chain>, NftError> {
 
 /// The chains of others that are there for rules of others.
 pub fn passable() -> Result<Vec<Chain>, NftError> {
-    let found = nft::chains()?.into_iter().filter(|chain| {
-        chain.name == DOCKER_USER && chain.table == "filter" && matches!(chain.family.as_str(), "ip" | "ip6")
-    });
-    Ok(found.map(|chain| Chain { family: chain.family, table: chain.table, name: chain.name }).collect())
+    let mut chains = Vec::new();
+    for family in ["ip", "ip6"] {
+        if nft::has_chain(family, "filter", DOCKER_USER).map_err(NftError::Ask)? {
+            chains.push(Chain { family: family.to_owned(), table: "filter".to_owned(), name: DOCKER_USER.to_owned() });
+        }
+    }
+    Ok(chains)
 }
 
 /// The rules in `chain` that bear our mark.
