@@ -10,8 +10,8 @@ set -euo pipefail
 declare -A SETS=(
     # gcc and libc6-dev: cargo links with them
     [demo]='gcc libc6-dev openvswitch-switch iproute2 iputils-ping'
-    [test]='ethtool nftables openssl shellcheck strace tcpdump'
-    [vm]='qemu-system-x86 cpio kmod xz-utils zstd'
+    [test]='busybox-static docker.io ethtool netavark nftables openssl podman runc shellcheck strace tcpdump'
+    [vm]='bridge-utils cpio iperf3 iptables kmod qemu-system-x86 xz-utils zstd'
     [bench]='bridge-utils ethtool hyperfine python3-openvswitch'
 )
 # What a set needs besides itself.

@@ -61,6 +61,29 @@ def many_ports(results):
             *(number(column["steps"] / column["ovsns"], " x") if column else "-" for column in measured))
 
 
+TEARDOWNS = {
+    "teardown": "ovsns teardown",
+    "del-ns": "ovsns del-ns, told the names",
+    "loop": "script, a loop",
+    "batched": "script, batched",
+}
+
+
+def teardown(results):
+    found = sorted(results.glob("*-*-teardown.json"), reverse=True)
+    if not found:
+        return
+    count = int(found[0].name.split("-")[1])
+    print(f"\n{count:,} namespaces with a port each, taken down (s, median; ratio to ovsns teardown)")
+    measured = [times(results, path.name.split("-")[0], count, "teardown") for path in found]
+    row("", *(cell for path in found for cell in (BACKENDS[path.name.split("-")[0]], "")))
+    for name, label in TEARDOWNS.items():
+        cells = []
+        for column in measured:
+            cells += [f"{column[name] / 1000:.2f}", number(column[name] / column["teardown"], " x")]
+        row("  " + label, *cells)
+
+
 def transacts(results):
     print("\n10,000 transactions that each commit one change (s, median; ratio to ovsns)")
     ours = load(results / "criterion/transacts/commit/new/estimates.json")["median"]["point_estimate"] / 1e9
@@ -73,6 +96,7 @@ def main(directory):
     results = pathlib.Path(directory)
     one_port(results)
     many_ports(results)
+    teardown(results)
     transacts(results)
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # run.sh - measures ovsns against what it replaces and prints one table of times and ratios:
 # one port against scripts of ip and ovs-vsctl, on both kinds of switch; the same on switches that
-# have 1,000 and 4,000 ports; 10,000 transactions against Python's ovs package.
+# have 1,000 and 4,000 ports; the teardown of 500 namespaces against the loop that people write;
+# 10,000 transactions against Python's ovs package.
 #
 # Ratios travel from one machine to another, times do not.
 set -euo pipefail
@@ -26,6 +27,10 @@ done
 # a Linux bridge takes 1,023 ports (BR_MAX_PORTS in net/bridge/br_private.h)
 for size in 0 1000; do
     ports linux "$size"
+done
+for backend in ovs linux; do
+    echo "bench: teardown of ${OVSNS_BENCH_NAMESPACES:=500} namespaces on $backend" >&2
+    "${AS_ROOT[@]}" bench/teardown.sh "$backend" "$OVSNS_BENCH_NAMESPACES" "$OUT"
 done
 echo "bench: 10,000 transactions" >&2
 bench/transacts.sh "$OUT" >"$OUT/transacts.log" 2>&1 || { cat "$OUT/transacts.log" >&2; exit 1; }

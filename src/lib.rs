@@ -14,6 +14,7 @@
 pub mod backend;
 pub mod capture;
 pub mod cli;
+pub mod container;
 pub mod daemon;
 pub mod engine;
 pub mod model;

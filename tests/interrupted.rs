@@ -166,8 +166,8 @@ async fn taking_back_can_be_tried_again() {
 /// In the meantime somebody else has made their own under the same name.
 #[tokio::test]
 async fn what_others_made_since_is_left_alone() {
-    let theirs = Entry::owned(Resource::Netns(Netns { name: parse("ns1") }), &parse("lab-a"));
-    let unmarked = Entry::unmarked(Resource::Netns(Netns { name: parse("ns2") }));
+    let theirs = Entry::owned(Resource::Netns(Netns::new(parse("ns1"))), &parse("lab-a"));
+    let unmarked = Entry::unmarked(Resource::Netns(Netns::new(parse("ns2"))));
     let directory = tempfile::tempdir().unwrap();
     let plan = Plan { steps: ["ns1", "ns2", "ns3"].map(netns).map(Step::Create).into() };
     Journal::new(directory.path().to_owned()).write(&plan).unwrap();

@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lab", &["model"]),
     ("backend::ovs", &["backend", "plan", "model", "ovsdb"]),
     ("backend::linux_bridge", &["backend", "plan", "model", "netlink"]),
-    ("backend::kernel", &["backend", "plan", "model", "netlink"]),
+    ("backend::kernel", &["backend", "plan", "model", "netlink", "container"]),
     // Tries NAT out in a namespace that the kernel backend makes.
     ("backend::nat", &["backend", "backend::kernel", "plan", "model", "nft"]),
     ("backend::memory", &["backend", "plan", "model"]),
@@ -31,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ovsdb", &[]),
     ("netlink", &[]),
     ("nft", &[]),
+    ("container", &[]),
     ("daemon", &[]),
     ("process", &[]),
     ("capture", &[]),

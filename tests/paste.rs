@@ -28,9 +28,22 @@ fn what_needs_more_of_the_machine_can_be_pasted() {
 }
 
 #[test]
+fn what_needs_a_rate_can_be_pasted() {
+    require!(Root, Tbf);
+    play_all(|story| story.needs() == ["Tbf"], play);
+}
+
+#[test]
+fn what_needs_more_delay_can_be_pasted() {
+    require!(Root, Tbf, Netem);
+    play_all(|story| story.needs() == ["Netem"], play);
+}
+
+#[test]
 fn no_story_needs_anything_else() {
     for story in stories() {
-        assert!(story.needs().is_empty() || story.needs() == ["VlanFiltering"], "{}", story.name());
+        let known = [&[][..], &["VlanFiltering"], &["Tbf"], &["Netem"]];
+        assert!(known.contains(&story.needs().as_slice()), "{}", story.name());
     }
 }
 

@@ -149,7 +149,9 @@ proptest! {
             let line = step.to_string();
             prop_assert!(!line.contains('\n') && !line.ends_with(": "), "{}", line);
             if matches!(step, Step::Modify { .. }) {
-                prop_assert!(line.contains(" -> "), "{}", line);
+                // of what lists things: which come and which go
+                let says = [" -> ", " +", " -"].iter().any(|sign| line.contains(sign));
+                prop_assert!(says, "{}", line);
             }
         }
     }
@@ -161,11 +163,12 @@ proptest! {
         let deletes = plan.steps.iter().filter(|step| matches!(step, Step::Delete(_)));
         let gone: BTreeSet<(Place, IfName)> = deletes.flat_map(provides).collect();
         for (step, commands) in ovsns::plan::commands(&plan, None) {
-            // Addresses and routes go with their device or namespace; so does the state of a switch's device, and that of an
+            // Addresses, routes and impairments go with their device or namespace; so does the state of a switch's device, and that of an
             // uplink stays as it is.
             let silent = matches!(step, Step::Delete(_)) && match &step.entry().resource {
                 Resource::Device(_) => true,
                 Resource::Address(a) => [&a.device, &IfName::lo()].iter().any(|d| gone.contains(&(a.place.clone(), (*d).clone()))),
+                Resource::Impairment(i) => [&i.device, &IfName::lo()].iter().any(|d| gone.contains(&(i.place.clone(), (*d).clone()))),
                 Resource::Route(r) => {
                     r.device.iter().chain([&IfName::lo()]).any(|d| gone.contains(&(r.place.clone(), d.clone())))
                 }

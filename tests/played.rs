@@ -91,3 +91,15 @@ fn stories_that_need_more_of_the_machine_come_true() {
     require!(Root, OpenVswitch, VlanFiltering);
     play_all(|story| story.needs() == ["VlanFiltering"], play);
 }
+
+#[test]
+fn stories_with_a_rate_come_true() {
+    require!(Root, Tbf);
+    play_all(|story| story.needs() == ["Tbf"], play);
+}
+
+#[test]
+fn stories_that_need_more_delay_come_true() {
+    require!(Root, Tbf, Netem);
+    play_all(|story| story.needs() == ["Netem"], play);
+}

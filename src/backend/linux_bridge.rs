@@ -85,7 +85,7 @@ impl View {
             Scope::Kind(Kind::Port) => {
                 Ok(self.all()?.into_iter().filter(|e| e.resource.kind() == Kind::Port).collect())
             }
-            Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) => Ok(Vec::new()),
+            Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => Ok(Vec::new()),
             Scope::Owner(owner) => Ok(self.all()?.into_iter().filter(|e| e.owner.as_ref() == Some(owner)).collect()),
             Scope::All => self.all(),
         }

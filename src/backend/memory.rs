@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::model::{Entry, IfName, Key, Place, Port, Resource, Route, State};
+use crate::model::{Entry, IfName, Key, Kind, Place, Port, Resource, Route, State};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
@@ -116,6 +116,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Within(place, kind) => entry.resource.kind() == *kind && within(&Scope::Place(place.clone()), entry),
+        Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
@@ -135,6 +136,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => false,
         },
@@ -213,7 +215,9 @@ impl Inner {
         let mut rest = self.state.clone();
         rest.remove(&entry.key());
         let stands_on = |other: &Resource| {
-            other.needs().iter().any(|device| devices.contains(device)) || loses_its_way(other, &entry.resource, &rest)
+            other.needs().iter().any(|device| devices.contains(device))
+                || loses_its_way(other, &entry.resource, &rest)
+                || matches!((&entry.resource, other), (Resource::Ruleset(_), Resource::Nat(_) | Resource::Published(_)))
         };
         if let Some(other) = rest.resources().find(|other| stands_on(other)) {
             return Err(format!("{} stands on it", other.key()));
@@ -236,6 +240,9 @@ impl Inner {
         }
         match resource {
             Resource::Port(port) => self.takes(port),
+            Resource::Nat(_) | Resource::Published(_) if !self.state.contains(&Key::Ruleset) => {
+                Err("there is no ruleset".to_owned())
+            }
             Resource::Route(route) if !has_way(route, &self.state) => Err("its next hop cannot be reached".to_owned()),
             _ => Ok(()),
         }

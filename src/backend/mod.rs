@@ -24,10 +24,12 @@ pub enum Scope {
     Keys(Vec<Key>),
     /// What is in one namespace, and the veth pairs that lead into it.
     Place(Place),
-    /// All devices, addresses or routes of one namespace; of other kinds there is nothing in it.
+    /// All devices, addresses, routes or impairments of one namespace; of other kinds there is nothing in it.
     Within(Place, Kind),
     /// A switch, its ports and its mirrors.
     Switch(SwitchName),
+    /// The ruleset of translation, and all that is in it.
+    Ruleset,
     /// All of one kind.
     Kind(Kind),
     /// What bears one owner's mark.
@@ -48,7 +50,7 @@ pub enum Scope {
 /// 4. It does what the steps say and decides nothing: that nothing of others is touched is settled while planning.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// The name in flags, logs and messages: `ovs`, `linux`, `kernel`, `memory`.
+    /// The name in flags, logs and messages: `ovs`, `linux`, `kernel`, `nft`, `memory`.
     fn name(&self) -> &'static str;
 
     /// Whether this backend looks after `resource`: exactly one backend of a set does.

@@ -9,6 +9,7 @@ use crate::model::State;
 use crate::plan::{Plan, commands};
 
 use super::failure::Failure;
+use super::nat;
 use super::output::Report;
 use super::session::Session;
 
@@ -17,7 +18,7 @@ pub struct Change {
     /// Print the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the plan as commands of ip, bridge, ethtool and ovs-vsctl that do the same, and change nothing
+    /// Print the plan as commands of ip, bridge, tc, ethtool, nft and ovs-vsctl that do the same, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     pub explain: bool,
 }
@@ -41,7 +42,7 @@ impl Change {
         desired: &State,
         within: Option<Duration>,
     ) -> Result<Report, Failure> {
-        let plan = Plan::between(observed, desired);
+        let plan = plan(session, observed, desired).await?;
         session.engine.backends().check(&plan)?;
         if self.explain {
             return Ok(explained(&plan, session.explain_db()));
@@ -65,6 +66,13 @@ impl Change {
         }
         Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
     }
+}
+
+/// The way from `observed` to `desired`, and what loses by it in the table of translation.
+pub async fn plan(session: &Session<'_>, observed: &State, desired: &State) -> Result<Plan, Failure> {
+    let translated = nat::with_translation(session, observed, desired).await?;
+    let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
+    Ok(Plan::between(observed, desired))
 }
 
 fn explained(plan: &Plan, db: Option<&str>) -> Report {

@@ -14,6 +14,7 @@ use crate::process::{self, ExecError, Target, User};
 use super::failure::Failure;
 use super::global::Global;
 use super::output::{Output, Report};
+use super::session;
 
 /// How many commands `exec --all` runs at a time.
 const AT_A_TIME: usize = 64;
@@ -27,8 +28,8 @@ pub struct Exec {
     /// Run it as this user: NAME, UID or UID:GID
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// The namespace (a name, pid:PID, path:FILE or host), then the command; with --all the command alone. What stands
-    /// behind the command's name is the command's
+    /// The namespace (a name, docker:NAME, podman:NAME, pid:PID, path:FILE or host), then the command; with --all the
+    /// command alone. What stands behind the command's name is the command's
     #[arg(value_names = ["NETNS", "COMMAND"], num_args = 1.., trailing_var_arg = true)]
     words: Vec<OsString>,
 }
@@ -97,8 +98,14 @@ fn failed(error: &ExecError) -> Failure {
     failure.causes = lines.into_iter().skip(1).collect();
     failure.code = error.exit_status();
     match error {
-        ExecError::NoNetns { .. } => failure.hint("ovsns list-ns lists the namespaces; ovsns add-ns makes one"),
-        ExecError::NotNetns { path } if path.parent() == Some(Path::new("/run/netns")) => {
+        ExecError::NoNetns { path } => {
+            let named = path.strip_prefix(session::RUN_DIRECTORY).ok().and_then(Path::to_str);
+            match named.and_then(session::container_instead) {
+                Some(instead) => failure.hint(instead),
+                None => failure.hint("ovsns list-ns lists the namespaces; ovsns add-ns makes one"),
+            }
+        }
+        ExecError::NotNetns { path } if path.parent() == Some(Path::new(session::RUN_DIRECTORY)) => {
             let name = path.file_name().unwrap_or_default().display();
             failure.hint(format!("if nothing uses that file, remove it: ovsns del-ns {name}"))
         }
@@ -109,21 +116,20 @@ fn failed(error: &ExecError) -> Failure {
 
 fn target(text: &str) -> Result<Target, Failure> {
     Ok(match text.parse::<Place>()? {
-        Place::Host => Target::at("/proc/thread-self/ns/net", "host"),
         Place::Named(name) => Target::named(name.as_str()),
-        Place::Pid(pid) => Target::at(format!("/proc/{pid}/ns/net"), text),
-        Place::Path(path) => Target::at(path, text),
         Place::Nsid(_) => return Err(Failure::usage(format!("{text}: neither a file nor a process leads there"))),
+        place @ Place::Container(_) => Target::at(session::netns_file(&session::canonical(place)?)?, text),
+        place => Target::at(session::netns_file(&place)?, text),
     })
 }
 
 fn all_namespaces() -> Result<Vec<Target>, Failure> {
-    Ok(super::session::namespaces()?.iter().map(|name| Target::named(name.as_str())).collect())
+    Ok(session::namespaces()?.iter().map(|name| Target::named(name.as_str())).collect())
 }
 
 #[derive(Debug, Args)]
 pub struct Shell {
-    /// The namespace: a name, pid:PID, path:FILE or host
+    /// The namespace: a name, docker:NAME, podman:NAME, pid:PID, path:FILE or host
     netns: String,
     /// Run it as this user: NAME, UID or UID:GID
     #[arg(long, value_name = "USER")]

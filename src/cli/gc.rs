@@ -11,6 +11,7 @@ use crate::plan::{Plan, Step};
 use super::capture;
 use super::change::Change;
 use super::failure::Failure;
+use super::nat;
 use super::output::Report;
 use super::session::Session;
 
@@ -118,9 +119,11 @@ async fn dead(session: &Session<'_>, observed: &State) -> Result<State, Failure>
         Resource::Link(link) => observed.get(&Key::Port { device: link.a.name.clone() }),
         _ => None,
     });
+    let published = nat::dead(session, observed).await?;
+    let published = published.entries().cloned();
     let watched =
         marked().filter(|entry| is_dead_mirror(&entry.resource)).flat_map(|entry| with_output(entry, observed));
-    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).chain(watched).collect())
+    Ok(gone.chain(lost.iter().copied().cloned()).chain(ports.cloned()).chain(watched).chain(published).collect())
 }
 
 fn is_dead_mirror(resource: &Resource) -> bool {

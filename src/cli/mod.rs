@@ -10,6 +10,7 @@ mod gc;
 mod global;
 mod inside;
 mod link;
+mod nat;
 mod netns;
 mod output;
 mod ovs;
@@ -20,6 +21,7 @@ mod session;
 mod set_br;
 mod show;
 mod switch;
+mod teardown;
 mod texts;
 
 use std::ffi::OsString;
@@ -69,6 +71,8 @@ enum Verb {
     BrExists(switch::BrExists),
     /// Plug a namespace, or a device of the host, into a switch
     AddPort(port::AddPort),
+    /// Set what add-port sets, and how much worse the network is for what a port's namespace sends
+    SetPort(port::SetPort),
     /// Say that a change that waits for it may stay
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
@@ -81,10 +85,14 @@ enum Verb {
     Show(show::Show),
     /// Make a network namespace
     AddNs(netns::AddNs),
+    /// Give a network namespace that is there a name
+    AttachNs(netns::AttachNs),
     /// Delete a network namespace, its ports, and their veth pairs
     DelNs(netns::DelNs),
     /// List the network namespaces
     ListNs(netns::ListNs),
+    /// Print the names of a network namespace, and the container that it is of
+    Identify(netns::Identify),
     /// Join two namespaces, or one and the host, by a veth pair
     AddLink(link::AddLink),
     /// Delete such a pair
@@ -107,6 +115,19 @@ enum Verb {
     ListNeigh(inside::ListNeigh),
     /// Set a device of a namespace up or down, its MTU or MAC, or a sysctl
     Set(inside::Set),
+    /// Let the namespaces of a switch reach the world, under the host's address
+    #[command(name = "nat")]
+    AddNat(nat::AddNat),
+    /// End that
+    DelNat(nat::DelNat),
+    /// List the switches whose namespaces reach the world
+    ListNat(nat::ListNat),
+    /// Let a port of the host lead to a port of a namespace
+    Publish(nat::Publish),
+    /// End that
+    Unpublish(nat::Unpublish),
+    /// List the ports of the host that lead to namespaces
+    ListPublished(nat::ListPublished),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -117,6 +138,8 @@ enum Verb {
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
     Gc(gc::Gc),
+    /// Take away everything that bears our mark
+    Teardown(teardown::Teardown),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
@@ -184,6 +207,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Shell(args) => args.run(),
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
+        Verb::Identify(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -206,16 +230,24 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListBr(args) => args.run(&session).await,
         Verb::BrExists(args) => args.run(&session).await,
         Verb::AddPort(args) => args.run(&session).await,
+        Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
+        Verb::AttachNs(args) => args.run(&session).await,
         Verb::DelNs(args) => args.run(&session).await,
         Verb::ListNs(args) => args.run(&session).await,
         Verb::AddLink(args) => args.run(&session).await,
         Verb::DelLink(args) => args.run(&session).await,
+        Verb::AddNat(args) => args.run(&session).await,
+        Verb::DelNat(args) => args.run(&session).await,
+        Verb::ListNat(args) => args.run(&session).await,
+        Verb::Publish(args) => args.run(&session).await,
+        Verb::Unpublish(args) => args.run(&session).await,
+        Verb::ListPublished(args) => args.run(&session).await,
         Verb::ListLinks(args) => args.run(&session).await,
         Verb::AddAddr(args) => args.run(&session).await,
         Verb::DelAddr(args) => args.run(&session).await,
@@ -228,7 +260,14 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Capture(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
-        Verb::Exec(_) | Verb::Shell(_) | Verb::Ovs(_) | Verb::Ovsdb(_) | Verb::Completions(_) | Verb::Man(_) => {
+        Verb::Teardown(args) => args.run(&session).await,
+        Verb::Identify(_)
+        | Verb::Exec(_)
+        | Verb::Shell(_)
+        | Verb::Ovs(_)
+        | Verb::Ovsdb(_)
+        | Verb::Completions(_)
+        | Verb::Man(_) => {
             unreachable!("handled before there was a session")
         }
     }

@@ -13,6 +13,8 @@ use super::session::{self, Session, seen};
 /// The smallest MTU over which there is IPv6, in bytes (RFC 8200 section 5).
 pub const IPV6_MTU_MIN: u32 = 1280;
 
+const PLACES: &str = "a namespace is written as its name, host, docker:NAME, podman:NAME, pid:PID or path:FILE";
+
 /// The kernel has no IPv6 on a device with a smaller MTU, and answers EINVAL to its addresses.
 pub fn check_ipv6_mtu<'a>(addresses: impl IntoIterator<Item = &'a IpNet>, mtu: Option<u32>) -> Result<(), Failure> {
     let v6 = addresses.into_iter().find(|ip| ip.addr().is_ipv6());
@@ -41,14 +43,15 @@ pub async fn existing(session: &Session<'_>, text: &str) -> Result<Place, Failur
 pub fn parse(text: &str) -> Result<Place, Failure> {
     match text.parse() {
         Ok(place) => Ok(session::canonical(place)?),
-        Err(error) => Err(Failure::from(error).hint("a namespace is written as its name, host, pid:PID or path:FILE")),
+        Err(error) => Err(Failure::from(error).hint(PLACES)),
     }
 }
 
 /// There is no such namespace.
 pub fn no_netns(place: &Place) -> Failure {
-    Failure::new(format!("there is no namespace {place}"))
-        .hint(format!("ovsns list-ns lists the namespaces; ovsns add-ns {place} makes one"))
+    let instead = place.name().and_then(|name| session::container_instead(name.as_str()));
+    let hint = instead.unwrap_or_else(|| format!("ovsns list-ns lists the namespaces; ovsns add-ns {place} makes one"));
+    Failure::new(format!("there is no namespace {place}")).hint(hint)
 }
 
 /// The addresses of the namespace at `place` that somebody asked for.

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::backend::kernel::Kernel;
+use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
+use crate::backend::nat::Nft;
 use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -20,14 +21,20 @@ use super::global::{Choice, Global};
 use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
-pub use crate::backend::kernel::{UnnamedNetns, canonical, features as kernel_features, inside, names as namespaces};
-pub use crate::backend::nat::is_possible as nat;
+pub use crate::backend::kernel::{
+    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
+    inside, inventory, is_podmans, keepers, names as namespaces, owner,
+};
+pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
 
 /// Where ovs-vsctl(8) looks for the database by itself.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
 /// Where the journal and the lock are, unless `OVSNS_RUNDIR` says otherwise.
 const OWN_RUN_DIRECTORY: &str = "/run/ovsns";
+
+/// Where `ip netns` has its names (ip-netns(8)).
+pub const RUN_DIRECTORY: &str = "/run/netns";
 
 /// Open vSwitch, as far as this run has it.
 pub enum OvsDatabase {
@@ -61,7 +68,7 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout))];
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::new(Nft)];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }
@@ -182,6 +189,16 @@ impl<'a> Session<'a> {
     /// The database as ovs-vsctl's `--db`, unless ovs-vsctl finds it by itself.
     pub fn explain_db(&self) -> Option<&str> {
         self.global.db.as_deref()
+    }
+}
+
+/// What to say of a namespace `name` that is not there: it may be a container of that name that is meant.
+pub fn container_instead(name: &str) -> Option<String> {
+    let ways: Vec<String> = kernel::containers_called(name).iter().map(ToString::to_string).collect();
+    match ways.as_slice() {
+        [] => None,
+        [way] => Some(format!("there is a container {name}: {way} is its namespace")),
+        _ => Some(format!("there are several containers {name}: say which one, {}", ways.join(" or "))),
     }
 }
 

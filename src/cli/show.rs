@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::backend::Scope;
 use crate::model::{
-    Device, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+    Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
 };
 
 use super::failure::Failure;
@@ -42,6 +42,8 @@ struct PortTree {
     owner: Option<Owner>,
     /// `up`, or what is wrong.
     state: String,
+    /// What is done to the packets that leave by the device itself.
+    impairment: Option<Impairment>,
     /// The other end of its veth pair.
     inside: Option<Inside>,
 }
@@ -52,6 +54,8 @@ struct Inside {
     end: End,
     addresses: Vec<String>,
     routes: Vec<String>,
+    /// What is done to the packets that it sends.
+    impairment: Option<Impairment>,
 }
 
 impl Show {
@@ -59,6 +63,11 @@ impl Show {
         let mut state = session.observe(Scope::All).await?;
         for entry in session.observe(Scope::Keys(device_keys(&state))).await?.entries() {
             state.insert(entry.clone());
+        }
+        for place in without_name(&state) {
+            for entry in session.observe(Scope::Place(place)).await?.entries() {
+                state.insert(entry.clone());
+            }
         }
         let errors = match &session.ovs {
             OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
@@ -75,6 +84,14 @@ impl Show {
         let alone = if self.switch.is_none() { on_no_switch(&state, &trees) } else { Vec::new() };
         Ok(Report::new(text(&trees, &alone), json!({"switches": trees, "namespaces_on_no_switch": alone})))
     }
+}
+
+/// The namespaces that veth pairs lead into and that have no name, so that nobody has looked into them yet.
+fn without_name(state: &State) -> BTreeSet<Place> {
+    let ends = state.resources().flat_map(Resource::provides);
+    ends.map(|(place, _)| place)
+        .filter(|place| matches!(place, Place::Pid(_) | Place::Path(_) | Place::Container(_)))
+        .collect()
 }
 
 /// The devices of switches and ports: whether they are there, and up.
@@ -111,10 +128,12 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         end: link.b.clone(),
         addresses: addresses(state, &link.b.place, &link.b.name),
         routes: routes(state, &link.b.place, &link.b.name),
+        impairment: impairment(state, &link.b.place, &link.b.name),
     });
     let error = errors.get(port.device.as_str());
+    let impairment = impairment(state, &Place::Host, &port.device);
     let state = port_state(device_of(state, &port.device), link, error);
-    PortTree { port: port.clone(), owner: entry.owner.clone(), state, inside }
+    PortTree { port: port.clone(), owner: entry.owner.clone(), state, impairment, inside }
 }
 
 fn port_state(device: Option<&Device>, link: Option<&Link>, error: Option<&String>) -> String {
@@ -151,6 +170,14 @@ fn routes(state: &State, place: &Place, device: &IfName) -> Vec<String> {
         _ => None,
     };
     state.resources().filter_map(through).collect()
+}
+
+fn impairment(state: &State, place: &Place, device: &IfName) -> Option<Impairment> {
+    let key = Key::Impairment { place: place.clone(), device: device.clone() };
+    state.get(&key).and_then(|entry| match &entry.resource {
+        Resource::Impairment(impairment) => Some(impairment.clone()),
+        _ => None,
+    })
 }
 
 fn on_no_switch<'a>(state: &'a State, trees: &[SwitchTree]) -> Vec<&'a Netns> {
@@ -222,6 +249,9 @@ fn port_text(text: &mut String, tree: &PortTree) {
     if let Some(id) = &tree.port.iface_id {
         line(text, 2, format_args!("iface-id: {id}"));
     }
+    if let Some(impairment) = &tree.impairment {
+        line(text, 2, format_args!("what leaves: {impairment}"));
+    }
     match &tree.inside {
         Some(inside) => inside_text(text, inside),
         // What the row remembers of a device that is gone, or that is no veth.
@@ -247,5 +277,8 @@ fn inside_text(text: &mut String, inside: &Inside) {
     }
     if !inside.routes.is_empty() {
         line(text, 2, format_args!("routes: {}", inside.routes.join(", ")));
+    }
+    if let Some(impairment) = &inside.impairment {
+        line(text, 2, format_args!("what it sends: {impairment}"));
     }
 }

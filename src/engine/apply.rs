@@ -112,12 +112,18 @@ impl Engine {
 
     /// Looks again: after a plan was carried out, nothing of it may be left to do.
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
+        let missing = self.missing(plan).await?;
+        if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
+    }
+
+    /// What is left to do of `plan`.
+    pub(super) async fn missing(&self, plan: &Plan) -> Result<Plan, EngineError> {
         let observed = self.look_at(plan).await?;
         let mut missing = Plan::between(&observed, &plan.end());
         // A device goes with what brought it, and its settings with it; one that is there under its name is another's.
         let stays = |kind: Kind| matches!(kind, Kind::Device | Kind::Sysctl);
         missing.steps.retain(|step| !matches!(step, Step::Delete(entry) if stays(entry.resource.kind())));
-        if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
+        Ok(missing)
     }
 
     pub(super) async fn look_at(&self, plan: &Plan) -> Result<State, EngineError> {

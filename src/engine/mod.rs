@@ -7,6 +7,7 @@ mod journal;
 mod lock;
 mod recover;
 mod stop;
+mod teardown;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use journal::{Interrupted, Journal, JournalError};
 pub use lock::{Lock, LockError};
 pub use recover::recovery;
 pub use stop::Stop;
+pub use teardown::Remains;
 
 /// Looks and acts, through one set of backends.
 pub struct Engine {

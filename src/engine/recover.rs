@@ -108,6 +108,7 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         | Resource::Address(_)
         | Resource::Route(_)
         | Resource::Impairment(_)
+        | Resource::Ruleset(_)
         | Resource::Nat(_)
         | Resource::Published(_) => true,
     }

@@ -45,6 +45,10 @@ pub struct End {
     pub mtu: Option<u32>,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
+    /// Whether it answers to ARP (no `IFF_NOARP`). A switch in user space reads a device without taking its packets from the
+    /// host, which would answer there for its addresses on other devices, the switch's among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arp: Option<bool>,
     /// Whether checksums are left to the device (`ethtool -K DEV tx`). A switch in user space does not compute them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_checksum: Option<bool>,
@@ -53,7 +57,7 @@ pub struct End {
 impl End {
     /// An end that is up, of which nothing else is asked.
     pub fn new(place: Place, name: IfName) -> End {
-        End { place, name, altname: None, mac: None, mtu: None, up: true, tx_checksum: None }
+        End { place, name, altname: None, mac: None, mtu: None, up: true, arp: None, tx_checksum: None }
     }
 
     fn over(&self, observed: &End) -> End {
@@ -64,6 +68,7 @@ impl End {
             mac: self.mac.or(observed.mac),
             mtu: self.mtu.or(observed.mtu),
             up: self.up,
+            arp: self.arp.or(observed.arp),
             tx_checksum: self.tx_checksum.or(observed.tx_checksum),
         }
     }

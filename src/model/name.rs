@@ -11,7 +11,8 @@ use super::Place;
 const IFNAME_MAX: usize = 15;
 /// Longest further name of a device in bytes: `ALTIFNAMSIZ` (128, linux/if.h) less the closing NUL.
 const ALTNAME_MAX: usize = 127;
-/// Longest name of a network namespace in bytes: it is a file name (`NAME_MAX`, linux/limits.h).
+/// Longest name of a network namespace in bytes: it is a file name (`NAME_MAX`, linux/limits.h). Containers' names are file names
+/// too, in many places.
 const NETNS_MAX: usize = 255;
 /// Device names that vswitchd takes for itself (ovs-vswitchd.conf.db(5), Interface `name`).
 const RESERVED: [&str; 2] = ["ovs-netdev", "ovs-system"];
@@ -133,7 +134,27 @@ name_type!(
     }
 );
 
+name_type!(
+    /// The name of a container, or the start of its id: a letter or digit, then letters, digits, `_`, `.` and `-`
+    /// (`RestrictedNamePattern` in moby's daemon/names; Podman has the same rule).
+    ContainerName,
+    |name| {
+        check("container name", name, NETNS_MAX)?;
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        match name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(inner) {
+            true => Ok(()),
+            false => {
+                let reason = "is not letters, digits, `_`, `.` and `-` behind a letter or digit".to_owned();
+                Err(NameError { what: "container name", name: name.to_owned(), reason })
+            }
+        }
+    }
+);
+
 impl IfName {
+    /// How long a name may be, in bytes.
+    pub const MAX: usize = IFNAME_MAX;
+
     /// The loopback device, which every namespace has (`loopback_net_init`, drivers/net/loopback.c).
     pub fn lo() -> IfName {
         IfName("lo".to_owned())
@@ -237,6 +258,16 @@ mod tests {
     fn host_is_no_namespace_name() {
         assert!("host".parse::<NetnsName>().is_err());
         assert!("a-name-that-is-longer-than-a-device's".parse::<NetnsName>().is_ok());
+    }
+
+    #[test]
+    fn containers_have_the_names_that_engines_give() {
+        for good in ["web", "2048_game.v1-x", "3a145bf7d0c6"] {
+            assert_eq!(good.parse::<ContainerName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "-web", ".", "a/b", "a b", "a$b", "wäb"] {
+            assert!(bad.parse::<ContainerName>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Translation of addresses between a switch and the world.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -31,6 +32,8 @@ pub struct Published {
     pub netns: Place,
     /// The port in the namespace.
     pub to_port: u16,
+    /// The addresses of the namespace that it leads to: one for each version of IP at which it is published.
+    pub targets: BTreeSet<IpAddr>,
 }
 
 /// A transport protocol with ports.

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NameError, NetnsName};
+use super::{Container, NameError, NetnsName};
 
-/// A network namespace: the host's own, one with a name, or one that is reached through a path.
+/// A network namespace: the host's own, one with a name, or one that is reached through a process, a path or a container.
 ///
-/// Written `host`, `ns1`, `pid:1234` or `path:/run/docker/netns/1a2b`.
+/// Written `host`, `ns1`, `pid:1234`, `path:/run/docker/netns/1a2b` or `docker:web`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Place {
@@ -21,19 +21,22 @@ pub enum Place {
     Pid(u32),
     /// A file that is a namespace, by its absolute path.
     Path(String),
+    /// That of a container, by the name that its engine knows it by.
+    Container(Container),
     /// A namespace that no file and no process leads to, by the number that the host's namespace has for it
     /// (`ip netns list-id`).
     Nsid(i32),
 }
 
 impl Place {
-    /// A short word for the names of devices: the name, `pid1234`, or the last part of the path.
+    /// A short word for the names of devices: the name, also of a container, `pid1234`, or the last part of the path.
     pub fn label(&self) -> String {
         match self {
             Place::Host => "host".to_owned(),
             Place::Named(name) => for_device(name.as_str()),
             Place::Pid(pid) => format!("pid{pid}"),
             Place::Nsid(nsid) => format!("nsid{nsid}"),
+            Place::Container(container) => container.name.to_string(),
             Place::Path(path) => {
                 let last = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("netns");
                 for_device(last)
@@ -77,8 +80,11 @@ impl FromStr for Place {
             let nsid = nsid.parse().ok().filter(|nsid| *nsid >= 0);
             return nsid.map(Place::Nsid).ok_or_else(|| refuse("names no namespace id; `ip netns list-id` lists them"));
         }
+        if let Some(container) = Container::parse(text) {
+            return container.map(Place::Container);
+        }
         if let Some((prefix, _)) = text.split_once(':') {
-            let reason = format!("starts with `{prefix}:`, which is none of `pid:`, `path:`");
+            let reason = format!("starts with `{prefix}:`, which is none of `pid:`, `path:`, `docker:`, `podman:`");
             return Err(NameError { what: "namespace", name: text.to_owned(), reason });
         }
         text.parse().map(Place::Named)
@@ -119,6 +125,7 @@ impl fmt::Display for Place {
             Place::Named(name) => name.fmt(f),
             Place::Pid(pid) => write!(f, "pid:{pid}"),
             Place::Path(path) => write!(f, "path:{path}"),
+            Place::Container(container) => container.fmt(f),
             Place::Nsid(nsid) => write!(f, "nsid:{nsid}"),
         }
     }
@@ -129,6 +136,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_container_gives_devices_its_name() {
+        assert_eq!("docker:web".parse::<Place>().unwrap().label(), "web");
+    }
+
+    #[test]
     fn one_namespace_is_written_one_way() {
         for (text, written) in [
             ("host", "host"),
@@ -137,10 +149,12 @@ mod tests {
             ("path:/proc/12/ns/net", "pid:12"),
             ("path:/run/netns/ns1", "ns1"),
             ("path:/run/docker/netns/ab", "path:/run/docker/netns/ab"),
+            ("docker:web", "docker:web"),
+            ("podman:web-1", "podman:web-1"),
         ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), written);
         }
-        for bad in ["pid:", "pid:0", "pid:x", "path:relative", "dev:eth0", ""] {
+        for bad in ["pid:", "pid:0", "pid:x", "path:relative", "dev:eth0", "docker:", "podman:a/b", ""] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
     }

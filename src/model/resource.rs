@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, BackendName, Device, IfName, Impairment, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
-    Protocol, Published, Route, Switch, SwitchName, Sysctl, SysctlKey,
+    Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -37,6 +37,8 @@ pub enum Resource {
     Impairment(Impairment),
     /// Copies of what passes through a switch.
     Mirror(Mirror),
+    /// What translation and published ports share.
+    Ruleset(Ruleset),
     /// Translation of addresses between a switch and the world.
     Nat(Nat),
     /// A port of the host that leads to a port of a namespace.
@@ -123,6 +125,8 @@ pub enum Key {
         /// The mirror's name.
         name: String,
     },
+    /// There is one.
+    Ruleset,
     /// By switch and the device that leads out.
     Nat {
         /// The switch.
@@ -166,6 +170,8 @@ pub enum Kind {
     Impairment,
     /// [`Resource::Mirror`]
     Mirror,
+    /// [`Resource::Ruleset`]
+    Ruleset,
     /// [`Resource::Nat`]
     Nat,
     /// [`Resource::Published`]
@@ -189,6 +195,7 @@ impl Resource {
             Resource::Route(r) => Key::Route { place: r.place.clone(), destination: r.destination, metric: r.metric },
             Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
             Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
+            Resource::Ruleset(_) => Key::Ruleset,
             Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
             Resource::Published(p) => Key::Published { protocol: p.protocol, address: p.address, port: p.port },
         }
@@ -208,6 +215,7 @@ impl Resource {
             Resource::Route(_) => Kind::Route,
             Resource::Impairment(_) => Kind::Impairment,
             Resource::Mirror(_) => Kind::Mirror,
+            Resource::Ruleset(_) => Kind::Ruleset,
             Resource::Nat(_) => Kind::Nat,
             Resource::Published(_) => Kind::Published,
         }
@@ -226,6 +234,7 @@ impl Resource {
     /// This resource, with what it leaves open taken from `observed`, which has the same key: so `==` is the diff.
     pub fn over(&self, observed: &Resource) -> Resource {
         match (self, observed) {
+            (Resource::Netns(wanted), Resource::Netns(seen)) => Resource::Netns(wanted.over(seen)),
             (Resource::Switch(wanted), Resource::Switch(seen)) => Resource::Switch(wanted.over(seen)),
             (Resource::Link(wanted), Resource::Link(seen)) => Resource::Link(wanted.over(seen)),
             (Resource::Port(wanted), Resource::Port(seen)) => Resource::Port(wanted.over(seen)),
@@ -284,7 +293,11 @@ impl Resource {
                 let places = [&link.a.place, &link.b.place].into_iter().filter(named);
                 places.map(|place| (place.clone(), IfName::lo())).collect()
             }
-            Resource::Netns(_) | Resource::Physical(_) | Resource::Switch(_) | Resource::Published(_) => Vec::new(),
+            Resource::Netns(_)
+            | Resource::Physical(_)
+            | Resource::Switch(_)
+            | Resource::Ruleset(_)
+            | Resource::Published(_) => Vec::new(),
         }
     }
 }
@@ -304,6 +317,7 @@ impl Key {
             Key::Route { .. } => Kind::Route,
             Key::Impairment { .. } => Kind::Impairment,
             Key::Mirror { .. } => Kind::Mirror,
+            Key::Ruleset => Kind::Ruleset,
             Key::Nat { .. } => Kind::Nat,
             Key::Published { .. } => Kind::Published,
         }
@@ -324,6 +338,7 @@ impl fmt::Display for Kind {
             Kind::Route => "route",
             Kind::Impairment => "impairment",
             Kind::Mirror => "mirror",
+            Kind::Ruleset => "ruleset",
             Kind::Nat => "nat",
             Kind::Published => "published",
         })
@@ -351,6 +366,7 @@ impl fmt::Display for Key {
                 located(f, place, device)
             }
             Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
+            Key::Ruleset => f.write_str("inet ovsns"),
             Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),
             Key::Published { protocol, address, port } => match address {
                 Some(address) => write!(f, "{protocol} {}", std::net::SocketAddr::new(*address, *port)),

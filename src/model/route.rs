@@ -10,6 +10,8 @@ use super::{IfName, Place};
 /// The protocol number that marks a route as ours (`rtm_protocol`, linux/rtnetlink.h: above `RTPROT_STATIC` they are free;
 /// none of iproute2's rt_protos has it).
 pub const ROUTE_PROTOCOL: u8 = 79;
+/// The protocol number of the default routes that translation brought, so that just these go with it.
+pub const NAT_ROUTE_PROTOCOL: u8 = 80;
 
 /// A route of the main table, as `ip route add` takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

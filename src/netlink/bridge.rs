@@ -8,6 +8,7 @@ use netlink_packet_route::link::{
     AfSpecBridge, BridgeFlag, BridgeVlanInfo, BridgeVlanInfoFlags, LinkAttribute, LinkMessage,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::errno::Errno;
 
 use super::error::Error;
 use super::request::{Netlink, Request};
@@ -113,7 +114,8 @@ impl Netlink {
     pub fn vlans(&mut self, device: Option<u32>) -> Result<Vec<(u32, Vlan)>, Error> {
         let words = device.map_or("bridge vlan show".into(), |index| format!("bridge vlan show dev if{index}"));
         let answers = self.route.dump(VlanQuestion { device: device.unwrap_or_default() });
-        let answers: Vec<VlanAnswer> = answers.map_err(|failure| failure.of(words).without(Some(VLAN_FILTERING)))?;
+        let answers: Vec<VlanAnswer> =
+            answers.map_err(|failure| failure.of(words).without(Some((VLAN_FILTERING, Errno::EOPNOTSUPP))))?;
         Ok(answers
             .into_iter()
             .flat_map(|answer| answer.vlans.into_iter().map(move |vlan| (answer.device, vlan)))

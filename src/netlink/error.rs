@@ -114,10 +114,10 @@ impl Error {
         Self::Io { action: action.into(), source: source.into() }
     }
 
-    /// Says that the kernel lacks `feature`, if it is one and the kernel answered EOPNOTSUPP.
-    pub(super) fn without(self, feature: Option<&'static str>) -> Self {
-        match (self, feature) {
-            (Self::Refused { request, source }, Some(feature)) if source.errno == Errno::EOPNOTSUPP => {
+    /// Says that the kernel lacks a feature, if that is what the errno of its answer means.
+    pub(super) fn without(self, needed: Option<(&'static str, Errno)>) -> Self {
+        match (self, needed) {
+            (Self::Refused { request, source }, Some((feature, errno))) if source.errno == errno => {
                 Self::Unsupported { request, feature, source }
             }
             (error, _) => error,

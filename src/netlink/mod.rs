@@ -1,4 +1,4 @@
-//! rtnetlink in the words of `ip`: network namespaces, links, addresses, routes, bridges' VLANs, offloads.
+//! rtnetlink in the words of `ip`: network namespaces, links, addresses, routes, bridges' VLANs, offloads, queueing disciplines.
 //!
 //! ```no_run
 //! use ovsns::netlink::{Netlink, NetnsDir, address, link};
@@ -44,6 +44,7 @@ pub mod link;
 mod neighbour;
 mod netns;
 pub mod nsid;
+pub mod qdisc;
 mod request;
 pub mod route;
 mod socket;

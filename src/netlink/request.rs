@@ -4,6 +4,7 @@ use std::fmt;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
+use nix::errno::Errno;
 
 use super::error::{BatchError, Error};
 use super::ethtool::{self, Ethtool};
@@ -22,8 +23,8 @@ pub struct Request {
     datagrams: Vec<Datagram>,
     /// Takes back what was done when something fails later; fails itself where nothing was done.
     retreat: Option<Message>,
-    /// The feature that a kernel lacks when it answers EOPNOTSUPP.
-    needs: Option<&'static str>,
+    /// The feature that a kernel lacks when it answers this errno.
+    needs: Option<(&'static str, Errno)>,
     /// Keeps the descriptors open whose numbers stand in the messages.
     netns: Vec<NetnsFile>,
 }
@@ -52,8 +53,14 @@ impl Request {
         self
     }
 
-    pub(super) fn needing(mut self, feature: &'static str) -> Self {
-        self.needs = Some(feature);
+    /// The kernel answers EOPNOTSUPP where it lacks `feature`.
+    pub(super) fn needing(self, feature: &'static str) -> Self {
+        self.needing_or(feature, Errno::EOPNOTSUPP)
+    }
+
+    /// The kernel answers `errno` where it lacks `feature`.
+    pub(super) fn needing_or(mut self, feature: &'static str, errno: Errno) -> Self {
+        self.needs = Some((feature, errno));
         self
     }
 

@@ -22,7 +22,7 @@ impl Plan {
     /// The steps that lead from `observed` to `target` to the letter: what `target` does not set is not set in the end. That is
     /// how to go back to a state that was seen once.
     pub fn exact(observed: &State, target: &State) -> Plan {
-        let target = &with_device_settings(observed, target);
+        let target = &with_what_stays(observed, target);
         let anew = anew(observed, target);
         let goes = |entry: &&Entry| !target.contains(&entry.key()) || anew.contains(&entry.key());
         let mut steps: Vec<Step> = observed.entries().filter(goes).cloned().map(Step::Delete).collect();
@@ -48,10 +48,13 @@ impl Plan {
     }
 }
 
-/// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest.
-fn with_device_settings(observed: &State, target: &State) -> State {
+/// `target`, with what it leaves open of devices taken from `observed`: others make them, and have set the rest. And with the
+/// names that are there leading where they lead, which nobody can tell of them.
+fn with_what_stays(observed: &State, target: &State) -> State {
     let over = |entry: &Entry| match observed.get(&entry.key()) {
-        Some(seen) if entry.resource.kind() == Kind::Device => entry.over(seen),
+        Some(seen) if matches!(entry.resource.kind(), Kind::Device | Kind::Netns) => {
+            Entry { resource: entry.resource.over(&seen.resource), owner: entry.owner.clone() }
+        }
         _ => entry.clone(),
     };
     target.entries().map(over).collect()
@@ -198,7 +201,7 @@ fn loses_route(resource: &Resource, gone: &Gone<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Route;
+    use crate::model::{Netns, Route};
 
     fn address(address: &str) -> Entry {
         let place = "ns1".parse().unwrap();
@@ -214,6 +217,15 @@ mod tests {
     fn plan(observed: &[Entry], desired: &[Entry]) -> String {
         let state = |entries: &[Entry]| entries.iter().cloned().collect::<State>();
         Plan::between(&state(observed), &state(desired)).to_string()
+    }
+
+    #[test]
+    fn a_name_that_is_back_is_as_it_was() {
+        let attached = Netns { name: "ns1".parse().unwrap(), of: Some("pid:7".parse().unwrap()) };
+        let start: State = [Entry::unmarked(Resource::Netns(attached.clone()))].into_iter().collect();
+        let seen = [Entry::unmarked(Resource::Netns(Netns::new(attached.name)))].into_iter().collect();
+        assert_eq!(Plan::exact(&State::default(), &start).to_string(), "+ netns ns1 of pid:7");
+        assert_eq!(Plan::exact(&seen, &start), Plan::default());
     }
 
     #[test]

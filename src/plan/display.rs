@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::model::{End, Entry, IfName, Place, Resource, Vlan};
+use crate::model::{End, Entry, IfName, Place, Resource, Ruleset, Vlan};
 
 use super::{Plan, Step};
 
@@ -61,6 +61,7 @@ fn head(resource: &Resource) -> String {
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
         Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
+        Resource::Impairment(_) => format!("{}:", resource.key()),
         _ => resource.key().to_string(),
     }
 }
@@ -113,7 +114,7 @@ fn state(up: bool) -> Field {
 
 fn fields(resource: &Resource) -> Vec<Field> {
     match resource {
-        Resource::Netns(_) => Vec::new(),
+        Resource::Netns(netns) => vec![Field::new("of", netns.of.as_ref())],
         Resource::Physical(physical) => {
             vec![Field::new("name", Some(&physical.name)).quiet_if(true), Field::new("netns", Some(&physical.place))]
         }
@@ -147,17 +148,42 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("proto", route.protocol).quiet_if(true),
         ],
         Resource::Impairment(impairment) => vec![
-            Field::new("delay", Some(impairment.delay)),
-            Field::new("jitter", Some(impairment.jitter)),
-            Field::new("loss", Some(impairment.loss)),
+            Field::new("delay", impairment.delay),
+            Field::new("jitter", impairment.jitter),
+            Field::new("loss", impairment.loss),
             Field::new("rate", impairment.rate),
         ],
         Resource::Mirror(mirror) => vec![Field::new("output", Some(&mirror.output))],
+        Resource::Ruleset(ruleset) => ruleset_fields(ruleset),
         Resource::Nat(_) => Vec::new(),
         Resource::Published(published) => {
-            vec![Field::new("to", Some(format!("{}:{}", published.netns, published.to_port)))]
+            vec![
+                Field::new("to", Some(format!("{}:{}", published.netns, published.to_port))),
+                Field::new("at", list(&published.targets)),
+            ]
         }
     }
+}
+
+fn ruleset_fields(ruleset: &Ruleset) -> Vec<Field> {
+    let field =
+        |(name, things): (&'static str, Vec<String>)| Field::new(name, list(things)).quiet_if(name != "passing");
+    ruleset_lists(ruleset).into_iter().map(field).collect()
+}
+
+fn ruleset_lists(ruleset: &Ruleset) -> [(&'static str, Vec<String>); 4] {
+    let networks = ruleset.networks.iter().flat_map(|(device, nets)| nets.iter().map(move |net| (device, net)));
+    [
+        ("passing", ruleset.passes.iter().map(ToString::to_string).collect()),
+        ("networks", networks.map(|(device, net)| format!("{net} on {device}")).collect()),
+        ("ingress", ruleset.ingress.iter().map(ToString::to_string).collect()),
+        ("turned on", ruleset.raised.iter().map(|raised| raised.key().to_string()).collect()),
+    ]
+}
+
+fn list(things: impl IntoIterator<Item = impl fmt::Display>) -> Option<String> {
+    let things: Vec<String> = things.into_iter().map(|thing| thing.to_string()).collect();
+    (!things.is_empty()).then(|| things.join(", "))
 }
 
 fn end_fields(end: &End) -> Vec<Field> {
@@ -166,6 +192,7 @@ fn end_fields(end: &End) -> Vec<Field> {
         Field::new("mac", end.mac),
         Field::new("mtu", end.mtu),
         state(end.up).quiet_if(end.up),
+        Field::new("arp", end.arp.map(on)).quiet_if(true),
         Field::new("tx_checksum", end.tx_checksum.map(on)).quiet_if(true),
     ]
 }
@@ -192,10 +219,25 @@ fn changes(before: &Entry, after: &Entry) -> Vec<String> {
                 differing(end_fields(old), end_fields(new)).into_iter().map(move |change| format!("{name} {change}"))
             })
             .collect(),
+        (Resource::Ruleset(old), Resource::Ruleset(new)) => come_and_gone(old, new),
         (old, new) => differing(fields(old), fields(new)),
     };
     let owner = |entry: &Entry| vec![Field::new("owner", entry.owner.as_ref())];
     lines.extend(differing(owner(before), owner(after)));
+    lines
+}
+
+/// Of what a ruleset lists, what comes and what goes: `networks +10.0.0.0/24 on br1`.
+fn come_and_gone(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+    let mut lines = Vec::new();
+    for ((name, old), (_, new)) in ruleset_lists(old).into_iter().zip(ruleset_lists(new)) {
+        let come = new.iter().filter(|thing| !old.contains(thing)).map(|thing| format!("+{thing}"));
+        let gone = old.iter().filter(|thing| !new.contains(thing)).map(|thing| format!("-{thing}"));
+        let changes: Vec<String> = gone.chain(come).collect();
+        if !changes.is_empty() {
+            lines.push(format!("{name} {}", changes.join(" ")));
+        }
+    }
     lines
 }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{IfName, Place, Resource};
+use crate::model::{BackendName, IfName, Place, Resource};
 
 use super::Step;
 
-/// The namespaces and devices that some steps delete. They take their addresses and routes along, so that these need no command of
-/// their own; one might even find them gone: the first address of a subnet takes the others with it (`promote_secondaries`,
+/// The namespaces and devices that some steps delete. They take their addresses, routes and impairments along, so that these need no command
+/// of their own; one might even find them gone: the first address of a subnet takes the others with it (`promote_secondaries`,
 /// Documentation/networking/ip-sysctl.rst).
 pub struct Doomed {
     netnses: BTreeSet<Place>,
@@ -20,18 +20,28 @@ impl Doomed {
         let deleted =
             || steps.iter().filter_map(|step| if let Step::Delete(entry) = step { Some(entry) } else { None });
         let netnses = deleted().filter_map(|entry| match &entry.resource {
-            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
+            // One that has other names, or processes, does not end.
+            Resource::Netns(netns) if netns.of.is_none() => Some(Place::Named(netns.name.clone())),
             _ => None,
         });
         Doomed { netnses: netnses.collect(), devices: deleted().flat_map(|entry| entry.resource.provides()).collect() }
     }
 
-    /// Whether `resource` is an address or a route that goes with its device or its namespace.
+    /// Whether `resource` is an address, a route or an impairment that goes with its device or its namespace.
     pub fn take(&self, resource: &Resource) -> bool {
         match resource {
             Resource::Address(address) => self.has(&address.place, Some(&address.device)),
             Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
+            Resource::Impairment(impairment) => self.has(&impairment.place, Some(&impairment.device)),
             _ => false,
+        }
+    }
+
+    /// The same, of a port of a Linux bridge too: to take it off the bridge first costs the kernel as much as all the rest.
+    pub fn imply(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Port(port) if port.backend == BackendName::Linux => self.has(&Place::Host, Some(&port.device)),
+            resource => self.take(resource),
         }
     }
 

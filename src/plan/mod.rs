@@ -4,6 +4,7 @@ mod commands;
 mod diff;
 mod display;
 mod doomed;
+pub mod ruleset;
 mod stale;
 
 use serde::{Deserialize, Serialize};
@@ -56,11 +57,16 @@ impl Step {
     }
 
     /// The place of the step among creations: by kind, link routes before those that go through them (a next hop has to be
-    /// reachable), and within a kind by backend, so that one transaction takes all that belongs to it.
+    /// reachable), `accept_ra` before other settings (a host that begins to forward forgets the routers that it does not go on
+    /// to listen to: `rt6_purge_dflt_routers`, net/ipv6/route.c), and within a kind by backend, so that one transaction takes all that belongs to it.
     fn rank(&self) -> (Kind, bool, Option<BackendName>, Key) {
         let resource = &self.entry().resource;
-        let indirect = matches!(resource, Resource::Route(route) if route.via.is_some());
-        (resource.kind(), indirect, resource.backend(), resource.key())
+        let later = match resource {
+            Resource::Route(route) => route.via.is_some(),
+            Resource::Sysctl(sysctl) => !sysctl.key.to_string().ends_with(".accept_ra"),
+            _ => false,
+        };
+        (resource.kind(), later, resource.backend(), resource.key())
     }
 }
 

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{Address, End, Entry, IfName, Key, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route};
+use ovsns::model::{
+    Address, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route,
+};
 use serde_json::Value;
 
+use super::common::require::{Feature, has};
+use super::common::tc;
 use super::common::tool::{self, inside};
 use super::fixture::{Failing, Fixture, Specimen, ours};
 
@@ -40,7 +44,7 @@ pub fn name(text: &str) -> IfName {
 }
 
 pub fn netns(text: &str) -> Entry {
-    ours(Resource::Netns(Netns { name: text.parse().unwrap() }))
+    ours(Resource::Netns(Netns::new(text.parse().unwrap())))
 }
 
 pub fn end(at: &str, device: &str) -> End {
@@ -103,7 +107,9 @@ pub fn inhabited() -> Vec<Entry> {
 pub fn specimens() -> Vec<Specimen> {
     let alone = |variants: Vec<Entry>| Specimen { below: Vec::new(), variants };
     let within = |entry: Entry| Specimen { below: inhabited(), variants: vec![entry] };
-    vec![
+    let impaired = [("n1", "e1"), ("host", "v1")]
+        .map(|(at, device)| Specimen { below: inhabited(), variants: impairments(at, device) });
+    let mut specimens = vec![
         alone(vec![netns("n1")]),
         alone(vec![netns("a-name-that-no-device-could-have_.1")]),
         alone(pair_variants(("host", "v1"), ("host", "v2"))),
@@ -123,7 +129,32 @@ pub fn specimens() -> Vec<Specimen> {
         within(route("10.3.0.0/16", Some("10.0.0.254"), None, None)),
         within(route("::/0", Some("fd00::fe"), Some("e1"), None)),
         within(route("fd03::/48", Some("fd00::fe"), Some("e1"), Some(77))),
-    ]
+    ];
+    specimens.extend(impaired.into_iter().filter(|specimen| !specimen.variants.is_empty()));
+    specimens
+}
+
+/// Those that the kernel can do.
+fn impairments(at: &str, device: &str) -> Vec<Entry> {
+    let none = Impairment::none(place(at), name(device));
+    let rate = |text: &str| Impairment { rate: Some(text.parse().unwrap()), ..none.clone() };
+    let with_delay = |there: &Impairment| Impairment {
+        delay: Some("20ms".parse().unwrap()),
+        jitter: Some("1.5ms".parse().unwrap()),
+        ..there.clone()
+    };
+    let with_loss = |there: &Impairment| Impairment { loss: Some("0.5%".parse().unwrap()), ..there.clone() };
+    let mut variants = Vec::new();
+    if has(Feature::Tbf) {
+        variants.extend([rate("10mbit"), rate("1kbit"), rate("50gbit")]);
+    }
+    if has(Feature::Netem) {
+        variants.extend([with_delay(&none), with_loss(&none), with_loss(&with_delay(&none))]);
+    }
+    if has(Feature::Tbf) && has(Feature::Netem) {
+        variants.extend([with_delay(&rate("10mbit")), with_loss(&rate("1mbit"))]);
+    }
+    variants.into_iter().map(|impairment| Entry::unmarked(Resource::Impairment(impairment))).collect()
 }
 
 fn failing() -> Vec<Failing> {
@@ -200,6 +231,7 @@ pub fn theirs(like: &Entry) -> Option<Entry> {
             Some(Entry::unmarked(Resource::Address(Address { nodad: info["nodad"] == true, ..address.clone() })))
         }
         Resource::Route(route) => their_route(route),
+        Resource::Impairment(impairment) => their_impairment(impairment),
         other => panic!("the kernel has no {other:?}"),
     }
 }
@@ -237,8 +269,16 @@ fn their_end(end: &End, shown: &Value) -> End {
         mac: Some(shown["address"].as_str().unwrap().parse().unwrap()),
         mtu: Some(shown["mtu"].as_u64().unwrap().try_into().unwrap()),
         up: flag(shown, "UP"),
+        arp: Some(!flag(shown, "NOARP")),
         tx_checksum: Some(tx == "on"),
     }
+}
+
+fn their_impairment(like: &Impairment) -> Option<Entry> {
+    let show = format!("tc -j qdisc show dev {}", like.device);
+    let shown = serde_json::from_slice(&tool::output(&inside(&like.place.to_string(), &show)).stdout).ok()?;
+    let seen = tc::impairment(Impairment::none(like.place.clone(), like.device.clone()), &shown)?;
+    Some(Entry::unmarked(Resource::Impairment(seen)))
 }
 
 fn their_route(route: &Route) -> Option<Entry> {

@@ -139,7 +139,7 @@ fn world() -> Vec<Entry> {
     ]
 }
 
-fn theirs(like: &Entry) -> Option<Entry> {
+pub fn theirs(like: &Entry) -> Option<Entry> {
     match &like.resource {
         Resource::Switch(switch) => their_switch(switch),
         Resource::Port(port) => their_port(port),

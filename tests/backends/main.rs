@@ -11,6 +11,7 @@ mod kernel;
 mod laws;
 mod linux;
 mod memory;
+mod nft;
 mod ovs;
 mod packets;
 mod scopes;
@@ -36,6 +37,12 @@ macro_rules! suite {
             $($(#[test] fn $law() {
                 super::require!(Root);
                 super::common::sandbox::run(async || super::$file::$law(&super::linux::fixture()).await);
+            })+)+
+        }
+        mod on_nftables {
+            $($(#[test] fn $law() {
+                super::require!(Root, NftNat);
+                super::common::sandbox::run(async || super::$file::$law(&super::nft::fixture()).await);
             })+)+
         }
         mod on_ovs {

@@ -6,7 +6,7 @@ use ovsns::backend::memory::Memory;
 use ovsns::backend::{Backend, BackendSet};
 
 use super::fixture::{Failing, Fixture};
-use super::{kernel, linux, ovs};
+use super::{kernel, linux, nft, ovs};
 
 pub fn fixture() -> Fixture {
     let memory = Arc::new(Memory::default());
@@ -14,6 +14,7 @@ pub fn fixture() -> Fixture {
     let mut specimens = kernel::specimens();
     specimens.extend(linux::specimens());
     specimens.extend(ovs::specimens());
+    specimens.extend(nft::specimens());
     let missing = kernel::pair(("host", "veth1"), ("nowhere", "e1"));
     let wanted = vec![kernel::netns("n5"), missing, kernel::netns("n6")];
     Fixture {

@@ -34,6 +34,8 @@ fn scopes(world: &[Entry]) -> Vec<Scope> {
     let nothing = ["nosuch", "veth-nosuch"].map(|name| Key::Port { device: name.parse().unwrap() });
     let mut scopes = vec![Scope::All, Scope::Keys(keys), Scope::Keys(nothing.to_vec()), Scope::Keys(Vec::new())];
     scopes.extend(kinds.map(Scope::Kind));
+    scopes.extend([Kind::Ruleset, Kind::Nat, Kind::Published].map(Scope::Kind));
+    scopes.push(Scope::Ruleset);
     scopes.extend(["-", "lab-1", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
     scopes.extend(["n1", "n2", "nosuch", "host"].map(|place| Scope::Place(place.parse().unwrap())));
     for place in ["n1", "n2", "nosuch", "host"] {
@@ -50,6 +52,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
+        Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
         Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
         Scope::Place(place) => is_in(place, &entry.resource),
         Scope::Within(place, kind) => {

@@ -6,11 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
+pub mod engines;
 pub mod ovs;
 pub mod pid;
 pub mod require;
 pub mod running;
 pub mod sandbox;
+pub mod tc;
 pub mod tool;
 pub mod traffic;
 pub mod world;

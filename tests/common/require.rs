@@ -26,10 +26,18 @@ pub enum Feature {
     Vxlan,
     /// The `netem` queueing discipline.
     Netem,
+    /// The `tbf` queueing discipline.
+    Tbf,
     /// Masquerading by nftables.
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Docker, with cgroups to put containers in.
+    Docker,
+    /// Podman, with the same.
+    Podman,
+    /// A network device of the hardware, which is moved about: not where the machine's users are behind it.
+    PhysicalDevice,
     /// Devices of a process (`/dev/net/tun`).
     Tun,
     /// Macvlan devices.
@@ -39,6 +47,26 @@ pub enum Feature {
 }
 
 impl Feature {
+    /// All of them.
+    const ALL: [Feature; 10] = [
+        Feature::Root,
+        Feature::OpenVswitch,
+        Feature::KernelDatapath,
+        Feature::VlanFiltering,
+        Feature::VlanDevice,
+        Feature::Vxlan,
+        Feature::Netem,
+        Feature::Tbf,
+        Feature::NftNat,
+        Feature::Dummy,
+    ];
+
+    /// The one that is written like this.
+    pub fn named(name: &str) -> Feature {
+        let found = Feature::ALL.into_iter().find(|feature| format!("{feature:?}") == name);
+        found.unwrap_or_else(|| panic!("no feature is called {name}"))
+    }
+
     /// A shell command that succeeds where the feature is there.
     fn probe(self) -> &'static str {
         match self {
@@ -54,11 +82,22 @@ impl Feature {
             }
             Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
             Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
+            Feature::Tbf => "tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 10ms",
             Feature::NftNat => {
                 "nft 'add table ip probe; add chain ip probe nat { type nat hook postrouting priority 100; }; \
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::Docker => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && dockerd --version && /usr/bin/docker --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            Feature::Podman => {
+                "test -n \"$(ls /sys/fs/cgroup)\" && podman --version && conmon --version && runc --version && \
+                 test -x /bin/busybox"
+            }
+            // the machine of tests/vm has a share of the host's, and nobody works over its network
+            Feature::PhysicalDevice => "test -d /vmshare && test -e /sys/class/net/eth0/device",
             Feature::Tun => "ip tuntap add probe mode tun",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"

@@ -19,6 +19,14 @@ pub fn run(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs a command that must succeed, and that reads `input`.
+pub fn run_with(command: &str, input: &str) {
+    let words: Vec<_> = command.split_whitespace().collect();
+    let mut child = Command::new(words[0]).args(&words[1..]).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{command}: {input}");
+}
+
 /// Whether a command succeeds.
 pub fn succeeds(command: &str) -> bool {
     output(command).status.success()

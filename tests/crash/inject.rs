@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::common::cli::Ran;
 use crate::common::ovs::Ovs;
 use crate::common::{require, sandbox};
-use crate::story::{ADD_BR, ADD_PORT, DEL_BR, DEL_NS, DEL_PORT, Stage, Story, TAKE_OVER};
+use crate::story::{ADD_BR, ADD_PORT, ATTACH_NS, DEL_BR, DEL_NAMES, DEL_NS, DEL_PORT, Stage, Story, TAKE_OVER};
 
 /// A system call and what it fails with: of memory, of files, of space, of the privilege.
 const INJECTIONS: [(&str, &str); 10] = [
@@ -89,4 +89,16 @@ refused! {
     del_br DEL_BR;
     del_ns DEL_NS;
     take_over TAKE_OVER;
+}
+
+#[test]
+fn attach_ns() {
+    require!(Root);
+    sandbox::run(|| async { refused_at_every_step(&ATTACH_NS, None) });
+}
+
+#[test]
+fn del_names() {
+    require!(Root);
+    sandbox::run(|| async { refused_at_every_step(&DEL_NAMES, None) });
 }

@@ -30,6 +30,16 @@ pub const ADD_PORT: Story = Story {
 
 pub const ADD_NS: Story = Story { before: "add-ns ns0", verb: "add-ns ns1 --may-exist", back: "del-ns ns1" };
 
+pub const ATTACH_NS: Story =
+    Story { before: "add-ns ns0", verb: "attach-ns more ns0 --may-exist", back: "del-ns more" };
+
+/// A name among others, which leads to the same namespace again where it is taken back, and one that is the only one.
+pub const DEL_NAMES: Story = Story {
+    before: "add-br sw0 --backend linux\nadd-port sw0 ns0 --ip 10.9.0.1/24\nattach-ns more ns0\nadd-port sw0 ns1 --ip 10.0.0.1/24",
+    verb: "del-ns more ns1 --if-exists",
+    back: "attach-ns more ns0\nadd-port sw0 ns1 --ip 10.0.0.1/24",
+};
+
 pub const DEL_PORT: Story = Story {
     before: "add-br sw0\nadd-port sw0 ns0 --ip 10.9.0.1/24\nadd-port sw0 ns1 --ip 10.0.0.1/24 --gw 10.0.0.254",
     verb: "del-port sw0 ns1 --if-exists",

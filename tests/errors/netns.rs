@@ -50,7 +50,7 @@ fn that_are_no_process_and_no_path() {
         host.refuses(1, "add-port br0 path:/etc/passwd", &["path:/etc/passwd", "no network namespace"]);
         host.refuses(1, "add-port br0 path:/proc/self/ns/mnt", &["/proc/self/ns/mnt", "no network namespace"]);
         host.refuses(2, "add-port br0 path:relative", &["path:relative", "not absolute"]);
-        host.refuses(2, "add-port br0 eth:x", &["eth:x", "`pid:`, `path:`"]);
+        host.refuses(2, "add-port br0 eth:x", &["eth:x", "`pid:`, `path:`, `docker:`, `podman:`"]);
     });
 }
 

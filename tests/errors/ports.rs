@@ -15,7 +15,7 @@ fn of_devices() {
         host.refuses(1, "add-port sw0 dev:lo", &["lo", "the loopback device"]);
         host.refuses(1, "add-port sw0 dev:sw1", &["sw1", "itself a switch"]);
         host.refuses(1, "add-port sw0 dev:br0", &["br0", "itself a switch"]);
-        host.refuses(1, "add-port sw0 dev:d0", &["d0", "10.0.0.1/24", "ip address del 10.0.0.1/24 dev d0"]);
+        host.refuses(1, "add-port sw0 dev:d0", &["d0", "10.0.0.1/24", "ovsns add-port sw0 dev:d0 --take-over"]);
         host.refuses(1, "add-port sw0 d1", &["there is no namespace d1, but a device", "ovsns add-port sw0 dev:d1"]);
         host.refuses(2, "add-port sw0 dev:d1 --ip 10.0.0.2/24", &["--ip is for namespaces", "ovsns add-br SWITCH"]);
         host.ok("add-port sw1 dev:d1");

@@ -6,7 +6,10 @@ use super::common::ovs::Ovs;
 use super::common::tool::{self, inside};
 
 /// Members of `ip -j` and `bridge -j` that come of time and chance: numbers that the kernel gave, what it learned, timers.
-const BY_CHANCE: [&str; 20] = [
+const BY_CHANCE: [&str; 23] = [
+    "handle",
+    "packets",
+    "bytes",
     "ifindex",
     "link_index",
     "link_netnsid",
@@ -42,6 +45,7 @@ pub fn dump(ovs: &Ovs) -> Vec<String> {
         lines.extend(of_netns(&netns).into_iter().map(|line| format!("{netns}: {line}")));
     }
     lines.extend(rows(ovs));
+    lines.extend(nftables());
     lines.sort();
     lines.into_iter().map(|line| without_chance(&line)).collect()
 }
@@ -64,8 +68,13 @@ fn of_netns(netns: &str) -> Vec<String> {
         let features = tool::run(&inside(netns, &format!("ethtool -k {name}")));
         let tx = features.lines().find(|line| line.starts_with("tx-checksumming")).unwrap();
         lines.push(format!("ethtool -k {name}: {tx}"));
-        let filter = tool::run(&inside(netns, &format!("sysctl net.ipv4.conf.{}.rp_filter", name.replace('.', "/"))));
-        lines.push(filter.trim().to_owned());
+        for qdisc in tool::json(&inside(netns, &format!("tc -j qdisc show dev {name}"))).as_array().unwrap() {
+            lines.push(format!("tc -j qdisc show dev {name}: {qdisc}"));
+        }
+        for setting in ["rp_filter", "forwarding", "route_localnet"] {
+            let key = format!("sysctl net.ipv4.conf.{}.{setting}", name.replace('.', "/"));
+            lines.push(tool::run(&inside(netns, &key)).trim().to_owned());
+        }
     }
     lines
 }
@@ -85,6 +94,21 @@ fn strip(value: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// The host's rules and sets. In which order the kernel tells the elements of a set is chance.
+fn nftables() -> Vec<String> {
+    let mut told = tool::json("nft -j list ruleset");
+    strip(&mut told);
+    let things = told["nftables"].as_array_mut().unwrap().iter_mut().filter(|thing| thing.get("metainfo").is_none());
+    let line = |thing: &mut Value| {
+        let kind = thing.as_object().unwrap().keys().next().unwrap().clone();
+        if let Some(Value::Array(elements)) = thing[&kind].get_mut("elem") {
+            elements.sort_by_key(ToString::to_string);
+        }
+        format!("nft: {thing}")
+    };
+    things.map(line).collect()
 }
 
 fn rows(ovs: &Ovs) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Looks at what is there with `ip`, `bridge`, `ethtool` and `ovs-vsctl`: with other eyes than the program's.
+//! Looks at what is there with `ip`, `bridge`, `tc`, `ethtool` and `ovs-vsctl`: with other eyes than the program's.
 
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
@@ -6,9 +6,11 @@
 use std::process::{Command, Stdio};
 
 use ovsns::model::{
-    Address, BackendName, End, Entry, IfName, Link, Owner, Place, Port, Resource, Route, State, Switch,
+    Address, BackendName, End, Entry, IfName, Impairment, Link, Owner, Place, Port, Resource, Route, State, Switch,
 };
 use serde_json::Value;
+
+use super::common::tc;
 
 /// Looks from the namespaces of the calling thread.
 pub struct Look {
@@ -53,6 +55,9 @@ impl Look {
             }
             Resource::Address(address) => unless(self.has_address(address), "no such address"),
             Resource::Route(route) => self.route_problems(route),
+            Resource::Impairment(impairment) => {
+                unless(self.impairment(impairment).as_ref() == Some(impairment), "is impaired otherwise, or not")
+            }
             other => vec![format!("nobody has told how to look at {}", other.key())],
         }
     }
@@ -70,6 +75,7 @@ impl Look {
             Resource::Device(device) => self.device(&device.place, &device.name).is_some(),
             Resource::Address(address) => self.has_address(address),
             Resource::Route(route) => self.route(route).is_some(),
+            Resource::Impairment(impairment) => self.impairment(impairment).is_some(),
             other => panic!("nobody has told how to look for {}", other.key()),
         }
     }
@@ -188,6 +194,12 @@ impl Look {
         unless(via && device && metric, "other next hop, device or metric")
     }
 
+    fn impairment(&self, like: &Impairment) -> Option<Impairment> {
+        let shown = self.run(&like.place, &["tc", "-j", "qdisc", "show", "dev", like.device.as_str()])?;
+        let none = Impairment::none(like.place.clone(), like.device.clone());
+        tc::impairment(none, &serde_json::from_str(&shown).unwrap())
+    }
+
     fn device(&self, place: &Place, name: &IfName) -> Option<Value> {
         let output = self.run(place, &["ip", "-j", "-d", "link", "show", "dev", name.as_str()])?;
         Some(serde_json::from_str::<Value>(&output).unwrap()[0].clone())
@@ -209,7 +221,7 @@ impl Look {
             Place::Named(name) => format!("/run/netns/{name}"),
             Place::Pid(pid) => format!("/proc/{pid}/ns/net"),
             Place::Path(path) => path.clone(),
-            Place::Nsid(_) => panic!("{place} has no name to enter it by"),
+            Place::Nsid(_) | Place::Container(_) => panic!("{place} has no name to enter it by"),
         };
         finish(Command::new("nsenter").arg(format!("--net={namespace}")).args(words))
     }

@@ -20,6 +20,7 @@ fn a_veth_pair_appears_in_both_places_with_everything() {
             mtu: Some(1400),
             master: Some(br1.index),
             up: true,
+            noarp: true,
             alias: Some("ovsns:lab".into()),
             group: 7,
             peer: link::VethPeer { name: "eth1-ns1".into(), netns: Some(ns1), mac: Some(MAC_B), mtu: Some(1300) },
@@ -32,12 +33,16 @@ fn a_veth_pair_appears_in_both_places_with_everything() {
             (&1400.into(), &"br1".into(), &"ovsns:lab".into())
         );
         assert_eq!((&theirs["group"], &theirs["linkinfo"]["info_kind"]), (&"7".into(), &"veth".into()));
-        assert!(theirs["flags"].as_array().expect("flags").iter().any(|flag| flag == "UP"));
+        let has = |wanted: &str| theirs["flags"].as_array().expect("flags").iter().any(|flag| flag == wanted);
+        assert!(has("UP") && has("NOARP"));
         let peer = &json("ip -n ns1 -j link show dev eth1-ns1")[0];
         assert_eq!((&peer["address"], &peer["mtu"]), (&"02:00:00:00:00:0b".into(), &1300.into()));
 
         let ours = the_link(&mut host, "veth-ns1");
         assert_eq!((ours.mac, ours.mtu, ours.master, ours.group), (Some(MAC_A), 1400, Some(br1.index), 7));
+        assert!(!ours.arp);
+        host.request(link::set("veth-ns1").arp(true).request()).expect("arp on");
+        assert!(the_link(&mut host, "veth-ns1").arp);
         assert_eq!((ours.kind.as_deref(), ours.alias.as_deref()), (Some("veth"), Some("ovsns:lab")));
         assert!(ours.up && !ours.carrier, "the other end is down");
         let other = the_link(&mut inside, "eth1-ns1");

@@ -45,7 +45,7 @@ pub fn there_and_here() -> (State, State) {
 }
 
 pub fn netns(name: &str) -> Entry {
-    Entry::owned(Resource::Netns(Netns { name: parse(name) }), &Owner::verbs())
+    Entry::owned(Resource::Netns(Netns::new(parse(name))), &Owner::verbs())
 }
 
 /// What of `memory` another backend stands for: the kinds that it claims, and how it applies them.

@@ -7,19 +7,22 @@
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+mod translation;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ovsns::backend::memory::Memory;
 use ovsns::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Netns, Owner, Place, Port, Resource, Route,
-    State, Switch, Vlan, VlanId,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Link, Mac, Netns, Owner, Place, Port,
+    Resource, Route, State, Switch, Vlan, VlanId,
 };
 use ovsns::plan::describe;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use translation::{Translation, translation};
 
 /// Devices of the host that are nobody's.
 const UPLINKS: [&str; 2] = ["up0", "up1"];
@@ -78,6 +81,8 @@ struct Choices {
     devices: Vec<Option<bool>>,
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
+    impairments: Vec<Option<ImpairmentChoice>>,
+    translation: Translation,
 }
 
 /// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
@@ -86,6 +91,9 @@ type PortChoice = (usize, Vlan, Option<String>, Option<Place>, Option<Owner>);
 type AddressChoice = (prop::sample::Index, IpNet, bool);
 /// One of the bases of that kind, the number of the destination, and the metric.
 type RouteChoice = (prop::sample::Index, RouteKind, u8, Option<u32>);
+
+/// One of the devices, whether it is late, and a rate.
+type ImpairmentChoice = (prop::sample::Index, bool, Option<&'static str>);
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum RouteKind {
@@ -104,7 +112,8 @@ fn owner() -> impl Strategy<Value = Option<Owner>> {
 }
 
 fn place() -> impl Strategy<Value = Place> {
-    prop::sample::select(vec!["host", "host", "host", "ns0", "ns1", "ns2", "pid:77", "path:/run/x/net"]).prop_map(parse)
+    prop::sample::select(vec!["host", "host", "host", "ns0", "ns1", "ns2", "pid:77", "path:/run/x/net", "docker:web"])
+        .prop_map(parse)
 }
 
 fn mac() -> impl Strategy<Value = Option<Mac>> {
@@ -129,10 +138,10 @@ fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
 
 fn end(name: String) -> impl Strategy<Value = End> {
     let altname = option::of(prop::sample::select(vec!["a-name-that-was-cut", "another one"]));
-    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>())).prop_map(
-        move |(place, altname, mac, mtu, up, tx_checksum)| {
+    (place(), altname, mac(), mtu(), any::<bool>(), option::of(any::<bool>()), option::of(any::<bool>())).prop_map(
+        move |(place, altname, mac, mtu, up, arp, tx_checksum)| {
             let altname = altname.map(|text| format!("{text} of {name}"));
-            End { place, name: parse(&name), altname, mac, mtu, up, tx_checksum }
+            End { place, name: parse(&name), altname, mac, mtu, up, arp, tx_checksum }
         },
     )
 }
@@ -170,6 +179,8 @@ fn choices() -> impl Strategy<Value = Choices> {
         RouteKind::Indirect,
     ]);
     let route = (any::<Index>(), kind, 0u8..3, option::of(Just(100u32)));
+    let rate = option::of(prop::sample::select(vec!["1mbit", "10mbit"]));
+    let impairment = (any::<Index>(), any::<bool>(), rate);
     (
         each(3, |_| owner()),
         each(SWITCHES, switch),
@@ -178,23 +189,19 @@ fn choices() -> impl Strategy<Value = Choices> {
         vec(option::of(any::<bool>()), SWITCHES + UPLINKS.len()),
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
+        vec(option::weighted(0.6, impairment), 3),
+        translation(SWITCHES),
     )
-        .prop_map(|(netns, switches, links, ports, devices, addresses, routes)| Choices {
-            netns,
-            switches,
-            links,
-            ports,
-            devices,
-            addresses,
-            routes,
+        .prop_map(|(netns, switches, links, ports, devices, addresses, routes, impairments, translation)| {
+            Choices { netns, switches, links, ports, devices, addresses, routes, impairments, translation }
         })
 }
 
 /// Bits, taken from the lowest: which of two states a slot comes from.
-struct Mask(u64);
+pub struct Mask(u64);
 
 impl Mask {
-    fn pick<T: Clone>(&mut self, one: &[T], other: &[T]) -> Vec<T> {
+    pub fn pick<T: Clone>(&mut self, one: &[T], other: &[T]) -> Vec<T> {
         let mut from_other = || {
             self.0 = self.0.rotate_right(1);
             self.0 & 1 == 1
@@ -213,6 +220,8 @@ impl Choices {
             devices: mask.pick(&self.devices, &other.devices),
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
+            impairments: mask.pick(&self.impairments, &other.impairments),
+            translation: self.translation.mixed(&other.translation, mask),
         }
     }
 
@@ -220,7 +229,7 @@ impl Choices {
     fn build(&self) -> State {
         let mut builder = Builder::default();
         for (number, owner) in self.netns.iter().enumerate() {
-            let netns = Netns { name: parse(format!("ns{number}")) };
+            let netns = Netns::new(parse(format!("ns{number}")));
             builder.add(owner.clone().map(|owner| (Resource::Netns(netns), owner)));
         }
         self.switches.iter().flatten().cloned().for_each(|(switch, owner)| builder.add_switch(switch, owner));
@@ -238,6 +247,8 @@ impl Choices {
         let mut routes: Vec<_> = self.routes.iter().flatten().collect();
         routes.sort_by_key(|(_, kind, ..)| *kind == RouteKind::Indirect);
         routes.into_iter().for_each(|choice| builder.add_route(choice));
+        self.impairments.iter().flatten().for_each(|choice| builder.add_impairment(choice));
+        builder.add_translation(&self.translation);
         builder.state
     }
 }
@@ -269,6 +280,15 @@ impl Builder {
 
     fn add_switch(&mut self, switch: Switch, owner: Option<Owner>) {
         self.add(Some((Resource::Switch(switch), owner)));
+    }
+
+    fn add_translation(&mut self, translation: &Translation) {
+        let switches = self.state.resources().filter_map(|resource| match resource {
+            Resource::Switch(switch) => Some(switch.name.clone()),
+            _ => None,
+        });
+        let resources = translation.resources(&switches.collect());
+        resources.into_iter().for_each(|resource| self.add(Some((resource, Some(Owner::verbs())))));
     }
 
     fn add_link(&mut self, link: Link, owner: Option<Owner>) {
@@ -304,6 +324,16 @@ impl Builder {
         let devices: Vec<_> = self.devices().into_iter().collect();
         let (place, device) = device.get(&devices).clone();
         self.unmarked(Resource::Address(Address::new(place, device, *net, *nodad)));
+    }
+
+    fn add_impairment(&mut self, (device, late, rate): &ImpairmentChoice) {
+        let devices: Vec<_> = self.devices().into_iter().collect();
+        let (place, device) = device.get(&devices).clone();
+        let delay = late.then(|| parse("20ms"));
+        let impairment = Impairment { delay, rate: rate.map(parse), ..Impairment::none(place, device) };
+        if !impairment.is_none() {
+            self.unmarked(Resource::Impairment(impairment));
+        }
     }
 
     fn add_route(&mut self, (base, kind, number, metric): &RouteChoice) {

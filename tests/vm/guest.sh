@@ -15,6 +15,8 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo /sbin/modprobe >/proc/sys/kernel/modprobe
 # ... but for one whose device somebody must open first: the userspace datapath's taps
 modprobe tun
+# ... and one that nobody asks for: there is no udev
+modprobe virtio_net
 dmesg -n 1
 hostname ovsns-vm
 ip link set lo up

@@ -11,7 +11,7 @@
 #   /vmtmp    another; TMPDIR
 #   /vmshare  a folder of the host, read and write, for what shall outlive the guest ($VM_SHARE
 #             names one; without it, it is temporary)
-#   no network device but lo
+#   eth0      a network device that leads nowhere
 # CMD starts in this working directory, with PATH, HOME and the variables OVSNS_*, RUST_*, CARGO_*.
 #
 # Kernel and busybox are downloaded from the distribution's archive into the cache directory on
@@ -215,6 +215,7 @@ boot() {
         -device virtio-9p-pci,fsdev=share,mount_tag=vmshare \
         -fsdev "local,id=modules,path=$(cd "$CACHE/kernel/lib/modules" && pwd -P),security_model=none,readonly=on" \
         -device virtio-9p-pci,fsdev=modules,mount_tag=modules \
+        -netdev hubport,hubid=0,id=nowhere -device virtio-net-pci,netdev=nowhere \
         -device virtio-rng-pci </dev/null || status=$?
     ((status != 124 && status != 137)) || die "stopped after $seconds seconds"
     ((status == 0)) || die "qemu ended with status $status"

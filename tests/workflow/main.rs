@@ -7,8 +7,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod deletion;
+mod impairments;
 mod lab;
 mod links;
+mod namespaces;
 mod reading;
 mod settings;
 mod switches;
@@ -55,12 +57,38 @@ on_each_kind_of_switch! {
     targets: a_process a_file a_device a_device_with_an_address_is_refused what_is_no_namespace_is_refused;
     deletion: a_port_goes_by_any_name all_ports_of_a_namespace_go a_switch_goes_with_its_ports
         a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
+    impairments: a_port_is_set;
     links: two_namespaces_are_joined a_namespace_and_the_host_are_joined addresses_and_routes_come_and_go
         neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
     take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
         a_take_over_outlives_its_terminal_but_not_its_time a_take_over_that_is_killed_is_taken_back
         a_switch_keeps_its_own_addresses an_uplink_that_cannot_be_shared_is_refused;
+    namespaces: processes_keep_their_namespace what_is_not_ours_stays_in_a_namespace_that_lives_on
+        several_namespaces_go_at_once a_name_among_others_is_only_a_name a_namespace_gets_a_name
+        a_namespace_without_a_name_is_listed all_that_is_ours_is_taken_down;
     reading: the_tools_agree json_has_its_shape a_dry_run_changes_nothing;
+}
+
+/// The same of those that take `tbf`.
+macro_rules! on_switches_with_a_rate {
+    ($($story:ident)+) => {
+        mod rates_userspace {
+            $(#[test] fn $story() {
+                super::require!(Root, OpenVswitch, Tbf);
+                super::play(super::SwitchKind::Userspace, super::impairments::$story);
+            })+
+        }
+        mod rates_linux {
+            $(#[test] fn $story() {
+                super::require!(Root, Tbf);
+                super::play(super::SwitchKind::Linux, super::impairments::$story);
+            })+
+        }
+    };
+}
+
+on_switches_with_a_rate! {
+    a_rate_slows_one_direction_down a_rate_is_what_tc_shows an_uplink_is_impaired_where_it_lasts what_others_set_stays
 }
 
 fn play(kind: SwitchKind, story: fn(&Lab)) {

@@ -109,7 +109,12 @@ pub fn json_has_its_shape(lab: &Lab) {
         (&json!("veth-ns1"), &json!("sw1"), &json!(backend))
     );
     assert_eq!(lab.json("port-to-br veth-ns1"), json!({"port": "veth-ns1", "switch": "sw1"}));
-    assert_eq!(lab.json("list-ns"), json!({"namespaces": [{"kind": "netns", "name": "ns1", "owner": "-"}]}));
+    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata("/run/netns/ns1").unwrap());
+    let ns1 = json!({
+        "place": "ns1", "name": "ns1", "path": "/run/netns/ns1", "inode": inode, "pids": [], "command": null,
+        "container": null, "also": [], "owner": "-",
+    });
+    assert_eq!(lab.json("list-ns"), json!({"namespaces": [ns1]}));
     assert_eq!(lab.json("br-exists sw1"), json!({"switch": "sw1", "exists": true}));
 
     let planned = lab.json("add-port sw1 ns2 --dry-run");

@@ -39,6 +39,13 @@ pub fn tcp_and_udp(lab: &Lab) {
 pub fn the_host_is_reached_through_the_switch(lab: &Lab) {
     lab.add_br("sw1", "--ip 192.168.0.254/24 --ip fd00::fe/64");
     lab.ok("add-port sw1 ns1 --ip 192.168.0.1/24 --ip fd00::1/64 --nodad");
+    // The host knows ns1, and has no question of its own. The first answer counts (ip-sysctl.rst, locktime): it is the switch's
+    // own device's, not that of the port's end on the host.
+    assert!(pings("host", "192.168.0.1"));
+    run(&inside("ns1", "ip neighbour flush all"));
+    assert!(pings("ns1", "192.168.0.254"));
+    let neighbours = json(&inside("ns1", "ip -j neighbour show to 192.168.0.254"));
+    assert_eq!(neighbours[0]["lladdr"], json("ip -j link show dev sw1")[0]["address"]);
     for (host, netns) in [("192.168.0.254", "192.168.0.1"), ("fd00::fe", "fd00::1")] {
         assert!(pings("ns1", host));
         assert!(pings("host", netns));

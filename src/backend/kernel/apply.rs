@@ -1,13 +1,14 @@
 //! From steps to the kernel.
 
 use crate::model::{
-    Address, Device, End, Entry, IfName, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route, Sysctl,
+    Address, Device, End, Entry, IfName, Impairment, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Resource, Route, Sysctl,
 };
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
 use crate::plan::{Doomed, Step};
 
 use super::observe::find_link;
 use super::places::Places;
+use super::qdisc;
 use crate::backend::{ApplyError, BackendError};
 
 /// From so many on, veth pairs go in one message: the kernel takes 15 ms for each that goes alone, and as long for all that go
@@ -39,12 +40,32 @@ fn failed(step: &Step, error: Error) -> BackendError {
         (Error::NetnsExists { .. } | Error::NotNetns { .. }, Resource::Netns(netns)) => {
             Some(format!("if nothing uses that file, remove it: ovsns del-ns {}", netns.name))
         }
+        (Error::Unsupported { .. }, Resource::Impairment(impairment)) => Some(no_kind(impairment)),
+        (error, Resource::Impairment(impairment)) if error.is_exists() => Some(foreign_qdisc(impairment)),
         (Error::NetnsMissing { .. }, _) => {
             Some("somebody has deleted the namespace meanwhile; run it again".to_owned())
         }
         _ => None,
     };
     BackendError { hint, ..super::failed(what, error) }
+}
+
+/// The kernel has looked for the module by itself.
+fn no_kind(impairment: &Impairment) -> String {
+    let module = if impairment.has_netem() { "sch_netem" } else { "sch_tbf" };
+    let also = if impairment.has_netem() { "; without netem, a --rate alone is possible" } else { "" };
+    format!(
+        "`modprobe {module}` tells what is the matter; Debian's cloud kernels are built without it, linux-image-amd64 has it{also}"
+    )
+}
+
+fn foreign_qdisc(impairment: &Impairment) -> String {
+    let Impairment { place, device, .. } = impairment;
+    let tc = place.name().map_or_else(|| "tc".to_owned(), |name| format!("tc -n {name}"));
+    format!(
+        "{device} has a queueing discipline of somebody else's (`{tc} qdisc show dev {device}`); if nobody needs it, \
+         `{tc} qdisc del dev {device} root` removes it"
+    )
 }
 
 /// The veth pairs of one namespace that the steps begin by deleting.
@@ -67,7 +88,7 @@ fn delete_links(places: &mut Places, links: &[&Link]) -> Result<(), Error> {
 }
 
 /// Deleting what is gone succeeds.
-fn gone(result: Result<(), Error>) -> Result<(), Error> {
+pub fn gone(result: Result<(), Error>) -> Result<(), Error> {
     match result {
         Err(error) if error.is_missing() => Ok(()),
         result => result,
@@ -84,11 +105,15 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             Resource::Address(address) => add_address(places, address),
             Resource::Route(route) => add_route(places, route),
             Resource::Sysctl(sysctl) => set_sysctl(places, sysctl),
+            Resource::Impairment(impairment) => {
+                let link = index_of(places, &impairment.place, &impairment.device)?;
+                qdisc::create(places, impairment, link)
+            }
             Resource::Physical(_)
-            | Resource::Impairment(_)
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },
@@ -104,13 +129,17 @@ fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Error> {
             },
             Resource::Address(address) => delete_address(places, address),
             Resource::Route(route) => delete_route(places, route),
+            Resource::Impairment(impairment) => match index(places, &impairment.place, &impairment.device)? {
+                Some(link) => qdisc::delete(places, impairment, link),
+                None => Ok(()),
+            },
             // It goes with what brought it.
             Resource::Device(_) | Resource::Sysctl(_) => Ok(()),
             Resource::Physical(_)
-            | Resource::Impairment(_)
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
         },
@@ -126,6 +155,11 @@ fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Erro
         }
         (_, Resource::Device(device)) => set_device(places, device)?,
         (_, Resource::Sysctl(sysctl)) => set_sysctl(places, sysctl)?,
+        (Resource::Impairment(old), Resource::Impairment(new)) => {
+            let link = index_of(places, &new.place, &new.device)?;
+            qdisc::change(places, old, new, link)?;
+        }
+        (Resource::Physical(old), Resource::Physical(new)) => super::physical::relocate(places, old, new)?,
         _ => {}
     }
     if before.owner == after.owner { Ok(()) } else { mark(places, after) }
@@ -147,6 +181,9 @@ fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
 /// Makes a namespace whose `lo` is up and marked before anybody can see its name. One that is there with our mark will do.
 fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Result<(), Error> {
     let place = Place::Named(netns.name.clone());
+    if let Some(of) = &netns.of {
+        return attach_netns(places, &place, netns.name.as_str(), of);
+    }
     let lo = || {
         let up = link::set("lo").up();
         match owner {
@@ -164,6 +201,18 @@ fn create_netns(places: &mut Places, netns: &Netns, owner: Option<&Owner>) -> Re
     }
 }
 
+/// Gives a namespace that is there a name; what is in it stays as it is. A name that it has already will do.
+fn attach_netns(places: &mut Places, place: &Place, name: &str, of: &Place) -> Result<(), Error> {
+    let netns = places.file(of)?;
+    match places.directory().attach(name, &netns) {
+        Err(Error::NetnsExists { path }) => {
+            let same = places.directory().status(name)? == Status::Live && places.file(place)?.is_same(&netns)?;
+            if same { Ok(()) } else { Err(Error::NetnsExists { path }) }
+        }
+        result => result,
+    }
+}
+
 fn create_link(places: &mut Places, pair: &Link, owner: Option<&Owner>) -> Result<(), Error> {
     let peer_netns = if pair.b.place == pair.a.place { None } else { Some(places.at(&pair.b.place)?.netns.clone()) };
     let alias = owner.map(Owner::alias);
@@ -173,6 +222,7 @@ fn create_link(places: &mut Places, pair: &Link, owner: Option<&Owner>) -> Resul
         mtu: pair.a.mtu,
         master: None,
         up: pair.a.up,
+        noarp: pair.a.arp == Some(false),
         alias: alias.clone(),
         group: 0,
         peer: link::VethPeer {
@@ -210,6 +260,9 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
     let mut change = link::set(name);
     if let Some(alias) = alias {
         change = change.alias(alias);
+    }
+    if let Some(on) = end.arp {
+        change = change.arp(on);
     }
     if end.up {
         change = change.up();
@@ -271,6 +324,9 @@ fn set_end(places: &mut Places, old: &End, new: &End) -> Result<(), Error> {
     }
     if let Some(mtu) = new.mtu.filter(|_| old.mtu != new.mtu) {
         change = change.mtu(mtu);
+    }
+    if let Some(on) = new.arp.filter(|_| old.arp != new.arp) {
+        change = change.arp(on);
     }
     change = if new.up { change.up() } else { change.down() };
     places.at(&new.place)?.netlink.request(change.request())

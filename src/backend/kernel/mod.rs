@@ -1,24 +1,36 @@
-//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes.
+//! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes, impairments.
 
 mod apply;
+mod containers;
 mod dad;
 mod enter;
+mod inventory;
 mod observe;
+mod physical;
 mod places;
+mod processes;
+mod qdisc;
 pub mod seen;
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Entry, Kind, NetnsName, Place, Resource};
+use crate::model::{Container, Entry, Kind, NetnsName, Owner, Place, Resource};
 use crate::netlink;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
+pub use containers::called as containers_called;
 pub use enter::{UnnamedNetns, inside};
+pub use inventory::{Found, Kept, OfContainer, Wanted};
 use places::Places;
+pub use places::is_podmans;
+
+/// The namespace of the calling thread, which never leaves that of the host.
+const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 
 /// The kernel, through rtnetlink and the files of `ip netns`.
 pub struct Kernel {
@@ -45,7 +57,10 @@ impl Backend for Kernel {
     }
 
     fn claims(&self, resource: &Resource) -> bool {
-        !matches!(resource.kind(), Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published)
+        !matches!(
+            resource.kind(),
+            Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published
+        )
     }
 
     fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
@@ -53,9 +68,11 @@ impl Backend for Kernel {
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
             Resource::Device(device) => vec![&device.place],
+            Resource::Physical(physical) => vec![&physical.place],
             Resource::Sysctl(sysctl) => vec![&sysctl.place],
             Resource::Address(address) => vec![&address.place],
             Resource::Route(route) => vec![&route.place],
+            Resource::Impairment(impairment) => vec![&impairment.place],
             _ => Vec::new(),
         };
         match places.into_iter().find(|place| unreachable(place)) {
@@ -99,14 +116,46 @@ pub fn names() -> Result<Vec<NetnsName>, BackendError> {
     Places::default().names().map_err(|error| failed("cannot list the namespaces", error))
 }
 
-/// The plainest way to write the namespace at `place`: `host` or a name, where it has one. A process and a path lead to
-/// namespaces that may have other names, and one namespace must not be two. Fails where there is none.
+/// The network namespaces but the host's, and the ways to them.
+pub fn inventory(wanted: Wanted) -> Result<Vec<Found>, BackendError> {
+    inventory::inventory(&mut Places::default(), wanted).map_err(|error| failed("cannot list the namespaces", error))
+}
+
+/// The names of the namespace at `place`, and the containers that it is of.
+pub fn identify(place: &Place) -> Result<(Vec<NetnsName>, Vec<Container>), BackendError> {
+    let found = inventory::identify(&mut Places::default(), place);
+    found.map_err(|error| failed(format!("there is no namespace {place}"), error))
+}
+
+/// What keeps each of the namespaces with these names, besides the names.
+pub fn keepers(names: &[NetnsName]) -> Result<Vec<Kept>, BackendError> {
+    let found = inventory::keepers(&mut Places::default(), names);
+    found.map_err(|error| failed("cannot find out what uses the namespaces", error))
+}
+
+/// Whose mark the namespace at `place` bears.
+pub fn owner(place: &Place) -> Result<Option<Owner>, BackendError> {
+    let found = inventory::owner(&mut Places::default(), place);
+    found.map_err(|error| failed(format!("cannot look into namespace {place}"), error))
+}
+
+/// The plainest way to write the namespace at `place`: `host` or a name, where it has one, else the container that it is of. A
+/// process and a path lead to namespaces that may have other names, and one namespace must not be two. A container stays one,
+/// by its engine's name for it, unless it shares the host's namespace. Fails where there is none.
 pub fn canonical(place: Place) -> Result<Place, BackendError> {
-    if matches!(place, Place::Host | Place::Named(_)) {
-        return Ok(place);
-    }
+    let mut places = Places::default();
+    let place = match place {
+        Place::Host | Place::Named(_) => return Ok(place),
+        Place::Container(wanted) => {
+            let place = Place::Container(containers::find(&wanted)?);
+            return match places.is_host(&place) {
+                Ok(is_host) => Ok(if is_host { Place::Host } else { place }),
+                Err(error) => Err(failed(format!("there is no namespace {place}"), error)),
+            };
+        }
+        place => place,
+    };
     let what = format!("there is no namespace {place}");
-    let places = Places::default();
     match (places.plainest(&place), &place) {
         (Ok(plainest), _) => Ok(plainest.unwrap_or(place)),
         (Err(netlink::Error::NetnsMissing { .. }), Place::Pid(_)) => {
@@ -114,6 +163,16 @@ pub fn canonical(place: Place) -> Result<Place, BackendError> {
         }
         (Err(error), _) => Err(failed(what, error)),
     }
+}
+
+/// The file that leads to the namespace at `place`. Fails where none does.
+pub fn file(place: &Place) -> Result<PathBuf, BackendError> {
+    if *place == Place::Host {
+        return Ok(OF_THIS_THREAD.into());
+    }
+    let nowhere = || BackendError::refused(format!("there is no way into namespace {place}"), "no file leads there");
+    let path = Places::default().path(place);
+    path.map_err(|error| failed(format!("there is no namespace {place}"), error))?.ok_or_else(nowhere)
 }
 
 /// Runs `work` in a network namespace of its own, which ends with it.

@@ -8,7 +8,9 @@ use crate::model::{
 };
 use crate::netlink::{self, Error};
 
+use super::physical;
 use super::places::Places;
+use super::qdisc;
 use crate::backend::Scope;
 
 /// The protocol numbers of routes that nobody asked for: redirects, the kernel's own, router advertisements
@@ -21,8 +23,11 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
         Scope::Place(place) => of_place(places, place),
         Scope::Within(place, kind) => of_kind(places, place, *kind),
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
+        Scope::Ruleset => Ok(Vec::new()),
         Scope::Kind(Kind::Netns) => netnses(places),
-        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Nat | Kind::Published) => Ok(Vec::new()),
+        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published) => {
+            Ok(Vec::new())
+        }
         Scope::Kind(kind) => Ok(all(places)?.into_iter().filter(|entry| entry.resource.kind() == *kind).collect()),
         Scope::Owner(owner) => {
             Ok(all(places)?.into_iter().filter(|entry| entry.owner.as_ref() == Some(owner)).collect())
@@ -33,10 +38,9 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
 
 /// Everything: each namespace in turn, and each veth pair once.
 fn all(places: &mut Places) -> Result<Vec<Entry>, Error> {
-    let named = places.names()?.into_iter().map(Place::Named);
     let mut seen = std::collections::BTreeSet::new();
     let mut entries = Vec::new();
-    for place in std::iter::once(Place::Host).chain(named).collect::<Vec<_>>() {
+    for place in places.all()? {
         entries.extend(of_place(places, &place)?.into_iter().filter(|entry| seen.insert(entry.key())));
     }
     Ok(entries)
@@ -52,9 +56,10 @@ fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
     for key in keys {
         match key {
             Key::Netns { name } => _ = places.find(&Place::Named(name.clone()))?,
-            Key::Address { place, .. } | Key::Route { place, .. } | Key::Sysctl { place, .. } => {
-                _ = places.find(place)?
-            }
+            Key::Address { place, .. }
+            | Key::Route { place, .. }
+            | Key::Sysctl { place, .. }
+            | Key::Impairment { place, .. } => _ = places.find(place)?,
             _ => {}
         }
     }
@@ -70,11 +75,15 @@ fn of_key(places: &mut Places, key: &Key) -> Result<Option<Entry>, Error> {
         Key::Address { place, device, .. } => pick(addresses_of(places, place, device, |_| true)?, key),
         Key::Route { place, .. } => pick(routes(places, place)?, key),
         Key::Sysctl { place, key } => sysctl(places, place, key),
-        Key::Physical { .. }
-        | Key::Impairment { .. }
-        | Key::Switch { .. }
+        Key::Impairment { place, device } => {
+            let link = find_link(places, place, device)?;
+            pick(qdisc::observe(places, place, link.as_slice())?, key)
+        }
+        Key::Physical { bus_device } => physical::find(places, bus_device),
+        Key::Switch { .. }
         | Key::Port { .. }
         | Key::Mirror { .. }
+        | Key::Ruleset
         | Key::Nat { .. }
         | Key::Published { .. } => Ok(None),
     }
@@ -89,7 +98,7 @@ fn netns(places: &mut Places, name: &NetnsName) -> Result<Option<Entry>, Error> 
     let Some(located) = places.find(&Place::Named(name.clone()))? else { return Ok(None) };
     let alias = located.netlink.link("lo")?.and_then(|lo| lo.alias);
     let owner = alias.as_deref().and_then(Owner::from_alias);
-    Ok(Some(Entry { resource: Resource::Netns(Netns { name: name.clone() }), owner }))
+    Ok(Some(Entry { resource: Resource::Netns(Netns::new(name.clone())), owner }))
 }
 
 fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
@@ -103,8 +112,10 @@ fn of_place(places: &mut Places, place: &Place) -> Result<Vec<Entry>, Error> {
     for link in links.iter().filter(|link| is_veth(link)) {
         entries.extend(pair(places, place, link, &mut nsids)?);
     }
+    entries.extend(links.iter().filter_map(|link| physical::device(place, link)));
     entries.extend(addresses(places, place, None, is_asked_for)?);
     entries.extend(routes(places, place)?);
+    entries.extend(qdisc::observe(places, place, &links)?);
     Ok(entries)
 }
 
@@ -113,6 +124,11 @@ fn of_kind(places: &mut Places, place: &Place, kind: Kind) -> Result<Vec<Entry>,
         Kind::Device => devices(places, place),
         Kind::Address => addresses(places, place, None, is_asked_for),
         Kind::Route => routes(places, place),
+        Kind::Impairment => {
+            let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
+            let links = located.netlink.links()?;
+            qdisc::observe(places, place, &links)
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -218,6 +234,7 @@ fn end(places: &mut Places, place: &Place, link: &netlink::Link) -> Result<Optio
         mac: link.mac.map(Mac::from_octets),
         mtu: Some(link.mtu),
         up: link.up,
+        arp: Some(link.arp),
         tx_checksum,
     }))
 }

@@ -1,11 +1,14 @@
 //! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use crate::model::{NetnsName, Place};
 use crate::netlink::{Error, Netlink, NetnsDir, NetnsFile};
+
+use super::containers::Containers;
+use super::processes;
 
 /// A namespace and a connection into it.
 pub struct Located {
@@ -17,13 +20,22 @@ pub struct Located {
     identity: (u64, u64),
 }
 
+/// Which number is which namespace, as seen from one place.
+#[derive(Default)]
+struct Numbers {
+    places: HashMap<i32, Place>,
+    /// Those that were asked for their number, and have one.
+    asked: HashSet<Place>,
+}
+
 /// The namespaces that this run has looked into.
 #[derive(Default)]
 pub struct Places {
     directory: NetnsDir,
     open: BTreeMap<Place, Located>,
     /// Which number is which namespace, as seen from each place.
-    numbers: HashMap<Place, HashMap<i32, Place>>,
+    numbers: HashMap<Place, Numbers>,
+    containers: Containers,
 }
 
 impl Places {
@@ -46,7 +58,9 @@ impl Places {
     /// A connection into the namespace at `place`. Fails where there is none, also where there was one: an open connection
     /// keeps a namespace alive that has lost its name, and in there everything would seem well.
     pub fn at(&mut self, place: &Place) -> Result<&mut Located, Error> {
-        if self.open.get(place).is_some_and(|located| !self.leads_to(place, located.identity)) {
+        if let Some(identity) = self.open.get(place).map(|located| located.identity)
+            && !self.leads_to(place, identity)?
+        {
             self.open.remove(place);
         }
         if !self.open.contains_key(place) {
@@ -86,46 +100,77 @@ impl Places {
     }
 
     /// An open file of the namespace at `place`.
-    pub fn file(&self, place: &Place) -> Result<NetnsFile, Error> {
-        match (place, self.path(place)) {
+    pub fn file(&mut self, place: &Place) -> Result<NetnsFile, Error> {
+        match (place, self.path(place)?) {
             (Place::Host, _) => NetnsFile::host(),
             (_, Some(path)) => NetnsFile::open(&path),
             (_, None) => Err(Error::NetnsMissing { path: place.to_string().into() }),
         }
     }
 
-    /// The file that leads to `place`. None leads to the host, in which we are, nor to what has but a number.
-    fn path(&self, place: &Place) -> Option<PathBuf> {
-        match place {
+    /// The file that leads to `place`. None leads to the host, in which we are, nor to what has but a number, nor to a container
+    /// that does not run.
+    pub fn path(&mut self, place: &Place) -> Result<Option<PathBuf>, Error> {
+        Ok(match place {
             Place::Host | Place::Nsid(_) => None,
             Place::Named(name) => Some(self.directory.path(name.as_str())),
             Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net").into()),
             Place::Path(path) => Some(path.into()),
-        }
+            Place::Container(container) => self.containers.path(container)?,
+        })
     }
 
     /// Whether `place` is still the namespace with this device and inode number.
-    fn leads_to(&self, place: &Place, identity: (u64, u64)) -> bool {
-        let Some(path) = self.path(place) else { return true };
-        std::fs::metadata(path).is_ok_and(|file| (file.dev(), file.ino()) == identity)
+    fn leads_to(&mut self, place: &Place, identity: (u64, u64)) -> Result<bool, Error> {
+        if *place == Place::Host {
+            return Ok(true);
+        }
+        let Some(path) = self.path(place)? else { return Ok(false) };
+        Ok(std::fs::metadata(path).is_ok_and(|file| (file.dev(), file.ino()) == identity))
     }
 
-    /// `host`, or the first name of the namespace at `place`; `None` where it has neither.
-    pub fn plainest(&self, place: &Place) -> Result<Option<Place>, Error> {
+    /// `host`, or the first name of the namespace at `place`, or the container that it is of; `None` where it has neither.
+    pub fn plainest(&mut self, place: &Place) -> Result<Option<Place>, Error> {
         let wanted = self.file(place)?;
-        for candidate in std::iter::once(Place::Host).chain(self.named()?) {
-            match self.file(&candidate) {
-                Ok(netns) if netns.is_same(&wanted)? => return Ok(Some(candidate)),
-                Ok(_) | Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => {}
-                Err(error) => return Err(error),
+        for candidates in [Places::host, Places::named, Places::of_containers, Places::of_podman] {
+            for candidate in candidates(self)? {
+                match self.file(&candidate) {
+                    Ok(netns) if netns.is_same(&wanted)? => return Ok(Some(candidate)),
+                    Ok(_) | Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(None)
     }
 
+    /// Whether the namespace at `place` is the host's.
+    pub fn is_host(&mut self, place: &Place) -> Result<bool, Error> {
+        self.file(place)?.is_same(&NetnsFile::host()?)
+    }
+
+    /// The host and all namespaces that have a name, each by its plainest.
+    pub fn all(&mut self) -> Result<Vec<Place>, Error> {
+        let mut places = vec![Place::Host];
+        places.extend(self.named()?);
+        for place in self.of_podman()? {
+            let plainest = self.plainest(&place);
+            places.push(plainest.ok().flatten().unwrap_or(place));
+        }
+        Ok(places)
+    }
+
+    /// The same, and those that have been looked into.
+    pub fn known(&mut self) -> Result<Vec<Place>, Error> {
+        let mut places = self.all()?;
+        places.extend(self.open.keys().filter(|place| **place != Place::Host).cloned());
+        places.dedup();
+        Ok(places)
+    }
+
     /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks at the host and those that are open before it
-    /// looks at all that have a name, and at those before it looks at the processes: a verb that names its namespaces does not pay
-    /// for the others. Each is asked for its number once.
+    /// looks at all that have a name, at those before it asks for containers, and at those before it looks at the processes: a verb
+    /// that names its namespaces does not pay for the others. Each is asked for its number once.
     pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
         if let Some(place) = self.remembered(from, nsid)? {
             return Ok(place);
@@ -139,13 +184,19 @@ impl Places {
     }
 
     fn search(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
-        for candidates in [Places::at_hand, Places::named, of_processes] {
-            for place in candidates(self)? {
-                self.remember(from, place)?;
+        for place in self.at_hand() {
+            if let Some(found) = self.remember(from, place, nsid)? {
+                return Ok(Some(found));
             }
-            let found = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid));
+        }
+        for candidates in [Places::named, Places::of_containers, Places::of_podman, of_processes] {
+            // All of them: the next number that is asked for is most likely of the same kind.
+            let mut found = None;
+            for place in candidates(self)? {
+                found = self.remember(from, place, nsid)?.or(found);
+            }
             if found.is_some() {
-                return Ok(found.cloned());
+                return Ok(found);
             }
         }
         Ok(None)
@@ -153,7 +204,7 @@ impl Places {
 
     /// What was found out before, if it still holds: numbers are given anew when a namespace has gone.
     fn remembered(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
-        let Some(place) = self.numbers.get(from).and_then(|numbers| numbers.get(&nsid)).cloned() else {
+        let Some(place) = self.numbers.get(from).and_then(|numbers| numbers.places.get(&nsid)).cloned() else {
             return Ok(None);
         };
         let holds = self.nsid(from, &place)? == Some(nsid);
@@ -163,20 +214,37 @@ impl Places {
         Ok(holds.then_some(place))
     }
 
-    fn remember(&mut self, from: &Place, place: Place) -> Result<(), Error> {
-        let known = self.numbers.get(from).is_some_and(|numbers| numbers.values().any(|known| *known == place));
+    /// Asks `place` for its number, unless that is known. Returns the place with number `wanted`, if that is known now.
+    fn remember(&mut self, from: &Place, place: Place, wanted: i32) -> Result<Option<Place>, Error> {
+        let known = self.numbers.get(from).is_some_and(|numbers| numbers.asked.contains(&place));
         if !known && let Some(nsid) = self.nsid(from, &place)? {
-            self.numbers.entry(from.clone()).or_default().entry(nsid).or_insert(place);
+            let numbers = self.numbers.entry(from.clone()).or_default();
+            numbers.asked.insert(place.clone());
+            numbers.places.entry(nsid).or_insert(place);
         }
-        Ok(())
+        Ok(self.numbers.get(from).and_then(|numbers| numbers.places.get(&wanted)).cloned())
     }
 
-    fn at_hand(&self) -> Result<Vec<Place>, Error> {
-        Ok(std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect())
+    fn host(&mut self) -> Result<Vec<Place>, Error> {
+        Ok(vec![Place::Host])
     }
 
-    fn named(&self) -> Result<Vec<Place>, Error> {
-        Ok(self.names()?.into_iter().map(Place::Named).collect())
+    fn at_hand(&self) -> Vec<Place> {
+        std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect()
+    }
+
+    /// Those to which somebody gave a name.
+    fn named(&mut self) -> Result<Vec<Place>, Error> {
+        Ok(self.names()?.into_iter().filter(|name| !is_podmans(name)).map(Place::Named).collect())
+    }
+
+    fn of_containers(&mut self) -> Result<Vec<Place>, Error> {
+        Ok(self.containers.running().into_iter().map(Place::Container).collect())
+    }
+
+    /// Those whose names Podman made up.
+    fn of_podman(&mut self) -> Result<Vec<Place>, Error> {
+        Ok(self.names()?.into_iter().filter(is_podmans).map(Place::Named).collect())
     }
 
     /// The number of the namespace at `place` as seen from `from`; `None` where it has none, or is gone.
@@ -185,7 +253,7 @@ impl Places {
             Ok(netns) => self.at(from)?.netlink.nsid(&netns),
             Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
             // A process that is just ending answers EACCES, or whatever comes of that.
-            Err(_) if matches!(place, Place::Pid(_)) => Ok(None),
+            Err(_) if matches!(place, Place::Pid(_) | Place::Container(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -204,16 +272,35 @@ impl Places {
     }
 }
 
-/// One process in each network namespace that has any, by `/proc/PID/ns/net`. Processes that are gone or not ours to read
-/// are passed over.
-fn of_processes(_: &Places) -> Result<Vec<Place>, Error> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Ok(Vec::new()) };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let mut lowest: BTreeMap<std::path::PathBuf, u32> = BTreeMap::new();
-    for pid in pids {
-        if let Ok(target) = std::fs::read_link(format!("/proc/{pid}/ns/net")) {
-            lowest.entry(target).and_modify(|known| *known = pid.min(*known)).or_insert(pid);
+/// Whether a name is one that Podman gives a container's namespace: `netns-` and a UUID (`NewNS` in containers/common's pkg/netns).
+pub fn is_podmans(name: &NetnsName) -> bool {
+    let uuid = |text: &str| {
+        let parts: Vec<&str> = text.split('-').collect();
+        parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+            && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    name.as_str().strip_prefix("netns-").is_some_and(uuid)
+}
+
+/// One process in each network namespace that has any.
+fn of_processes(_: &mut Places) -> Result<Vec<Place>, Error> {
+    let lowest = |pids: Vec<u32>| pids.into_iter().min().map(Place::Pid);
+    Ok(processes::by_netns().into_values().filter_map(lowest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podmans_names_are_known() {
+        for (name, podmans) in [
+            ("netns-e4322146-77ec-0422-e6f9-524416cce474", true),
+            ("netns-1", false),
+            ("ns1", false),
+            ("netns-e4322146-77ec-0422-e6f9-524416cce47x", false),
+        ] {
+            assert_eq!(is_podmans(&name.parse().unwrap()), podmans, "{name}");
         }
     }
-    Ok(lowest.into_values().map(Place::Pid).collect())
 }

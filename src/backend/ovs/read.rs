@@ -60,7 +60,7 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
         Scope::Keys(keys) => of_keys(ovs, keys).await?,
         Scope::Switch(name) => of_switch(ovs, name).await?,
         Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
-        Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) => return Ok(Vec::new()),
+        Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => return Ok(Vec::new()),
     };
     let found = rows.found().map_err(misread)?;
     let within = |entry: &Entry| match scope {

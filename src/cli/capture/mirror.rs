@@ -89,7 +89,7 @@ pub async fn explained(session: &Session<'_>, switch: &Switch, change: &Change) 
     let name: NetnsName = NETNS.parse()?;
     let place = Place::Named(name.clone());
     let mut desired = parts(switch, &free_name(session).await?, place)?;
-    desired.insert(ours(Resource::Netns(Netns { name })));
+    desired.insert(ours(Resource::Netns(Netns::new(name))));
     let nothing = State::default();
     let there = change.carry_out(session, &nothing, &desired).await?;
     Ok([there, change.carry_out(session, &desired, &nothing).await?])

@@ -19,7 +19,7 @@ use super::{device, only_device};
 
 #[derive(Debug, Args)]
 pub struct AddAddr {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// The address, with the length of its prefix
     #[arg(value_name = "ADDRESS/LENGTH", value_parser = port::address, required = true)]
@@ -103,7 +103,7 @@ impl std::fmt::Display for Named {
 
 #[derive(Debug, Args)]
 pub struct DelAddr {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// The address; without the length of its prefix, whatever that is
     #[arg(value_name = "ADDRESS[/LENGTH]", value_parser = Named::parse, required = true)]

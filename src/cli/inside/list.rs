@@ -24,7 +24,7 @@ const PROTOCOLS: [(u8, &str); 9] = [
 
 #[derive(Debug, Args)]
 pub struct ListAddr {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// Those of this device only
     #[arg(long, value_name = "DEVICE")]
@@ -58,7 +58,7 @@ fn address_line(address: &SeenAddress) -> String {
 
 #[derive(Debug, Args)]
 pub struct ListRoutes {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
 }
 
@@ -87,7 +87,7 @@ fn route_line(route: &SeenRoute) -> String {
 
 #[derive(Debug, Args)]
 pub struct ListNeigh {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
 }
 

@@ -19,7 +19,7 @@ use super::device;
 /// A destination and a way, as people type them after `ip route add`.
 #[derive(Debug, Args)]
 struct Words {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// Where to: default, a network, or an address
     destination: String,

@@ -21,7 +21,7 @@ const USAGE: &str = "as in: ovsns set ns1 eth1-ns1 up mtu 1400 mac 02:00:00:00:0
 #[derive(Debug, Args)]
 #[command(override_usage = "ovsns set [OPTIONS] NETNS [DEVICE [up|down] [mtu N] [mac M]] [--sysctl NAME=VALUE]…")]
 pub struct Set {
-    /// The namespace: a name, host, pid:PID or path:FILE
+    /// The namespace: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// The device, and what it is set to: up, down, mtu N, mac M
     #[arg(value_name = "DEVICE SETTING", num_args = 0..)]

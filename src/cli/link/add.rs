@@ -21,7 +21,7 @@ Examples:
   ovsns add-link client server --ip 10.0.0.1/24 --peer-ip 10.0.0.2/24
   ovsns add-link test host --ip 10.0.0.1/24 --peer-ip 10.0.0.2/24")]
 pub struct AddLink {
-    /// The namespace of one end (made if it is missing): a name, host, pid:PID or path:FILE
+    /// The namespace of one end (made if it is missing): a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// The namespace of the other end
     peer: String,
@@ -104,7 +104,7 @@ impl AddLink {
         desired: &mut State,
     ) -> Result<(), Failure> {
         let Place::Named(name) = place else { return Ok(()) };
-        let netns = Resource::Netns(Netns { name: name.clone() });
+        let netns = Resource::Netns(Netns::new(name.clone()));
         let seen = session.observe(Scope::Keys(vec![netns.key()])).await?;
         match seen.get(&netns.key()) {
             Some(there) => observed.insert(there.clone()),

@@ -15,7 +15,7 @@ use super::told;
 
 #[derive(Debug, Args)]
 pub struct DelLink {
-    /// The namespace of one end: a name, host, pid:PID or path:FILE
+    /// The namespace of one end: a name, host, docker:NAME, podman:NAME, pid:PID or path:FILE
     netns: String,
     /// The namespace of the other end [default: whichever]
     peer: Option<String>,

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use crate::backend::Scope;
 use crate::model::{
-    Address, BackendName, End, Entry, IfName, Key, Link, MTU_MAX, MTU_MIN, Mac, Netns, Owner, Place, Port, PortNames,
-    Resource, Route, State, Switch, SwitchName, Vlan, VlanId,
+    Address, BackendName, Datapath, End, Entry, IfName, Key, Link, Netns, Owner, Place, Port, PortNames, Resource,
+    Route, State, Switch, SwitchName,
 };
 
 use crate::cli::change::Change;
@@ -22,13 +22,16 @@ use crate::cli::output::Report;
 use crate::cli::place;
 use crate::cli::session::{self, Session};
 
+use super::settings::Settings;
 use super::{address, addresses, gateway, host_ends, links, port_of};
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct AddPort {
     /// The switch
     switch: SwitchName,
-    /// What is plugged in: a namespace by name (made if it is missing), pid:PID, path:FILE, or dev:DEVICE of the host
+    /// What is plugged in: a namespace by name (made if it is missing), docker:CONTAINER, podman:CONTAINER,
+    /// pid:PID, path:FILE, or dev:DEVICE of the host
     target: String,
     /// Do not fail if the target has a port on the switch; set what differs from what is asked for here
     #[arg(long)]
@@ -39,30 +42,17 @@ pub struct AddPort {
     /// The gateway of a default route
     #[arg(long, value_name = "ADDRESS", value_parser = gateway)]
     gw: Vec<IpAddr>,
-    /// The Ethernet address of the inside device
-    #[arg(long)]
-    mac: Option<Mac>,
-    /// The MTU of both ends, in bytes
-    #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
-    mtu: Option<u32>,
     /// The name of the inside device [default: eth1-NETNS, then eth2-NETNS …]
     #[arg(long, value_name = "DEVICE")]
     name: Option<IfName>,
     /// The name of the end on the host [default: veth-NETNS, then veth2-NETNS …]
     #[arg(long, value_name = "DEVICE")]
     host_name: Option<IfName>,
-    /// The VLAN of untagged frames: makes it an access port
-    #[arg(long, value_name = "VLAN")]
-    tag: Option<VlanId>,
-    /// The VLANs that pass with their tags: makes it a trunk port
-    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
-    trunks: Vec<VlanId>,
     /// IPv6 addresses can be used at once, without duplicate address detection
     #[arg(long)]
     nodad: bool,
-    /// external_ids:iface-id of the OVS Interface, the port's name for controllers
-    #[arg(long, value_name = "ID")]
-    iface_id: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
     /// Of dev:DEVICE: move its addresses and routes to the switch's own device, so that the host stays reachable
     #[arg(long)]
     take_over: bool,
@@ -76,10 +66,20 @@ pub struct AddPort {
     change: Change,
 }
 
+const TARGETS: &str =
+    "a target is a namespace's name, dev:DEVICE, docker:CONTAINER, podman:CONTAINER, pid:PID or path:FILE";
+
 /// Seconds, with or without an `s` behind them.
 fn confirm_within(text: &str) -> Result<Duration, String> {
     seconds(text.strip_suffix('s').unwrap_or(text))
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ovsns add-port OVS-1 ns1 --ip 192.168.0.1/24          a namespace, made if it is missing
+  ovsns add-port OVS-1 docker:web --ip 192.168.0.10/24  that of a running container
+  ovsns add-port OVS-1 pid:1234 --ip 192.168.0.11/24    that of a process
+  ovsns add-port OVS-1 dev:eth1                         a device of the host";
 
 /// What a port leads to.
 enum Target {
@@ -100,9 +100,7 @@ impl Target {
                 }
                 place => Ok(Target::Place(place)),
             },
-            Err(error) => {
-                Err(Failure::from(error).hint("a target is a namespace's name, dev:DEVICE, pid:PID or path:FILE"))
-            }
+            Err(error) => Err(Failure::from(error).hint(TARGETS)),
         }
     }
 }
@@ -110,45 +108,30 @@ impl Target {
 impl AddPort {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let target = Target::parse(&self.target)?;
-        place::check_ipv6_mtu(&self.ip, self.mtu)?;
+        place::check_ipv6_mtu(&self.ip, self.settings.mtu)?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let (mut observed, mut desired) = match target {
             Target::Device(device) => self.device(session, &switch_entry, &switch, device).await?,
             Target::Place(place) => self.namespace(session, &switch, place).await?,
         };
-        self.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
+        self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
         let within = (self.take_over && !self.yes).then_some(self.confirm);
         self.change.carry_out_unless(session, &observed, &desired, within).await
     }
 
-    fn vlan(&self) -> Vlan {
-        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect() }
-    }
-
-    /// A Linux bridge looks at VLAN tags only when it is told to.
-    fn filter_vlans(&self, entry: &Entry, switch: &Switch, observed: &mut State, desired: &mut State) {
-        if switch.backend == BackendName::Linux && !self.vlan().is_any() {
-            observed.insert(entry.clone());
-            let filtering = Switch { vlan_filtering: Some(true), ..switch.clone() };
-            desired.insert(Entry { resource: Resource::Switch(filtering), owner: entry.owner.clone() });
-        }
-    }
-
     /// The port as asked for; with `--may-exist` what is not asked for stays as it is in `there`.
     fn port(&self, switch: &Switch, device: &IfName, netns: Option<Place>, there: Option<&Port>) -> Port {
-        let vlan = self.vlan();
-        let kept = there.map(|port| port.vlan.clone()).unwrap_or_default();
         let ovs = switch.backend == BackendName::Ovs;
-        Port {
+        self.settings.port(Port {
             switch: switch.name.clone(),
             device: device.clone(),
             backend: switch.backend,
-            vlan: if vlan.is_any() { kept } else { vlan },
-            iface_id: self.iface_id.clone(),
+            vlan: there.map(|port| port.vlan.clone()).unwrap_or_default(),
+            iface_id: None,
             netns: netns.filter(|_| ovs),
             lent: None,
-        }
+        })
     }
 
     async fn namespace(&self, session: &Session<'_>, switch: &Switch, place: Place) -> Result<(State, State), Failure> {
@@ -166,13 +149,13 @@ impl AddPort {
         }
         let mut desired = observed.clone();
         if let Place::Named(name) = &place {
-            let netns = Resource::Netns(Netns { name: name.clone() });
+            let netns = Resource::Netns(Netns::new(name.clone()));
             if !desired.contains(&netns.key()) {
                 desired.insert(Entry::owned(netns, &Owner::verbs()));
             }
         }
         let tx_checksum = session.tx_checksum(switch).await?;
-        let link = self.link(&place, &names, tx_checksum);
+        let link = self.link(switch, &place, &names, tx_checksum);
         let port_key = Key::Port { device: names.host.clone() };
         let port = self.port(switch, &names.host, Some(place.clone()), port_of(&observed, &port_key));
         for resource in [Resource::Link(link), Resource::Port(port)] {
@@ -180,6 +163,8 @@ impl AddPort {
             desired.insert(Entry { resource, owner });
         }
         self.addresses_and_routes(&place, &names.inside, &observed, &mut desired)?;
+        let mtu = self.settings.mtu.or_else(|| there.as_ref().and_then(|link| link.b.mtu));
+        self.settings.impair(&place, &names.inside, mtu, &mut desired)?;
         Ok((observed, desired))
     }
 
@@ -189,6 +174,10 @@ impl AddPort {
             Place::Named(name) => {
                 if inside.contains(&Key::Netns { name: name.clone() }) {
                     return Ok(());
+                }
+                if let Some(instead) = session::container_instead(name.as_str()) {
+                    return Err(Failure::new(format!("there is no namespace {name}"))
+                        .hint(format!("{instead}; to make the namespace first: ovsns add-ns {name}")));
                 }
                 let Ok(device) = name.as_str().parse() else { return Ok(()) };
                 let key = Key::Device { place: Place::Host, name: device };
@@ -257,12 +246,17 @@ impl AddPort {
         unreachable!("a host has fewer devices than there are numbers")
     }
 
-    fn link(&self, place: &Place, names: &PortNames, tx_checksum: Option<bool>) -> Link {
-        let host = End { altname: names.host_full.clone(), mtu: self.mtu, ..End::new(Place::Host, names.host.clone()) };
+    fn link(&self, switch: &Switch, place: &Place, names: &PortNames, tx_checksum: Option<bool>) -> Link {
+        let host = End {
+            altname: names.host_full.clone(),
+            mtu: self.settings.mtu,
+            arp: (switch.datapath == Some(Datapath::Netdev)).then_some(false),
+            ..End::new(Place::Host, names.host.clone())
+        };
         let inside = End {
             altname: names.inside_full.clone(),
-            mac: self.mac,
-            mtu: self.mtu,
+            mac: self.settings.mac,
+            mtu: self.settings.mtu,
             tx_checksum,
             ..End::new(place.clone(), names.inside.clone())
         };

@@ -13,7 +13,8 @@ use crate::cli::session::{self, Session};
 
 #[derive(Debug, Args)]
 pub struct DelPort {
-    /// The switch, and what to unplug from it: a port's name, a namespace's name, pid:PID, path:FILE, or dev:DEVICE.
+    /// The switch, and what to unplug from it: a port's name, a namespace's name, docker:NAME, podman:NAME,
+    /// pid:PID, path:FILE, or dev:DEVICE.
     /// The name of a port may stand alone
     #[arg(value_names = ["SWITCH", "TARGET"], num_args = 1..=2, required = true)]
     words: Vec<String>,
@@ -38,7 +39,13 @@ impl DelPort {
         if let Some(name) = &switch {
             session.switch(name).await?;
         }
-        let found = self.find(session, switch.as_ref(), target).await?;
+        let mut found = find(session, switch.as_ref(), target).await?;
+        if !self.all {
+            only_one(target, &found, "name the one that is meant, or take --all")?;
+        }
+        if let (true, Some(switch)) = (found.is_empty(), &switch) {
+            found = dead_rows(session, switch, target).await?;
+        }
         let ports: Vec<IfName> = found.resources().filter_map(device_of).collect();
         if ports.is_empty() && !self.if_exists {
             return Err(no_port(switch.as_ref(), target));
@@ -48,45 +55,50 @@ impl DelPort {
         give_back(session, &mut observed, &mut desired).await?;
         self.change.carry_out(session, &observed, &desired).await
     }
-
-    /// The ports that are meant.
-    async fn find(&self, session: &Session<'_>, switch: Option<&SwitchName>, target: &str) -> Result<State, Failure> {
-        let on_switch = |entry: &Entry| match &entry.resource {
-            Resource::Port(port) => switch.is_none_or(|switch| port.switch == *switch),
-            _ => false,
-        };
-        let device = target.strip_prefix("dev:").unwrap_or(target).parse::<IfName>();
-        if let Ok(device) = device {
-            let found = session.observe(Scope::Keys(vec![Key::Port { device }])).await?;
-            let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
-            if !found.is_empty() || target.starts_with("dev:") {
-                return Ok(found);
-            }
-        }
-        let written: Place = target.parse()?;
-        // What cannot be opened is gone, and its device with it; a row may still tell of it.
-        let place = session::canonical(written.clone()).unwrap_or(written);
-        let inside = session.observe(Scope::Place(place.clone())).await?;
-        let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
-        let found = session.observe(Scope::Keys(keys.collect())).await?;
-        let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
-        let names: Vec<String> = found.resources().filter_map(device_of).map(|name| name.to_string()).collect();
-        if names.len() > 1 && !self.all {
-            let what = format!("{target} has {} ports: {}", names.len(), names.join(", "));
-            return Err(Failure::new(what).hint("name the one that is meant, or take --all"));
-        }
-        match (found.is_empty(), switch) {
-            (true, Some(switch)) => dead_rows(session, switch, &place).await,
-            _ => Ok(found),
-        }
-    }
 }
 
-/// The rows of ours by which `place` was on the switch: they outlive a namespace that is gone.
-async fn dead_rows(session: &Session<'_>, switch: &SwitchName, place: &Place) -> Result<State, Failure> {
+/// The ports that are meant: of a namespace, all that it has.
+pub async fn find(session: &Session<'_>, switch: Option<&SwitchName>, target: &str) -> Result<State, Failure> {
+    let on_switch = |entry: &Entry| match &entry.resource {
+        Resource::Port(port) => switch.is_none_or(|switch| port.switch == *switch),
+        _ => false,
+    };
+    let device = target.strip_prefix("dev:").unwrap_or(target).parse::<IfName>();
+    if let Ok(device) = device {
+        let found = session.observe(Scope::Keys(vec![Key::Port { device }])).await?;
+        let found: State = found.entries().filter(|entry| on_switch(entry)).cloned().collect();
+        if !found.is_empty() || target.starts_with("dev:") {
+            return Ok(found);
+        }
+    }
+    let place = place_of(target)?;
+    let inside = session.observe(Scope::Place(place.clone())).await?;
+    let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
+    let found = session.observe(Scope::Keys(keys.collect())).await?;
+    Ok(found.entries().filter(|entry| on_switch(entry)).cloned().collect())
+}
+
+/// Fails if `target` means several ports.
+pub fn only_one(target: &str, found: &State, hint: &str) -> Result<(), Failure> {
+    let names: Vec<String> = found.resources().filter_map(device_of).map(|name| name.to_string()).collect();
+    if names.len() > 1 {
+        return Err(Failure::new(format!("{target} has {} ports: {}", names.len(), names.join(", "))).hint(hint));
+    }
+    Ok(())
+}
+
+/// What cannot be opened is gone, and its device with it; a row may still tell of it.
+fn place_of(target: &str) -> Result<Place, Failure> {
+    let written: Place = target.parse()?;
+    Ok(session::canonical(written.clone()).unwrap_or(written))
+}
+
+/// The rows of ours by which `target` was on the switch: they outlive a namespace that is gone.
+async fn dead_rows(session: &Session<'_>, switch: &SwitchName, target: &str) -> Result<State, Failure> {
+    let Ok(place) = place_of(target) else { return Ok(State::default()) };
     let all = session.observe(Scope::Switch(switch.clone())).await?;
     let tells_of = |entry: &&Entry| match &entry.resource {
-        Resource::Port(port) => port.netns.as_ref() == Some(place) && entry.owner.is_some(),
+        Resource::Port(port) => port.netns.as_ref() == Some(&place) && entry.owner.is_some(),
         _ => false,
     };
     Ok(all.entries().filter(tells_of).cloned().collect())

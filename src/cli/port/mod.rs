@@ -1,8 +1,10 @@
-//! `add-port`, `del-port`, `list-ports`, `port-to-br`.
+//! `add-port`, `set-port`, `del-port`, `list-ports`, `port-to-br`.
 
 mod add;
 mod delete;
 mod list;
+mod set;
+mod settings;
 mod take_over;
 
 use std::collections::BTreeSet;
@@ -19,6 +21,7 @@ use crate::cli::session::Session;
 pub use add::AddPort;
 pub use delete::DelPort;
 pub use list::{ListPorts, PortToBr};
+pub use set::SetPort;
 pub use take_over::give_back;
 
 /// An address with the length of its prefix. Without one nobody knows what is to be reached directly.
@@ -41,11 +44,11 @@ fn gateway(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| "not an IP address, such as 192.168.0.254".to_owned())
 }
 
-fn links(state: &State) -> impl Iterator<Item = &Link> {
+pub fn links(state: &State) -> impl Iterator<Item = &Link> {
     state.resources().filter_map(|resource| if let Resource::Link(link) = resource { Some(link) } else { None })
 }
 
-fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
+pub fn addresses<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item = &'a Address> {
     let address = |resource: &'a Resource| if let Resource::Address(address) = resource { Some(address) } else { None };
     state.resources().filter_map(address).filter(move |address| address.place == *place)
 }
@@ -66,8 +69,9 @@ pub fn host_ends<'a>(state: &'a State, place: &'a Place) -> impl Iterator<Item =
 /// `observed`, with the veth pairs of ours that end in `ports`, and the addresses and routes that go with their inside ends.
 /// Pairs of others are left out: nothing of a plan touches them.
 pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<IfName>) -> Result<State, Failure> {
-    let keys = ports.into_iter().map(|name| Key::Link { place: Place::Host, name });
+    let keys = ports.iter().map(|name| Key::Link { place: Place::Host, name: name.clone() });
     let found = session.observe(Scope::Keys(keys.collect())).await?;
+    impairments_that_stay(session, &found, &ports, &mut observed).await?;
     let ours: Vec<&Entry> = found.entries().filter(|entry| entry.owner.is_some()).collect();
     let ends: BTreeSet<(Place, IfName)> = ours.iter().flat_map(|entry| entry.resource.provides()).collect();
     let places: BTreeSet<&Place> = ends.iter().map(|(place, _)| place).filter(|place| **place != Place::Host).collect();
@@ -85,6 +89,24 @@ pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<I
         observed.insert(entry.clone());
     }
     Ok(observed)
+}
+
+/// What is done to the packets that go into `ports`, where it would stay: a veth pair of ours takes it along.
+async fn impairments_that_stay(
+    session: &Session<'_>,
+    links: &State,
+    ports: &[IfName],
+    observed: &mut State,
+) -> Result<(), Failure> {
+    let ours: BTreeSet<(Place, IfName)> =
+        links.entries().filter(|entry| entry.owner.is_some()).flat_map(|entry| entry.resource.provides()).collect();
+    let own = ports.iter().map(|port| (Place::Host, port.clone()));
+    let devices = own.chain(links.resources().flat_map(Resource::provides)).filter(|device| !ours.contains(device));
+    let keys: BTreeSet<Key> = devices.map(|(place, device)| settings::impairment_key(&place, &device)).collect();
+    for entry in session.observe(Scope::Keys(keys.into_iter().collect())).await?.entries() {
+        observed.insert(entry.clone());
+    }
+    Ok(())
 }
 
 fn device_of(resource: &Resource) -> Option<IfName> {

@@ -23,6 +23,7 @@ impl NetlinkDeserializable for Link {
         let mut link = Self {
             index: header.index,
             up: header.flags.contains(LinkFlags::Up),
+            arp: !header.flags.contains(LinkFlags::Noarp),
             running: header.flags.contains(LinkFlags::Running),
             carrier: header.flags.contains(LinkFlags::LowerUp),
             ..Self::default()

@@ -47,6 +47,12 @@ impl Change {
         self.say("down")
     }
 
+    /// `ip link set DEV arp on|off`.
+    pub fn arp(mut self, on: bool) -> Self {
+        set_arp(&mut self.message, on);
+        self.say(if on { "arp on" } else { "arp off" })
+    }
+
     /// `ip link set DEV name NAME`. The device must be given by index: in a message by name, the name says which device.
     pub fn name(self, name: &str) -> Self {
         self.with(&format!("name {name}"), LinkAttribute::IfName(name.to_owned()))
@@ -155,4 +161,9 @@ fn with_altname(device: &Device, name: &str) -> LinkMessage {
 pub(super) fn set_up(message: &mut LinkMessage) {
     message.header.flags |= LinkFlags::Up;
     message.header.change_mask |= LinkFlags::Up;
+}
+
+pub(super) fn set_arp(message: &mut LinkMessage, on: bool) {
+    message.header.flags.set(LinkFlags::Noarp, !on);
+    message.header.change_mask |= LinkFlags::Noarp;
 }

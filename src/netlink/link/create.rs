@@ -10,7 +10,7 @@ use netlink_packet_route::link::{
 };
 
 use super::Mac;
-use super::change::set_up;
+use super::change::{set_arp, set_up};
 use super::delete::delete_group_message;
 use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::netns::NetnsFile;
@@ -29,6 +29,8 @@ pub struct Veth {
     pub master: Option<u32>,
     /// Whether it is set up at once.
     pub up: bool,
+    /// Whether it does without ARP.
+    pub noarp: bool,
     /// The mark: the link never exists without it, also after a `kill -9`.
     pub alias: Option<String>,
     /// The device group; 0 is the default one. Links of one group can be deleted in one go: [`super::delete_group`].
@@ -52,11 +54,14 @@ pub struct VethPeer {
 
 /// `ip link add NAME type veth peer name NAME netns NETNS …`: both ends appear where they belong, at once.
 pub fn add_veth(veth: Veth) -> Request {
-    let Veth { name, mac, mtu, master, up, alias, group, peer } = veth;
+    let Veth { name, mac, mtu, master, up, noarp, alias, group, peer } = veth;
     let words = format!("link add {name} type veth peer name {}", peer.name);
     let mut message = new_link(&name, mac, mtu);
     if up {
         set_up(&mut message);
+    }
+    if noarp {
+        set_arp(&mut message, false);
     }
     message.attributes.extend(master.map(LinkAttribute::Controller));
     let mut other = new_link(&peer.name, peer.mac, peer.mtu);

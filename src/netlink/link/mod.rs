@@ -108,6 +108,8 @@ pub struct Link {
     pub max_mtu: Option<u32>,
     /// Set up by the administrator (`IFF_UP`).
     pub up: bool,
+    /// Answering to ARP (no `IFF_NOARP`).
+    pub arp: bool,
     /// Able to pass packets (`IFF_RUNNING`).
     pub running: bool,
     /// The carrier (`IFF_LOWER_UP`).

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -105,12 +106,23 @@ impl NetnsDir {
             let mut netlink = Netlink::of_this_thread()?;
             prepare(&mut netlink)?;
             let netns = NetnsFile::host()?;
-            fs::create_dir_all(&self.0).map_err(|error| Error::io(format!("make {}", self.0.display()), error))?;
-            let _lock = self.lock()?;
-            self.share()?;
-            bind(&path)?;
+            self.bind(name, OF_THIS_THREAD)?;
             Ok((netns, netlink))
         })
+    }
+
+    /// Gives `netns` the name, besides those that it may have: `ip netns attach`. Fails as [`create`](Self::create) does where
+    /// the name is taken.
+    pub fn attach(&self, name: &str, netns: &NetnsFile) -> Result<(), Error> {
+        self.bind(name, &format!("/proc/thread-self/fd/{}", netns.as_raw_fd()))
+    }
+
+    /// Mounts the namespace that `source` leads to on a new file in the run directory.
+    fn bind(&self, name: &str, source: &str) -> Result<(), Error> {
+        fs::create_dir_all(&self.0).map_err(|error| Error::io(format!("make {}", self.0.display()), error))?;
+        let _lock = self.lock()?;
+        self.share()?;
+        bind(&self.path(name), source)
     }
 
     /// Takes the name away; the namespace ends when nothing else keeps it (a process, an open descriptor). What is gone
@@ -170,14 +182,14 @@ fn unmount(path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// Mounts the calling thread's network namespace on a new file at `path`; no file stays behind on failure.
-fn bind(path: &Path) -> Result<(), Error> {
+/// Mounts `source` on a new file at `path`; no file stays behind on failure.
+fn bind(path: &Path, source: &str) -> Result<(), Error> {
     // O_EXCL: of several that want the name, one gets it.
     OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Error::NetnsExists { path: path.to_owned() },
         _ => Error::io(format!("make {}", path.display()), error),
     })?;
-    mount(Some(OF_THIS_THREAD), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
+    mount(Some(source), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
         // The mount's error is the one to tell; a file that cannot be removed shows as stale.
         let _ = fs::remove_file(path);
         Error::io(format!("mount the network namespace on {}", path.display()), errno)

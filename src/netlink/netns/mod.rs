@@ -5,6 +5,7 @@
 
 mod directory;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -23,6 +24,11 @@ use super::{Error, Netlink};
 
 /// The namespace of the calling thread. Never `/proc/self`, which is that of the process's first thread.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
+
+thread_local! {
+    /// By which a thread finds out what a file is.
+    static ASKED: RefCell<Option<Netlink>> = const { RefCell::new(None) };
+}
 
 /// An open network namespace: it lives at least as long as this handle. Clones share the descriptor.
 #[derive(Debug, Clone)]
@@ -56,13 +62,20 @@ impl NetnsFile {
         }
     }
 
-    /// The kernel refuses the number of what is a namespace of another kind (EINVAL, `rtnl_net_getid`).
+    /// The kernel refuses the number of what is a namespace of another kind (EINVAL, `rtnl_net_getid`), whichever namespace it
+    /// is asked in: a thread asks over one connection, since thousands may be opened.
     fn is_of_the_network(&self) -> Result<bool, Error> {
-        match Netlink::of_this_thread()?.nsid(self) {
-            Ok(_) => Ok(true),
-            Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(false),
-            Err(error) => Err(error),
-        }
+        ASKED.with_borrow_mut(|asked| {
+            let netlink = match asked {
+                Some(netlink) => netlink,
+                None => asked.insert(Netlink::of_this_thread()?),
+            };
+            match netlink.nsid(self) {
+                Ok(_) => Ok(true),
+                Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Whether both are the same namespace: one inode of one nsfs (namespaces(7), `/proc/PID/ns`).

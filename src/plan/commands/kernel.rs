@@ -2,9 +2,11 @@
 //!
 //! Names stand behind `name` and `dev`, even where ip(8) can do without: a device may be called `up`.
 
-use crate::model::{Address, Device, End, Link, Netns, Owner, Place, ROUTE_PROTOCOL, Route, Sysctl};
+use crate::model::{
+    Address, Device, End, Link, Netns, NetnsName, Owner, Physical, Place, ROUTE_PROTOCOL, Route, Sysctl,
+};
 
-use super::shell::{enter, ip, netns_argument, quote};
+use super::shell::{enter, ip, netns_argument, process_of, quote};
 
 /// Marks the device `name`, which `ip` reaches.
 pub(super) fn alias(ip: &str, name: &str, owner: &Owner) -> String {
@@ -12,11 +14,41 @@ pub(super) fn alias(ip: &str, name: &str, owner: &Owner) -> String {
 }
 
 pub(super) fn add_netns(netns: &Netns, owner: Option<&Owner>) -> Vec<String> {
+    if let Some(of) = &netns.of {
+        return attach_netns(&netns.name, of);
+    }
     let place = Place::Named(netns.name.clone());
     let mut lines =
         vec![format!("ip netns add {}", quote(netns.name.as_str())), format!("{} link set dev lo up", ip(&place))];
     lines.extend(mark_netns(netns, owner));
     lines
+}
+
+/// `ip netns attach` takes the number of a process, and nothing else (ip-netns(8)).
+fn attach_netns(name: &NetnsName, of: &Place) -> Vec<String> {
+    let attach = |pid: String| vec![format!("ip netns attach {} {pid}", quote(name.as_str()))];
+    match of {
+        Place::Pid(pid) => attach(pid.to_string()),
+        Place::Container(container) => attach(process_of(container)),
+        Place::Host => attach("$$".to_owned()),
+        Place::Named(other) => bind_netns(name, &quote(&format!("/run/netns/{other}"))),
+        Place::Path(path) => bind_netns(name, &quote(path)),
+        // Nothing leads there.
+        Place::Nsid(nsid) => bind_netns(name, &format!("nsid:{nsid}")),
+    }
+}
+
+fn bind_netns(name: &NetnsName, file: &str) -> Vec<String> {
+    let path = quote(&format!("/run/netns/{name}"));
+    vec![format!("mkdir -p /run/netns && touch {path}"), format!("mount --bind {file} {path}")]
+}
+
+/// The host's own namespace has no name for ip-link(8): it is that of the shell.
+pub(super) fn relocate(old: &Physical, new: &Physical) -> Vec<String> {
+    let device = quote(old.name.as_str());
+    let target = netns_argument(&new.place).unwrap_or_else(|| "$$".to_owned());
+    let set = |what: &str| format!("{} link set dev {device} {what}", ip(&old.place));
+    vec![set("down"), set(&format!("name {} netns {target}", quote(new.name.as_str())))]
 }
 
 pub(super) fn mark_netns(netns: &Netns, owner: Option<&Owner>) -> Option<String> {
@@ -37,6 +69,7 @@ pub(super) fn add_link(link: &Link, owner: Option<&Owner>) -> Vec<String> {
     lines.extend(mark_link(link, owner));
     for end in [a, b] {
         lines.extend(end.altname.iter().map(|altname| set_altname(end, "add", altname)));
+        lines.extend(end.arp.map(|on| set_arp(end, on)));
         lines.extend(end.tx_checksum.map(|on| set_tx_checksum(end, on)));
         if end.up {
             lines.push(set_state(&end.place, end.name.as_str(), true));
@@ -76,6 +109,9 @@ pub(super) fn set_end(old: &End, new: &End) -> Vec<String> {
         lines.extend(old.altname.iter().map(|altname| set_altname(new, "del", altname)));
         lines.extend(new.altname.iter().map(|altname| set_altname(new, "add", altname)));
     }
+    if let Some(on) = new.arp.filter(|_| old.arp != new.arp) {
+        lines.push(set_arp(new, on));
+    }
     if let Some(on) = new.tx_checksum.filter(|_| old.tx_checksum != new.tx_checksum) {
         lines.push(set_tx_checksum(new, on));
     }
@@ -88,6 +124,11 @@ pub(super) fn set_end(old: &End, new: &End) -> Vec<String> {
 fn set_altname(end: &End, verb: &str, altname: &str) -> String {
     let name = quote(end.name.as_str());
     format!("{} link property {verb} dev {name} altname {}", ip(&end.place), quote(altname))
+}
+
+fn set_arp(end: &End, on: bool) -> String {
+    let name = quote(end.name.as_str());
+    format!("{} link set dev {name} arp {}", ip(&end.place), if on { "on" } else { "off" })
 }
 
 fn set_tx_checksum(end: &End, on: bool) -> String {

@@ -1,8 +1,10 @@
-//! A plan as the commands of `ip`, `bridge`, `ethtool` and `ovs-vsctl` that do the same, ready to be pasted.
+//! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool`, `nft` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
 mod kernel;
+mod nft;
 mod ovs;
+mod qdisc;
 mod shell;
 
 use crate::model::{BackendName, Entry, Resource};
@@ -43,7 +45,10 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
         Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
-        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => qdisc::add(impairment),
+        Resource::Physical(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::add(&entry.resource),
     }
 }
 
@@ -64,7 +69,10 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
         Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
-        Resource::Physical(_) | Resource::Impairment(_) | Resource::Nat(_) | Resource::Published(_) => Vec::new(),
+        Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
+        Resource::Physical(_) => Vec::new(),
+        Resource::Ruleset(ruleset) => nft::delete_ruleset(ruleset),
+        Resource::Nat(_) | Resource::Published(_) => nft::delete(resource),
     }
 }
 
@@ -87,6 +95,10 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
         (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
+        (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
+        (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
+        (Resource::Ruleset(old), Resource::Ruleset(new)) => nft::set_ruleset(old, new),
+        (old @ Resource::Published(_), new) => nft::set(old, new),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }

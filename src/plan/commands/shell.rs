@@ -1,6 +1,6 @@
 //! Words of the shell.
 
-use crate::model::Place;
+use crate::model::{Container, Place};
 
 /// Text as one word of the shell (POSIX.1 section 2.2.2).
 pub fn quote(text: &str) -> String {
@@ -36,9 +36,15 @@ pub(super) fn netns_argument(place: &Place) -> Option<String> {
         Place::Named(name) => Some(quote(name.as_str())),
         Place::Pid(pid) => Some(format!("/proc/{pid}/ns/net")),
         Place::Path(path) => Some(quote(path)),
+        Place::Container(container) => Some(format!("/proc/{}/ns/net", process_of(container))),
         // No tool reaches it; the command shows what is meant.
         Place::Nsid(nsid) => Some(format!("nsid:{nsid}")),
     }
+}
+
+/// The first process of a container. Both engines' commands take the same template.
+pub(super) fn process_of(Container { engine, name }: &Container) -> String {
+    format!("$({engine} inspect --format '{{{{.State.Pid}}}}' {name})")
 }
 
 #[cfg(test)]
@@ -61,6 +67,7 @@ mod tests {
             ("ns1", "ip -n ns1"),
             ("pid:12", "nsenter --net=/proc/12/ns/net ip"),
             ("path:/run/docker/netns/a b", "nsenter --net='/run/docker/netns/a b' ip"),
+            ("podman:web", "nsenter --net=/proc/$(podman inspect --format '{{.State.Pid}}' web)/ns/net ip"),
         ] {
             assert_eq!(ip(&place.parse().unwrap()), expected);
         }

@@ -7,6 +7,7 @@ use super::AddPort;
 use crate::cli::failure::Failure;
 use crate::cli::inside::standing_on;
 use crate::cli::port::port_of;
+use crate::cli::port::settings::{check_impaired_uplink, impairment_key};
 use crate::cli::port::take_over::{Belongings, check_alias, check_uplink};
 use crate::cli::session::Session;
 use crate::cli::switch::own_device;
@@ -24,11 +25,15 @@ impl AddPort {
         let port_key = Key::Port { device: device.clone() };
         let device_key = Key::Device { place: Place::Host, name: device.clone() };
         let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
-        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone());
+        let impaired = self.settings.asks_of_packets().then(|| impairment_key(&Place::Host, &device));
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone()).chain(impaired);
         let mut observed = session.observe(Scope::Keys(keys.collect())).await?;
-        if !observed.contains(&device_key) {
+        let Some(Resource::Device(seen)) = observed.get(&device_key).map(|entry| entry.resource.clone()) else {
             let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
             return Err(Failure::new(what).hint("ip link lists the host's devices"));
+        };
+        if self.settings.asks_of_packets() {
+            check_impaired_uplink(switch, &device)?;
         }
         if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
             let what = format!("cannot plug {device} into {}", switch.name);
@@ -40,10 +45,6 @@ impl AddPort {
         let owner = observed.get(&port_key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
         let mut port = self.port(switch, &device, None, there);
         let fresh = there.is_none();
-        let mac = match observed.get(&device_key).map(|entry| &entry.resource) {
-            Some(Resource::Device(device)) => device.mac,
-            _ => None,
-        };
         let mut desired = observed.clone();
         if fresh {
             check_uplink(switch, &device)?;
@@ -53,7 +54,7 @@ impl AddPort {
                     return Err(belongings.refuse(switch, &device));
                 }
                 check_alias(switch, &device)?;
-                port.lent = Some(belongings.hand_over(switch_entry, switch, mac, &mut observed, &mut desired)?);
+                port.lent = Some(belongings.hand_over(switch_entry, switch, seen.mac, &mut observed, &mut desired)?);
                 let own = standing_on(session, &Place::Host, &switch.name.device()).await?;
                 for entry in own.entries() {
                     observed.insert(entry.clone());
@@ -64,6 +65,7 @@ impl AddPort {
             }
         }
         desired.insert(Entry { resource: Resource::Port(port), owner });
+        self.settings.impair(&Place::Host, &device, seen.mtu, &mut desired)?;
         let up = Device::new(Place::Host, device, true);
         desired.insert(Entry::unmarked(Resource::Device(up)));
         Ok((observed, desired))
@@ -73,18 +75,15 @@ impl AddPort {
         let given = [
             ("--ip", !self.ip.is_empty()),
             ("--gw", !self.gw.is_empty()),
-            ("--mac", self.mac.is_some()),
-            ("--mtu", self.mtu.is_some()),
             ("--name", self.name.is_some()),
             ("--host-name", self.host_name.is_some()),
             ("--nodad", self.nodad),
         ];
-        match given.into_iter().find(|(_, given)| *given) {
+        let given = given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option);
+        match given.chain(self.settings.only_for_namespaces()).next() {
             None => Ok(()),
-            Some((option, _)) => {
-                Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
-                    .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH"))
-            }
+            Some(option) => Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
+                .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
         }
     }
 

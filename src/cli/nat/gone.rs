@@ -1,0 +1,113 @@
+//! What goes from the table of translation when that goes which it leads to.
+
+use std::collections::BTreeSet;
+
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::model::{Address, IfName, Key, Kind, Place, Published, Resource, State};
+
+use super::books::Books;
+use super::list::is_gone;
+use super::routes;
+
+/// `observed` and `desired`, with what stands in the table of translation and loses what it leads to: ports that are published to an
+/// address or a namespace that goes, translation at a switch that goes. `None` where the table is not touched.
+pub async fn with_translation(
+    session: &Session<'_>,
+    observed: &State,
+    desired: &State,
+) -> Result<Option<(State, State)>, Failure> {
+    let concerns = |kind: Kind| {
+        matches!(kind, Kind::Netns | Kind::Switch | Kind::Link | Kind::Address | Kind::Nat | Kind::Published)
+    };
+    let gone: Vec<&Resource> =
+        observed.entries().filter(|entry| !desired.contains(&entry.key())).map(|entry| &entry.resource).collect();
+    // Who has opened the books has settled them too.
+    if observed.contains(&Key::Ruleset) || !gone.iter().any(|resource| concerns(resource.kind())) {
+        return Ok(None);
+    }
+    let mut books = Books::open(session).await?;
+    if books.observed.is_empty() {
+        return Ok(None);
+    }
+    let places = take(&mut books, &gone);
+    books.settle(session, &devices(&gone)).await?;
+    let stays = |place: &&Place| !gone.iter().any(|resource| is_netns(resource, place));
+    for place in places.iter().filter(stays) {
+        routes::remove(session, &mut books, place).await?;
+    }
+    Ok(Some(merged(observed, desired, &books)))
+}
+
+/// The states of a verb, with what the books know besides. What the books want gone, the verb may have meant to stay.
+fn merged(observed: &State, desired: &State, books: &Books) -> (State, State) {
+    let both = |own: &State, books: &State| own.entries().chain(books.entries()).cloned().collect::<State>();
+    let mut wanted = both(desired, &books.desired);
+    let gone = books.observed.keys().filter(|key| !books.desired.contains(key));
+    gone.for_each(|key| drop(wanted.remove(key)));
+    (both(observed, &books.observed), wanted)
+}
+
+/// Takes out of the books what `gone` take along. Returns the namespaces of what was published.
+fn take(books: &mut Books, gone: &[&Resource]) -> BTreeSet<Place> {
+    let devices = devices(gone);
+    let mut places = BTreeSet::new();
+    let nats: Vec<Key> = books
+        .nats()
+        .filter(|nat| devices.contains(&nat.switch.device()) || devices.contains(&nat.out))
+        .map(|nat| Resource::Nat(nat.clone()).key())
+        .collect();
+    let explicit = gone.iter().map(|resource| resource.key());
+    for key in nats.into_iter().chain(explicit) {
+        books.desired.remove(&key);
+    }
+    let ruleset = books.observed_ruleset();
+    let published: Vec<Published> = books.published().cloned().collect();
+    for mut published in published {
+        let lost = |target: &std::net::IpAddr| {
+            let behind = ruleset.device_of(*target).is_some_and(|device| devices.contains(device));
+            behind || gone.iter().any(|resource| takes(resource, &published.netns, *target))
+        };
+        let left: BTreeSet<_> = published.targets.iter().copied().filter(|target| !lost(target)).collect();
+        if left.len() == published.targets.len() {
+            continue;
+        }
+        places.insert(published.netns.clone());
+        published.targets = left;
+        match published.targets.is_empty() {
+            true => drop(books.desired.remove(&Resource::Published(published).key())),
+            false => books.want(Resource::Published(published)),
+        }
+    }
+    places
+}
+
+fn takes(resource: &Resource, place: &Place, target: std::net::IpAddr) -> bool {
+    match resource {
+        Resource::Address(Address { place: there, address, .. }) => there == place && address.addr() == target,
+        resource => is_netns(resource, place),
+    }
+}
+
+fn is_netns(resource: &Resource, place: &Place) -> bool {
+    matches!(resource, Resource::Netns(netns) if place.name() == Some(&netns.name))
+}
+
+/// The devices of the host that go.
+fn devices(gone: &[&Resource]) -> BTreeSet<IfName> {
+    let provided = gone.iter().flat_map(|resource| resource.provides());
+    provided.filter(|(place, _)| *place == Place::Host).map(|(_, device)| device).collect()
+}
+
+/// The published ports among `state` whose namespace is gone.
+pub async fn dead(session: &Session<'_>, state: &State) -> Result<State, Failure> {
+    let mut dead = State::default();
+    for entry in state.entries() {
+        if let Resource::Published(published) = &entry.resource
+            && is_gone(session, &published.netns).await?
+        {
+            dead.insert(entry.clone());
+        }
+    }
+    Ok(dead)
+}

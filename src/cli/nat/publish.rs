@@ -1,0 +1,279 @@
+//! `publish`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use clap::Args;
+
+use crate::backend::Scope;
+use crate::cli::change::Change;
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::place;
+use crate::cli::session::{Session, seen};
+use crate::model::{Family, IfName, Key, Place, Protocol, Published, Resource};
+
+use super::books::Books;
+use super::routes::{self, Guest};
+use super::target::{Target, Wanted, targets};
+use super::{default_devices, notes, taken};
+
+/// A port of the host, a namespace, and a port there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    port: u16,
+    netns: String,
+    to_port: u16,
+}
+
+impl FromStr for Publication {
+    type Err = String;
+
+    /// The name of a namespace may hold colons, as in `pid:12`.
+    fn from_str(text: &str) -> Result<Publication, String> {
+        let wanted = || "not PORT:NETNS:PORT, such as 8080:ns1:80".to_owned();
+        let (port, rest) = text.split_once(':').ok_or_else(wanted)?;
+        let (netns, to_port) = rest.rsplit_once(':').ok_or_else(wanted)?;
+        Ok(Publication { port: port_number(port)?, netns: netns.to_owned(), to_port: port_number(to_port)? })
+    }
+}
+
+pub fn port_number(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is no port: those are 1 to 65535")),
+        Ok(port) => Ok(port),
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ovsns publish 8080:ns1:80                         port 8080 of the host leads to port 80 of ns1
+  ovsns publish 8080:ns1:80 8443:ns1:443 2222:ns2:22
+  ovsns publish 53:ns1:53 --udp --address 192.0.2.1
+  ovsns publish 8080:ns1:80 --dry-run
+  ovsns unpublish 8080
+
+It is reached from the world, from the host itself (also at 127.0.0.1, but not at ::1, for which the kernel has no
+route_localnet), and from other namespaces, those on the same switch among them. A port at which a program listens is
+refused. Where the namespace has no default route it gets one, by way of the host, so that it can answer the world. The
+world's own addresses are seen in the namespace; the host, and who is on the same switch, is seen under the host's address.")]
+pub struct Publish {
+    /// What is published: PORT of the host, the namespace, and the port there
+    #[arg(required = true, value_name = "PORT:NETNS:PORT")]
+    ports: Vec<Publication>,
+    /// UDP ports; else they are TCP's
+    #[arg(long)]
+    udp: bool,
+    /// The address of the host at which it is published [default: all of them]
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// The address of the namespace that it leads to [default: one of each version of IP]
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<IpAddr>,
+    /// A device by which the world asks for it; may be given several times [default: those of the host's default routes]
+    #[arg(long = "in", value_name = "DEVICE")]
+    ingress: Vec<IfName>,
+    /// Give the namespaces no default routes
+    #[arg(long)]
+    no_routes: bool,
+    /// Do not fail if it is published; set what differs from what is asked for here
+    #[arg(long)]
+    may_exist: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl Publish {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let _lock = session.begin(&self.change).await?;
+        let mut books = Books::open(session).await?;
+        let mut known: BTreeMap<Place, Vec<Target>> = BTreeMap::new();
+        for asked in &self.ports {
+            let place = self.place(session, asked).await?;
+            if !known.contains_key(&place) {
+                known.insert(place.clone(), targets(session, &place, self.wanted()?).await?);
+            }
+            let found = known.get(&place).map(Vec::as_slice).unwrap_or_default();
+            let published = self.published(asked, &place, found);
+            self.check_free(&books, &published)?;
+            books.want(Resource::Published(published));
+        }
+        let ways: Vec<Target> = known.into_values().flatten().collect();
+        self.ruleset(session, &mut books, &ways).await?;
+        if !self.no_routes {
+            let mut routed: Vec<&Guest> = Vec::new();
+            for way in &ways {
+                if !routed.contains(&&way.guest) {
+                    routes::add(session, &mut books, &way.guest, &way.own).await?;
+                    routed.push(&way.guest);
+                }
+            }
+        }
+        self.settle_replaced(session, &mut books).await?;
+        notes::say(session, &books.notes);
+        self.change.carry_out(session, &books.observed, &books.desired).await
+    }
+
+    fn protocol(&self) -> Protocol {
+        if self.udp { Protocol::Udp } else { Protocol::Tcp }
+    }
+
+    async fn place(&self, session: &Session<'_>, asked: &Publication) -> Result<Place, Failure> {
+        match place::existing(session, &asked.netns).await? {
+            Place::Host => Err(Failure::usage("the host's own ports need not be published")
+                .hint("a published port leads to a namespace, as in: ovsns publish 8080:ns1:80")),
+            place => Ok(place),
+        }
+    }
+
+    fn wanted(&self) -> Result<Wanted, Failure> {
+        match (self.address, self.to) {
+            (Some(address), Some(to)) if Family::of(address) != Family::of(to) => {
+                Err(Failure::usage(format!("{address} and {to} are of different versions of IP")))
+            }
+            (Some(address), _) if address.is_unspecified() => {
+                Err(Failure::usage(format!("{address} is no address that the host can have"))
+                    .hint("without --address a port is published at all addresses"))
+            }
+            (Some(IpAddr::V6(address)), _) if address.is_loopback() => {
+                Err(Failure::usage("a port cannot be published at ::1: the kernel lets it lead nowhere")
+                    .hint("publish it at 127.0.0.1, or at all addresses"))
+            }
+            (address, to) => Ok(Wanted { to, family: address.map(Family::of) }),
+        }
+    }
+
+    fn published(&self, asked: &Publication, place: &Place, targets: &[Target]) -> Published {
+        Published {
+            protocol: self.protocol(),
+            address: self.address,
+            port: asked.port,
+            netns: place.clone(),
+            to_port: asked.to_port,
+            targets: targets.iter().map(|target| target.address).collect(),
+        }
+    }
+
+    /// Nothing else is to be reached there: no other published port, and no program of the host.
+    fn check_free(&self, books: &Books, wanted: &Published) -> Result<(), Failure> {
+        let overlaps = |there: &&Published| {
+            there.protocol == wanted.protocol
+                && there.port == wanted.port
+                && (there.address.is_none() || wanted.address.is_none() || there.address == wanted.address)
+        };
+        let Some(there) = books.published().find(overlaps) else { return taken::check(wanted) };
+        let key = Resource::Published(there.clone()).key();
+        let same = key == Resource::Published(wanted.clone()).key();
+        if self.may_exist && same && books.observed.contains(&key) {
+            return Ok(());
+        }
+        let (port, netns, to_port) = (wanted.port, &there.netns, there.to_port);
+        let at = there.address.map(|address| format!(" at {address}")).unwrap_or_default();
+        let what = format!("{} port {port} is published{at} already, to {netns}:{to_port}", wanted.protocol);
+        let udp = if self.udp { " --udp" } else { "" };
+        let address = there.address.map(|address| format!(" --address {address}")).unwrap_or_default();
+        Err(Failure::new(what).hint(format!("to end that: ovsns unpublish {port}{udp}{address}")))
+    }
+
+    /// The networks that the targets are in, and how the world comes there.
+    async fn ruleset(&self, session: &Session<'_>, books: &mut Books, ways: &[Target]) -> Result<(), Failure> {
+        let mut ruleset = books.ruleset();
+        let mut devices: BTreeSet<&IfName> = BTreeSet::new();
+        for way in ways {
+            ruleset.set_networks(way.device.clone(), way.own.iter().copied());
+            devices.insert(&way.device);
+        }
+        if self.address.is_none_or(|address| !address.is_loopback()) {
+            let ingress = self.ingress(session, books, &devices).await?;
+            if ingress.is_empty() {
+                books.notes.push(NO_WAY_IN.to_owned());
+            }
+            ruleset.ingress.extend(ingress);
+        }
+        // Of a device that takes part already it has been said.
+        devices.retain(|device| self.may_exist || !books.observed_ruleset().networks.contains_key(*device));
+        for way in ways.iter().filter(|way| devices.remove(&way.device)) {
+            match &way.switch {
+                Some(name) => {
+                    let (_, switch) = session.switch(name).await?;
+                    notes::pass(session, &mut ruleset, &switch, None)?;
+                }
+                None => {
+                    let found = notes::pass_device(&mut ruleset, &way.device, None)?;
+                    books.notes.extend(found.lines);
+                }
+            }
+        }
+        books.raise(session, ruleset).await
+    }
+
+    /// Takes away what was there for the sake of another target.
+    async fn settle_replaced(&self, session: &Session<'_>, books: &mut Books) -> Result<(), Failure> {
+        let other = |published: &&Published| {
+            let there =
+                books.observed.get(&Resource::Published((*published).clone()).key()).map(|entry| &entry.resource);
+            matches!(there, Some(Resource::Published(there)) if there != *published)
+        };
+        let replaced: Vec<Key> =
+            books.published().filter(other).map(|p| Resource::Published(p.clone()).key()).collect();
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        books.settle(session, &BTreeSet::new()).await?;
+        for key in replaced {
+            if let Some(Resource::Published(before)) = books.observed.get(&key).map(|entry| entry.resource.clone()) {
+                routes::remove(session, books, &before.netns).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The devices by which the world asks: those that were named, or of the default routes, of translations at the same switch,
+    /// and of the address.
+    async fn ingress(
+        &self,
+        session: &Session<'_>,
+        books: &Books,
+        devices: &BTreeSet<&IfName>,
+    ) -> Result<Vec<IfName>, Failure> {
+        if !self.ingress.is_empty() {
+            let key = |device: &IfName| Key::Device { place: Place::Host, name: device.clone() };
+            let there = session.observe(Scope::Keys(self.ingress.iter().map(key).collect())).await?;
+            return match self.ingress.iter().find(|device| !there.contains(&key(device))) {
+                None => Ok(self.ingress.clone()),
+                Some(device) => {
+                    Err(Failure::new(format!("the host has no device {device}"))
+                        .hint("ip link lists the host's devices"))
+                }
+            };
+        }
+        let mut ingress = default_devices()?;
+        ingress.extend(books.nats().filter(|nat| devices.contains(&nat.switch.device())).map(|nat| nat.out.clone()));
+        if let Some(address) = self.address {
+            let of_it = seen::addresses(&Place::Host)?.into_iter().filter(|seen| seen.address.addr() == address);
+            ingress.extend(of_it.map(|seen| seen.dev));
+        }
+        ingress.retain(|device| !devices.contains(device));
+        Ok(ingress)
+    }
+}
+
+const NO_WAY_IN: &str = "the host has no default route, so that only it and its switches reach the port; to have it \
+                         reached by another device too: --may-exist --in DEVICE";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publication_is_written_as_three_parts() {
+        let parse = |text: &str| text.parse::<Publication>().map(|p| (p.port, p.netns, p.to_port));
+        assert_eq!(parse("8080:ns1:80"), Ok((8080, "ns1".to_owned(), 80)));
+        assert_eq!(parse("53:pid:12:5353"), Ok((53, "pid:12".to_owned(), 5353)));
+        for bad in ["8080", "8080:ns1", "0:ns1:80", "8080:ns1:65536", "x:ns1:80", "8080:ns1:"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Taking away as much as can be taken away.
+
+use crate::plan::{Doomed, Plan, Step};
+
+use super::error::chain;
+use super::{Engine, EngineError};
+
+/// What is not done of a teardown.
+#[derive(Debug)]
+pub struct Remains {
+    /// Why, a line each.
+    pub errors: Vec<String>,
+    /// What is left to do; nothing where all is gone, whatever failed on the way.
+    pub left: Plan,
+}
+
+impl Engine {
+    /// Carries out as much of `plan` as goes. What is gone already is no failure, one that fails does not keep the others, and
+    /// nothing is taken back: neither here, nor by the next run if this one is killed, since there is no journal of it.
+    pub async fn tear_down(&self, plan: &Plan) -> Result<Remains, EngineError> {
+        self.backends.check(plan)?;
+        let first = self.attempt(&without_implied(plan), plan).await;
+        if first.left.is_empty() || self.stop.is_requested() {
+            return Ok(first);
+        }
+        // What was to go with something that did not go is tried by itself; and what stood in the way may be gone by now.
+        let again = self.attempt(&first.left, plan).await;
+        let errors = if again.errors.is_empty() { first.errors } else { again.errors };
+        Ok(Remains { errors, left: again.left })
+    }
+
+    /// Carries out what can be carried out of `part`; tells what is left of `plan`.
+    async fn attempt(&self, part: &Plan, plan: &Plan) -> Remains {
+        let mut errors = tokio::select! {
+            errors = self.apply_each(part) => errors,
+            () = self.stop.requested() => vec!["interrupted".to_owned()],
+        };
+        let left = match self.missing(plan).await {
+            Ok(left) => left,
+            Err(error) => {
+                // Nobody can look.
+                errors.push(chain(&error));
+                plan.clone()
+            }
+        };
+        Remains { errors, left }
+    }
+}
+
+/// `plan` without what goes with something else that goes.
+fn without_implied(plan: &Plan) -> Plan {
+    let doomed = Doomed::by(&plan.steps);
+    let implied = |step: &&Step| matches!(step, Step::Delete(entry) if doomed.imply(&entry.resource));
+    Plan { steps: plan.steps.iter().filter(|step| !implied(step)).cloned().collect() }
+}

@@ -1,0 +1,48 @@
+//! The commands of `nft` for translation and published ports.
+
+use crate::model::{Chain, Resource, Ruleset};
+use crate::plan::ruleset::{self, Element, MARK, SKELETON, TABLE};
+
+use super::shell::quote;
+
+pub(super) fn add_ruleset(new: &Ruleset) -> Vec<String> {
+    let elements = ruleset::elements(&Resource::Ruleset(new.clone()));
+    let lines = elements.iter().map(Element::add).chain(new.passes.iter().map(ruleset::pass));
+    let lines: String = lines.map(|line| line + "\n").collect();
+    vec![format!("nft -f - <<'EOF'\n{SKELETON}{lines}EOF")]
+}
+
+pub(super) fn delete_ruleset(old: &Ruleset) -> Vec<String> {
+    old.passes.iter().map(unpass).chain([format!("nft delete table {TABLE}")]).collect()
+}
+
+pub(super) fn set_ruleset(old: &Ruleset, new: &Ruleset) -> Vec<String> {
+    let mut lines: Vec<String> = old.passes.difference(&new.passes).map(unpass).collect();
+    lines.extend(set(&Resource::Ruleset(old.clone()), &Resource::Ruleset(new.clone())));
+    lines.extend(new.passes.difference(&old.passes).map(|chain| format!("nft {}", quote(&ruleset::pass(chain)))));
+    lines
+}
+
+/// A rule goes by the number that the kernel gave it.
+fn unpass(chain: &Chain) -> String {
+    let chain = chain.to_string();
+    format!(
+        "nft delete rule {chain} handle \"$(nft -a list chain {chain} | sed -n 's/.* comment \"{MARK}\" # handle //p')\""
+    )
+}
+
+pub(super) fn add(resource: &Resource) -> Vec<String> {
+    ruleset::elements(resource).iter().map(|element| format!("nft {}", quote(&element.add()))).collect()
+}
+
+pub(super) fn delete(resource: &Resource) -> Vec<String> {
+    ruleset::elements(resource).iter().map(|element| format!("nft {}", quote(&element.delete()))).collect()
+}
+
+/// What goes and what comes, in one transaction: an element whose value changes is never missing.
+pub(super) fn set(old: &Resource, new: &Resource) -> Vec<String> {
+    let (old, new) = (ruleset::elements(old), ruleset::elements(new));
+    let gone = old.difference(&new).map(Element::delete);
+    let lines: Vec<String> = gone.chain(new.difference(&old).map(Element::add)).collect();
+    if lines.is_empty() { Vec::new() } else { vec![format!("nft {}", quote(&lines.join("; ")))] }
+}

@@ -1,0 +1,193 @@
+//! The table of nftables, seen with `nft list`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ovsns::backend::kernel::Kernel;
+use ovsns::backend::linux_bridge::LinuxBridge;
+use ovsns::backend::nat::Nft;
+use ovsns::backend::{Backend, BackendSet};
+use ovsns::model::{Chain, Entry, Nat, Protocol, Published, Raised, Resource, Ruleset, Setting};
+
+use super::common::tool;
+use super::fixture::{Failing, Fixture, Specimen, ours};
+use super::kernel::{DEADLINE, name};
+use super::linux;
+
+/// A chain like the one that Docker leaves to others.
+const DOCKER: &str = "table ip filter { chain DOCKER-USER { counter; }; }";
+
+pub fn fixture() -> Fixture {
+    tool::run("ip link set lo up");
+    tool::run_with("nft -f -", DOCKER);
+    let backend: Arc<dyn Backend> = Arc::new(Nft);
+    Fixture {
+        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), backend.clone()]),
+        backend,
+        specimens: specimens(),
+        theirs: Box::new(theirs),
+        is_strict: false,
+        world: world(),
+        failing: failing(),
+        hundred: hundred(),
+        switch: linux::switch,
+        port: linux::port,
+        ovs: None,
+    }
+}
+
+fn ruleset(edit: impl FnOnce(&mut Ruleset)) -> Entry {
+    let mut ruleset = Ruleset::default();
+    edit(&mut ruleset);
+    ours(Resource::Ruleset(ruleset))
+}
+
+fn nat(switch: &str, out: &str) -> Entry {
+    ours(Resource::Nat(Nat { switch: switch.parse().unwrap(), out: name(out) }))
+}
+
+fn published(port: u16, netns: &str, to_port: u16, targets: &[&str]) -> Entry {
+    let targets = targets.iter().map(|target| target.parse().unwrap()).collect();
+    let netns = netns.parse().unwrap();
+    let (protocol, address) =
+        if port == 53 { (Protocol::Udp, "192.0.2.1".parse().ok()) } else { (Protocol::Tcp, None) };
+    ours(Resource::Published(Published { protocol, address, port, netns, to_port, targets }))
+}
+
+fn docker_user() -> Chain {
+    Chain { family: "ip".into(), table: "filter".into(), name: "DOCKER-USER".into() }
+}
+
+fn rulesets() -> Vec<Entry> {
+    let networks = |ruleset: &mut Ruleset| {
+        ruleset.set_networks(name("br1"), ["10.0.0.254/24", "fd00::fe/64"].map(|net| net.parse().unwrap()));
+        ruleset.set_networks(name("veth-x"), ["10.9.9.9/32".parse().unwrap()]);
+    };
+    let raised = Setting::ALL.map(|setting| Raised { setting, device: name("br1") });
+    vec![
+        ruleset(|_| {}),
+        ruleset(networks),
+        ruleset(|ruleset| ruleset.passes.extend([docker_user()])),
+        ruleset(|ruleset| {
+            ruleset.set_networks(name("br1"), ["10.0.0.254/16".parse().unwrap()]);
+            ruleset.ingress.extend([name("eth0"), name("eth*")]);
+            ruleset.raised.extend(raised);
+            ruleset.passes.extend([docker_user()]);
+        }),
+    ]
+}
+
+pub fn specimens() -> Vec<Specimen> {
+    let below = || vec![linux::switch("br1"), ruleset(|_| {})];
+    vec![
+        Specimen { below: Vec::new(), variants: rulesets() },
+        Specimen { below: below(), variants: vec![nat("br1", "eth0")] },
+        Specimen {
+            below: below(),
+            variants: vec![
+                published(8080, "ns1", 80, &["10.0.0.1"]),
+                published(8080, "ns1", 8080, &["10.0.0.1", "fd00::1"]),
+                published(8080, "n\"s%2", 80, &["fd00::1"]),
+                published(8080, "pid:12", 80, &["10.0.0.2"]),
+            ],
+        },
+        Specimen { below: below(), variants: vec![published(53, "ns1", 53, &["10.0.0.1"])] },
+    ]
+}
+
+fn failing() -> Vec<Failing> {
+    let nowhere = Chain { name: "nosuch".into(), ..docker_user() };
+    let overlapping = ["10.0.0.0/8", "10.0.0.0/24"].map(|net| net.parse().unwrap());
+    let wanted =
+        |edit: &dyn Fn(&mut Ruleset)| vec![ruleset(edit), nat("br1", "eth0"), published(80, "ns1", 80, &["10.0.0.1"])];
+    vec![
+        Failing { below: Vec::new(), wanted: wanted(&|ruleset| ruleset.passes.extend([nowhere.clone()])) },
+        Failing {
+            below: Vec::new(),
+            wanted: wanted(&|ruleset| drop(ruleset.networks.insert(name("br1"), BTreeSet::from(overlapping)))),
+        },
+    ]
+}
+
+fn hundred() -> (Vec<Entry>, Vec<Entry>) {
+    let ports = (8000..8100).map(|port| published(port, "ns1", 80, &["10.0.0.1", "fd00::1"]));
+    (vec![ruleset(|_| {})], ports.collect())
+}
+
+fn world() -> Vec<Entry> {
+    vec![
+        linux::switch("sw1"),
+        ruleset(|ruleset| ruleset.set_networks(name("sw1"), ["10.0.0.254/24".parse().unwrap()])),
+        nat("sw1", "eth0"),
+        nat("sw1", "eth1"),
+        published(8080, "ns1", 80, &["10.0.0.1"]),
+        published(53, "ns1", 53, &["10.0.0.1"]),
+    ]
+}
+
+/// What `nft list` prints of a set or a map, element by element; `None` where there is none.
+fn elements(kind: &str, name: &str) -> Option<Vec<String>> {
+    let output = tool::output(&format!("nft list {kind} inet ovsns {name}"));
+    let text = output.status.success().then(|| String::from_utf8(output.stdout).unwrap())?;
+    let Some((_, elements)) = text.split_once("elements = {") else { return Some(Vec::new()) };
+    let (elements, _) = elements.rsplit_once("}\n\t}").unwrap();
+    Some(elements.split(',').map(|element| element.trim().to_owned()).collect())
+}
+
+fn theirs(like: &Entry) -> Option<Entry> {
+    match &like.resource {
+        Resource::Ruleset(_) => their_ruleset(),
+        Resource::Nat(nat) => {
+            let shown = elements("set", "nat")?;
+            shown.contains(&format!("\"{}\" . \"{}\"", nat.switch, nat.out)).then(|| like.clone())
+        }
+        Resource::Published(published) => their_published(published),
+        _ => linux::theirs(like),
+    }
+}
+
+fn their_ruleset() -> Option<Entry> {
+    let mut ruleset = Ruleset::default();
+    let bare = |text: &str| name(text.trim_matches('"'));
+    for set in ["networks4", "networks6"] {
+        for element in elements("set", set)? {
+            let (device, net) = element.split_once(" . ").unwrap();
+            let net = if net.contains('/') { net.to_owned() } else { format!("{net}/32") };
+            ruleset.networks.entry(bare(device)).or_default().insert(net.parse().unwrap());
+        }
+    }
+    ruleset.ingress.extend(elements("set", "ingress")?.iter().map(|device| bare(device)));
+    let sets = ["forwarding4", "route_localnet", "force_forwarding6", "forwarding6", "accept_ra6"];
+    for (set, setting) in sets.into_iter().zip(Setting::ALL) {
+        let raised = |device: &String| Raised { setting, device: bare(device) };
+        ruleset.raised.extend(elements("set", set)?.iter().map(raised));
+    }
+    let marked = tool::run("nft list chain ip filter DOCKER-USER");
+    match marked.matches("comment \"ovsns\"").count() {
+        0 => {}
+        1 => drop(ruleset.passes.insert(docker_user())),
+        several => panic!("{several} marked rules: {marked}"),
+    }
+    Some(ours(Resource::Ruleset(ruleset)))
+}
+
+/// `tcp . 8080 comment "ns1" : 10.0.0.1 . 80`
+fn their_published(like: &Published) -> Option<Entry> {
+    let at = if like.address.is_some() { "_at" } else { "" };
+    let address = like.address.map(|address| format!("{address} . ")).unwrap_or_default();
+    let key = format!("{} . {address}{} comment ", like.protocol, like.port);
+    let mut seen: Option<Published> = None;
+    for version in ["4", "6"] {
+        for element in elements("map", &format!("published{at}{version}"))? {
+            let Some((comment, value)) = element.strip_prefix(&key).and_then(|rest| rest.split_once(" : ")) else {
+                continue;
+            };
+            let (target, to_port) = value.split_once(" . ").unwrap();
+            let netns = comment.trim_matches('"').replace("%22", "\"").replace("%25", "%").parse().unwrap();
+            let to_port = to_port.parse().unwrap();
+            let one = seen.get_or_insert(Published { netns, to_port, targets: BTreeSet::new(), ..like.clone() });
+            one.targets.insert(target.parse().unwrap());
+        }
+    }
+    seen.map(|published| ours(Resource::Published(published)))
+}

@@ -1,0 +1,1 @@
+ovsns add-ns ns1

@@ -1,0 +1,2 @@
+ovsns add-br OVS-1 --datapath netdev --mac 02:00:00:00:00:fe
+ovsns add-port OVS-1 ns1 --tag 5 --trunks 6
