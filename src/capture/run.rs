@@ -200,9 +200,9 @@ impl Run {
             }
             let ring = &mut self.rings[number].ring;
             if let Some(packet) = ring.packet(number, self.snaplen) {
-                sink.packet(&packet).map_err(Error::Write)?;
                 self.captured += 1;
                 self.counters[number].captured += 1;
+                sink.packet(&packet).map_err(Error::Write)?;
             }
             ring.skip();
             if count.is_some_and(|count| self.captured >= count) {
