@@ -17,6 +17,10 @@ declare -A SETS=(
 # What a set needs besides itself.
 declare -A ALSO=([test]='demo vm' [bench]=demo)
 
+# Programs that are often there from elsewhere: Docker's own packages and the distribution's remove
+# each other.
+declare -A PROGRAM=([docker.io]=dockerd [podman]=podman [runc]=runc)
+
 POLICY=/usr/sbin/policy-rc.d
 SAVED=$POLICY.before-ovsns
 LOG=
@@ -51,7 +55,9 @@ missing_of() {
     # dpkg-query answers 1 when it does not know one of the names: that one is missing
     # shellcheck disable=SC2086 # a list of words
     comm -23 <(echo "$1") <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $1 2>/dev/null |
-        sed -n 's/^installed //p' | sort -u)
+        sed -n 's/^installed //p' | sort -u) | while read -r package; do
+        command -v "${PROGRAM[$package]:-/none}" >/dev/null || echo "$package"
+    done
 }
 
 install() {
@@ -82,7 +88,7 @@ install() {
 }
 
 apt_install() {
-    apt install -y --no-install-recommends "$@"
+    apt install -y --no-install-recommends --no-remove "$@"
 }
 
 apt() {

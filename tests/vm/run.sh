@@ -215,7 +215,7 @@ boot() {
         -device virtio-9p-pci,fsdev=share,mount_tag=vmshare \
         -fsdev "local,id=modules,path=$(cd "$CACHE/kernel/lib/modules" && pwd -P),security_model=none,readonly=on" \
         -device virtio-9p-pci,fsdev=modules,mount_tag=modules \
-        -netdev hubport,hubid=0,id=nowhere -device virtio-net-pci,netdev=nowhere \
+        -netdev user,restrict=on,id=nowhere -device virtio-net-pci,netdev=nowhere \
         -device virtio-rng-pci </dev/null || status=$?
     ((status != 124 && status != 137)) || die "stopped after $seconds seconds"
     ((status == 0)) || die "qemu ended with status $status"
