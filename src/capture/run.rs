@@ -1,7 +1,7 @@
 //! The capture itself: waits for the rings, and hands their packets to a sink in the order of their times.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -200,9 +200,9 @@ impl Run {
             }
             let ring = &mut self.rings[number].ring;
             if let Some(packet) = ring.packet(number, self.snaplen) {
-                sink.packet(&packet).map_err(Error::Write)?;
                 self.captured += 1;
                 self.counters[number].captured += 1;
+                sink.packet(&packet).map_err(Error::Write)?;
             }
             ring.skip();
             if count.is_some_and(|count| self.captured >= count) {
@@ -269,11 +269,5 @@ fn wait_for(files: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<(), 
     match poll(files, patience.as_ref()) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(Error::io("wait for packets", error)),
-    }
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.ring.as_fd()
     }
 }

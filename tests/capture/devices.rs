@@ -121,6 +121,21 @@ fn lines_of_several_devices_say_which() {
     });
 }
 
+/// Times are those of the time zone, as in tcpdump.
+#[test]
+fn times_are_local() {
+    require!(Root);
+    with_pair(|| {
+        // five hours east of Greenwich, in the words of POSIX.1, section 8.3
+        let now = || run("env TZ=XXX-5 date +%H:%M").trim().to_owned();
+        let (arguments, before) = (["capture", "left", "--dev", "eth0", "--filter", "icmp", "--count", "1"], now());
+        let watching = Watching::ours_with(&Cli::new().env("TZ", "XXX-5"), &arguments);
+        assert!(pings("left", "10.0.0.2"));
+        let (said, after) = (watching.end().stdout, now());
+        assert!(said.starts_with(&before) || said.starts_with(&after), "{said} between {before} and {after}");
+    });
+}
+
 #[test]
 fn it_ends_when_it_was_told_to() {
     require!(Root);

@@ -236,7 +236,7 @@ impl Capture {
     ) -> Result<Report, Failure> {
         let lost = ended.output.lost();
         let sum = |count: fn(&Counters) -> u64| ended.counters.iter().map(count).sum::<u64>();
-        let captured = sum(|counters| counters.captured) - lost;
+        let captured = sum(|counters| counters.captured).saturating_sub(lost);
         let dropped = sum(|counters| counters.dropped);
         let counted = format!("{} captured, {dropped} dropped by kernel", packets(captured));
         session.output.note(&counted);
