@@ -79,6 +79,10 @@ pub fn routes_are_given_to_those_that_have_none(host: &Host) {
     assert!(!plan.contains("via 10.0.0.254 dev eth1-ns2"), "{plan}");
     assert!(plan.contains("+ route default via fd00::fe dev eth1-ns2 in ns2"), "{plan}");
     assert_eq!(route("ns1"), "default via 10.0.0.254 dev eth1-ns1 proto 80 \n");
+    // asking for the same is no failure, for another one it is
+    assert_eq!(host.ok("add-port br1 ns1 --may-exist --gw 10.0.0.254"), "");
+    let said = host.refused(1, "add-port br1 ns1 --may-exist --gw 10.0.0.2");
+    assert!(said.contains("it has a default route via 10.0.0.254 already"), "{said}");
     // one that comes later
     host.ok("add-port br1 ns3 --ip 10.0.0.3/24");
     assert_eq!(route("ns3"), "");

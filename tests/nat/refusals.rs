@@ -41,6 +41,7 @@ pub fn what_cannot_be_published(host: &Host) {
         (2, "publish 8080", &["not PORT:NETNS:PORT"]),
         (2, "publish 0:ns1:80", &["`0` is no port"]),
         (2, "publish 8080:ns1:80 --address ::1", &["a port cannot be published at ::1"]),
+        (2, "publish 8080:ns1:80 --address fe80::1", &["fe80::1 is an address of one link alone"]),
         (2, "publish 8080:ns1:80 --address 0.0.0.0", &["0.0.0.0 is no address that the host can have"]),
         (2, "publish 8080:ns1:80 --address 192.0.2.1 --to fd00::1", &["are of different versions of IP"]),
         (

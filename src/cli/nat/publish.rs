@@ -137,6 +137,10 @@ impl Publish {
                 Err(Failure::usage(format!("{address} is no address that the host can have"))
                     .hint("without --address a port is published at all addresses"))
             }
+            (Some(IpAddr::V6(address)), _) if address.is_unicast_link_local() => {
+                Err(Failure::usage(format!("{address} is an address of one link alone"))
+                    .hint("publish the port at another address of the host, or at all of them"))
+            }
             (Some(IpAddr::V6(address)), _) if address.is_loopback() => {
                 Err(Failure::usage("a port cannot be published at ::1: the kernel lets it lead nowhere")
                     .hint("publish it at 127.0.0.1, or at all addresses"))

@@ -284,7 +284,7 @@ impl AddPort {
             let route = Route::default_via(place.clone(), *gw, device.clone());
             let key = Resource::Route(route.clone()).key();
             if let Some(Resource::Route(there)) = observed.get(&key).map(|entry| &entry.resource)
-                && *there != route
+                && (there.via, &there.device) != (route.via, &route.device)
             {
                 let via = there.via.map_or_else(String::new, |via| format!(" via {via}"));
                 let what = format!("cannot route {place} by way of {gw}: it has a default route{via} already");
