@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::new(Nft)];
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::<Nft>::default()];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }

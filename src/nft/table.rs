@@ -1,5 +1,5 @@
-//! Whether there is a table or a chain, asked of the kernel itself: nft(8) takes milliseconds to answer, and most hosts have none of
-//! those that are asked for.
+//! Whether there is a table or a chain, and whether anything has changed, asked of the kernel itself: nft(8) takes milliseconds to
+//! answer, and most hosts have none of those that are asked for.
 
 use std::io;
 
@@ -7,8 +7,8 @@ use netlink_sys::protocols::NETLINK_NETFILTER;
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 use nix::libc::{
-    NFNETLINK_V0, NFNL_SUBSYS_NFTABLES, NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, NFT_MSG_GETCHAIN, NFT_MSG_GETTABLE,
-    NLM_F_REQUEST, NLMSG_ERROR,
+    NFNETLINK_V0, NFNL_SUBSYS_NFTABLES, NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6, NFPROTO_UNSPEC, NFT_MSG_GETCHAIN,
+    NFT_MSG_GETGEN, NFT_MSG_GETTABLE, NLM_F_REQUEST, NLMSG_ERROR,
 };
 
 /// The attributes that name a table, and a chain and its table (linux/netfilter/nf_tables.h).
@@ -21,6 +21,9 @@ const HEADER_LEN: usize = 16;
 const KIND: std::ops::Range<usize> = 4..6;
 /// Where an error's number stands: behind it.
 const ERROR: std::ops::Range<usize> = 16..20;
+/// Where the number of a ruleset stands: behind that header, `struct nfgenmsg` and the head of its attribute, `NFTA_GEN_ID`,
+/// which is the first (`nf_tables_fill_gen_info`, net/netfilter/nf_tables_api.c).
+const GENERATION: std::ops::Range<usize> = 24..28;
 
 /// Whether this namespace has this table. A kernel without nftables has none.
 pub fn has_table(family: &str, table: &str) -> io::Result<bool> {
@@ -32,22 +35,35 @@ pub fn has_chain(family: &str, table: &str, chain: &str) -> io::Result<bool> {
     is_there(NFT_MSG_GETCHAIN, family, &[(NFTA_CHAIN_TABLE, table), (NFTA_CHAIN_NAME, chain)])
 }
 
+/// The number of this namespace's ruleset, which every change of it raises; `None` where there is no nftables.
+pub fn generation() -> io::Result<Option<u32>> {
+    let answer = ask(NFT_MSG_GETGEN, "unspec", &[])?;
+    let number = answer.and_then(|answer| Some(u32::from_be_bytes(answer.get(GENERATION)?.try_into().ok()?)));
+    Ok(number)
+}
+
 fn is_there(question: i32, family: &str, names: &[(u16, &str)]) -> io::Result<bool> {
+    Ok(ask(question, family, names)?.is_some())
+}
+
+/// What the kernel answers; `None` where there is nothing of the kind.
+fn ask(question: i32, family: &str, names: &[(u16, &str)]) -> io::Result<Option<Vec<u8>>> {
     let socket = match Socket::new(NETLINK_NETFILTER) {
-        Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => return Ok(false),
+        Err(error) if error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32) => return Ok(None),
         socket => socket?,
     };
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.send(&message(question, family, names), 0)?;
     let (answer, _) = socket.recv_from_full()?;
-    read(&answer)
+    Ok(if read(&answer)? { Some(answer) } else { None })
 }
 
 fn message(question: i32, family: &str, names: &[(u16, &str)]) -> Vec<u8> {
     let family = match family {
         "ip" => NFPROTO_IPV4,
         "ip6" => NFPROTO_IPV6,
-        _ => NFPROTO_INET,
+        "inet" => NFPROTO_INET,
+        _ => NFPROTO_UNSPEC,
     };
     // struct nfgenmsg (linux/netfilter/nfnetlink.h)
     let mut body = vec![family as u8, NFNETLINK_V0 as u8, 0, 0];

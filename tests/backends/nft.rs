@@ -20,7 +20,7 @@ const DOCKER: &str = "table ip filter { chain DOCKER-USER { counter; }; }";
 pub fn fixture() -> Fixture {
     tool::run("ip link set lo up");
     tool::run_with("nft -f -", DOCKER);
-    let backend: Arc<dyn Backend> = Arc::new(Nft);
+    let backend: Arc<dyn Backend> = Arc::new(Nft::default());
     Fixture {
         set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), backend.clone()]),
         backend,

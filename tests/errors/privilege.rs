@@ -40,9 +40,25 @@ fn a_user_is_told_the_capabilities() {
             let ran = run(&NOBODY, None, verb);
             assert_refused(&ran, 1, verb, &["not permitted", "CAP_NET_ADMIN and CAP_SYS_ADMIN", "run it as root"]);
         }
+        let ran = run(&NOBODY, None, "list-published");
+        assert_refused(&ran, 1, "list-published", &["cannot read the ruleset of nftables", "run it as root"]);
         let ran = run(&NOBODY, None, "exec ns1 -- true");
         assert_refused(&ran, 1, "exec", &["ns1", "CAP_SYS_ADMIN", "run it as root"]);
         host.world().assert_is(&before, "a user has changed something");
+    });
+}
+
+/// What there is on the host itself everybody may see.
+#[test]
+fn a_user_sees_the_switches() {
+    require!(Root);
+    sandbox::run(|| async {
+        let host = Host::bare();
+        host.ok("add-br br0 --backend linux");
+        for verb in ["show", "list-br"] {
+            let ran = run(&NOBODY, None, verb);
+            assert!(ran.code == 0 && ran.stdout.contains("br0"), "{verb}: {ran:?}");
+        }
     });
 }
 

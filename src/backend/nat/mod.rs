@@ -4,6 +4,8 @@ mod filters;
 mod read;
 mod write;
 
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 
 use crate::model::{Entry, IfName, Key, Kind, Published, Resource, State};
@@ -15,9 +17,27 @@ use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported, kernel
 
 pub use filters::{Filters, Obstacle, Remedy, filters};
 
-/// The backend of nftables. It keeps nothing: each look asks the kernel.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Nft;
+/// The backend of nftables.
+#[derive(Debug, Default)]
+pub struct Nft {
+    /// What was read last, and of which ruleset: one that has not changed since is not read again.
+    last: Mutex<Option<(u32, State)>>,
+}
+
+impl Nft {
+    fn state(&self) -> Result<State, NftError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = nft::generation().map_err(NftError::Ask)?;
+        match (last.as_ref(), generation) {
+            (_, None) => return Ok(State::default()),
+            (Some((of, state)), Some(generation)) if *of == generation => return Ok(state.clone()),
+            _ => {}
+        }
+        let state = read::state()?;
+        *last = generation.map(|generation| (generation, state.clone()));
+        Ok(state)
+    }
+}
 
 #[async_trait]
 impl Backend for Nft {
@@ -61,13 +81,18 @@ impl Backend for Nft {
                 return Ok(Vec::new());
             }
         };
-        let state = read::state().map_err(|error| failed("cannot read the ruleset of nftables", error))?;
+        let state = match self.state() {
+            // Who may not look, and did not ask for this above all, sees what there is besides.
+            Err(error) if error.is_not_permitted() && matches!(scope, Scope::All | Scope::Owner(_)) => State::default(),
+            state => state.map_err(|error| failed("cannot read the ruleset of nftables", error))?,
+        };
         Ok(state.entries().filter(|entry| within(entry)).cloned().collect())
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {
         // One transaction: all of it, or nothing.
-        write::apply(steps).map_err(|error| ApplyError::after(0, refused(steps, error)))
+        let done = self.state().and_then(|before| write::apply(&before, steps));
+        done.map_err(|error| ApplyError::after(0, refused(steps, error)))
     }
 }
 

@@ -9,11 +9,10 @@ use crate::plan::ruleset::{self, Element, SKELETON, TABLE};
 
 use super::{read, resource_of};
 
-/// Carries `steps` out as the difference between what there is and what there is to be: so it is no matter if a part of it was
-/// there already, or was gone.
-pub fn apply(steps: &[Step]) -> Result<(), NftError> {
-    let before = read::state()?;
-    let script = script(&before, &after(&before, steps))?;
+/// Carries `steps` out as the difference between what there is, `before`, and what there is to be: so it is no matter if a part of
+/// it was there already, or was gone.
+pub fn apply(before: &State, steps: &[Step]) -> Result<(), NftError> {
+    let script = script(before, &after(before, steps))?;
     if script.is_empty() { Ok(()) } else { nft::run(&script) }
 }
 
