@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::backend::Scope;
-use crate::model::{Address, Entry, IfName, Kind, Place, Resource, State};
+use crate::model::{Address, Entry, IfName, Place, Resource, State};
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
@@ -15,7 +14,7 @@ use crate::cli::place::{self, IPV6_MTU_MIN};
 use crate::cli::port;
 use crate::cli::session::Session;
 
-use super::{device, only_device};
+use super::{addresses_and_routes, device, only_device};
 
 #[derive(Debug, Args)]
 pub struct AddAddr {
@@ -122,7 +121,8 @@ impl DelAddr {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let _lock = session.begin(&self.change).await?;
         let place = place::existing(session, &self.netns).await?;
-        let observed = with_routes(session, &place).await?;
+        // A route goes with the address that it stands on.
+        let observed = addresses_and_routes(session, &place).await?;
         let mut desired = observed.clone();
         for named in &self.addresses {
             let found = addresses(&desired).find(|address| {
@@ -152,15 +152,6 @@ fn addresses(state: &State) -> impl Iterator<Item = &Address> {
     state
         .resources()
         .filter_map(|resource| if let Resource::Address(address) = resource { Some(address) } else { None })
-}
-
-/// The addresses and routes of a namespace: a route goes with the address that it stands on.
-async fn with_routes(session: &Session<'_>, place: &Place) -> Result<State, Failure> {
-    let mut state = place::addresses(session, place).await?;
-    for entry in session.observe(Scope::Within(place.clone(), Kind::Route)).await?.entries() {
-        state.insert(entry.clone());
-    }
-    Ok(state)
 }
 
 /// Takes the address out of `state`, and with an IPv4 address the routes that nothing leads to without it: with its last one a

@@ -14,7 +14,17 @@ use crate::backend::Scope;
 use crate::model::{Device, Entry, IfName, Kind, Place, Resource, State};
 
 use super::failure::Failure;
+use super::place;
 use super::session::Session;
+
+/// The routes that somebody asked for, and the addresses, of one namespace.
+async fn addresses_and_routes(session: &Session<'_>, place: &Place) -> Result<State, Failure> {
+    let mut state = place::addresses(session, place).await?;
+    for entry in session.observe(Scope::Within(place.clone(), Kind::Route)).await?.entries() {
+        state.insert(entry.clone());
+    }
+    Ok(state)
+}
 
 /// The addresses and routes of one device.
 pub async fn standing_on(session: &Session<'_>, place: &Place, name: &IfName) -> Result<State, Failure> {

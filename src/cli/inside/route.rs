@@ -14,7 +14,7 @@ use crate::cli::output::Report;
 use crate::cli::place;
 use crate::cli::session::Session;
 
-use super::device;
+use super::{addresses_and_routes, device};
 
 /// A destination and a way, as people type them after `ip route add`.
 #[derive(Debug, Args)]
@@ -79,15 +79,6 @@ impl Words {
 const USAGE: &str = "as in: ovsns add-route ns1 default via 192.168.15.5; \
                      ovsns add-route ns1 10.1.0.0/16 via 192.168.15.5 dev eth1-ns1 metric 50";
 
-/// The routes that somebody asked for, and the addresses, of one namespace.
-async fn look(session: &Session<'_>, place: &Place) -> Result<State, Failure> {
-    let mut state = place::addresses(session, place).await?;
-    for entry in session.observe(Scope::Within(place.clone(), Kind::Route)).await?.entries() {
-        state.insert(entry.clone());
-    }
-    Ok(state)
-}
-
 #[derive(Debug, Args)]
 #[command(
     override_usage = "ovsns add-route [OPTIONS] NETNS DESTINATION [via ADDRESS] [dev DEVICE] [metric N] [src ADDRESS]"
@@ -108,7 +99,7 @@ impl AddRoute {
         let destination = self.words.destination(&way)?;
         let _lock = session.begin(&self.change).await?;
         let place = place::existing(session, &self.words.netns).await?;
-        let observed = look(session, &place).await?;
+        let observed = addresses_and_routes(session, &place).await?;
         let route = self.route(session, &place, destination, way, &observed).await?;
         let entry = Entry::unmarked(Resource::Route(route.clone()));
         if let Some(Resource::Route(there)) = observed.get(&entry.key()).map(|entry| &entry.resource) {
