@@ -5,7 +5,9 @@ use std::time::Instant;
 use crate::common::ovs::Ovs;
 use crate::common::world::World;
 use crate::common::{require, sandbox};
-use crate::story::{ADD_BR, ADD_NS, ADD_PORT, ATTACH_NS, DEL_BR, DEL_NAMES, DEL_NS, DEL_PORT, Stage, Story, TAKE_OVER};
+use crate::story::{
+    ADD_BR, ADD_NS, ADD_PORT, ATTACH_NS, DEL_BR, DEL_NAMES, DEL_NS, DEL_PORT, SET_DOWN, Stage, Story, TAKE_OVER,
+};
 
 /// The system calls by which a run changes something, or has something changed.
 const CALLS: [&str; 9] = ["mkdir", "write", "rename", "unlink", "unshare", "setns", "mount", "umount2", "sendto"];
@@ -166,6 +168,12 @@ killed! {
 fn add_ns() {
     require!(Root);
     sandbox::run(|| async { killed_at_every_step(&ADD_NS, None) });
+}
+
+#[test]
+fn set_down() {
+    require!(Root);
+    sandbox::run(|| async { killed_at_every_step(&SET_DOWN, None) });
 }
 
 #[test]

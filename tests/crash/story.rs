@@ -65,6 +65,13 @@ pub const TAKE_OVER: Story = Story {
     back: "del-port sw0 dev:eth0",
 };
 
+/// What a device loses that goes down.
+pub const SET_DOWN: Story = Story {
+    before: "add-link ns1 host --ip 10.0.0.1/24 --ip fd00::1/64 --peer-ip 10.0.0.2/24 --nodad\nadd-route ns1 default via 10.0.0.2\nadd-route ns1 default via fd00::2",
+    verb: "set ns1 eth1-ns1 down mtu 1400",
+    back: "set ns1 eth1-ns1 up mtu 1500\nadd-addr ns1 fd00::1/64 --nodad\nadd-route ns1 default via 10.0.0.2\nadd-route ns1 default via fd00::2",
+};
+
 /// How a run under strace ended.
 pub struct Disturbed {
     /// `None`: it was killed.

@@ -42,7 +42,7 @@ macro_rules! cases {
 cases! {
     ovs: add_br add_br_full add_br_converge del_br add_ns attach_ns del_ns del_ns_several add_port add_port_full add_port_second add_port_long
         add_port_odd add_port_tag add_port_trunks add_port_native add_port_converge add_port_tso add_dev del_dev del_port
-        del_port_own_route del_port_all add_path set_br set_port set_port_no_vlan nothing
+        del_port_own_route del_port_all add_path set_br set_port set_port_no_vlan take_over give_back nothing
         nat publish;
     Tbf: add_port_rate
 }
@@ -52,7 +52,7 @@ cases! {
         add_dev del_dev del_port_all add_link add_link_host add_link_self del_link add_addr add_addr_host del_addr
         del_addr_of_two add_route add_route_v6 add_route_dev del_route set_device set_down set_up set_sysctl set_br
         nat nat_docker nat_converge del_nat del_nat_published publish publish_more publish_converge unpublish
-        unpublish_last del_ns_published;
+        unpublish_last del_ns_published take_over give_back;
     VlanFiltering: add_port_tag add_port_trunks add_port_native add_port_retag;
     Tbf: add_dev_rate del_dev_rate del_port_rate set_port_rate set_port_no_impair
 }
