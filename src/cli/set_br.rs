@@ -4,7 +4,7 @@ use clap::Args;
 use ipnet::IpNet;
 
 use crate::backend::Scope;
-use crate::model::{Address, Entry, Key, Kind, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Switch, SwitchName};
+use crate::model::{Address, Entry, Kind, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Switch, SwitchName};
 
 use super::change::Change;
 use super::failure::Failure;
@@ -55,7 +55,10 @@ impl SetBr {
         (wanted.mac, wanted.mtu, wanted.stp) = (self.mac, self.mtu, self.stp);
         desired.insert(Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() });
         self.addresses(&mut desired)?;
-        self.up(session, &mut observed, &mut desired).await?;
+        if !self.ip.is_empty() {
+            // A device that is down has an address for nothing.
+            switch::want_up(session, &self.switch, &mut observed, &mut desired).await?;
+        }
         self.change.carry_out(session, &observed, &desired).await
     }
 
@@ -93,21 +96,6 @@ impl SetBr {
             if !desired.contains(&entry.key()) {
                 desired.insert(entry);
             }
-        }
-        Ok(())
-    }
-
-    /// A device that is down has an address for nothing.
-    async fn up(&self, session: &Session<'_>, observed: &mut State, desired: &mut State) -> Result<(), Failure> {
-        if self.ip.is_empty() {
-            return Ok(());
-        }
-        let key = Key::Device { place: Place::Host, name: self.switch.device() };
-        if let Some(Resource::Device(there)) =
-            session.observe(Scope::Keys(vec![key.clone()])).await?.get(&key).map(|entry| &entry.resource)
-        {
-            observed.insert(Entry::unmarked(switch::own_device(&self.switch, there.up)));
-            desired.insert(Entry::unmarked(switch::own_device(&self.switch, true)));
         }
         Ok(())
     }

@@ -183,8 +183,24 @@ impl AddBr {
 }
 
 /// The own device of a switch, of which only this is asked: its address and its MTU are the switch's to set.
-pub fn own_device(switch: &SwitchName, up: bool) -> Resource {
+fn own_device(switch: &SwitchName, up: bool) -> Resource {
     Resource::Device(Device::new(Place::Host, switch.device(), up))
+}
+
+/// Wants the own device of `switch` up, in `desired`; how it is goes into `observed`.
+pub async fn want_up(
+    session: &Session<'_>,
+    switch: &SwitchName,
+    observed: &mut State,
+    desired: &mut State,
+) -> Result<(), Failure> {
+    let key = Key::Device { place: Place::Host, name: switch.device() };
+    let there = session.observe(Scope::Keys(vec![key.clone()])).await?;
+    if let Some(Resource::Device(there)) = there.get(&key).map(|entry| &entry.resource) {
+        observed.insert(Entry::unmarked(own_device(switch, there.up)));
+    }
+    desired.insert(Entry::unmarked(own_device(switch, true)));
+    Ok(())
 }
 
 /// A random address, locally administered (IEEE 802, second lowest bit of the first byte).

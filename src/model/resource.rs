@@ -263,6 +263,16 @@ impl Resource {
         }
     }
 
+    /// Whether it is lost when a device that it stands on goes down: routes are, and IPv6 addresses (`fib_disable_ip`,
+    /// net/ipv4/fib_frontend.c; `addrconf_ifdown`, net/ipv6/addrconf.c).
+    pub fn goes_down_with_device(&self) -> bool {
+        match self {
+            Resource::Address(address) => matches!(address.address, IpNet::V6(_)),
+            Resource::Route(_) => true,
+            _ => false,
+        }
+    }
+
     /// The devices that come and go with this resource.
     pub fn provides(&self) -> Vec<(Place, IfName)> {
         match self {

@@ -135,7 +135,10 @@ fn anew(observed: &State, target: &State) -> BTreeSet<Key> {
     keys.extend(both().filter(|(seen, _)| stands_on(seen)).map(|(seen, _)| seen.key()));
 
     let flapping = flapping_devices(both());
-    keys.extend(both().filter(|(seen, _)| goes_down_with(&seen.resource, &flapping)).map(|(seen, _)| seen.key()));
+    let goes_down = |seen: &Entry| {
+        seen.resource.goes_down_with_device() && seen.resource.needs().iter().any(|device| flapping.contains(device))
+    };
+    keys.extend(both().filter(|(seen, _)| goes_down(seen)).map(|(seen, _)| seen.key()));
 
     // Addresses before routes: a route may stand on an address that is made anew.
     for loses in [loses_address, loses_route] {
@@ -159,17 +162,6 @@ fn flapping_devices<'a>(both: impl Iterator<Item = (&'a Entry, &'a Entry)>) -> B
         _ => None,
     };
     both.filter_map(flaps).collect()
-}
-
-/// Whether `resource` is lost when one of `devices` goes down: routes are, and IPv6 addresses (`fib_disable_ip`,
-/// net/ipv4/fib_frontend.c; `addrconf_ifdown`, net/ipv6/addrconf.c).
-fn goes_down_with(resource: &Resource, devices: &BTreeSet<(Place, IfName)>) -> bool {
-    let lost = match resource {
-        Resource::Address(address) => matches!(address.address, IpNet::V6(_)),
-        Resource::Route(_) => true,
-        _ => false,
-    };
-    lost && resource.needs().iter().any(|device| devices.contains(device))
 }
 
 /// The devices that go or come. One that goes takes with it what stands on it. One that comes has lost it already, or worse:

@@ -21,7 +21,7 @@ pub fn what_cannot_be_translated(host: &Host) {
     host.add_br("br2", "");
     refuses(host, 1, "nat br2", &["switch br2 has no address", "hint: give it one", "ovsns set-br br2 --ip"]);
     refuses(host, 1, "nat nosuch", &["there is no switch nosuch"]);
-    refuses(host, 1, "nat br1 --out nosuch", &["the host has no device nosuch", "ip link"]);
+    refuses(host, 1, "nat br1 --out nosuch", &["the host has no device nosuch", "there are: br1, br2, eth0, lo"]);
     refuses(host, 2, "nat br1 --out br1", &["br1 cannot lead out of br1: it is the switch's own device"]);
     refuses(host, 2, "nat br1 --out lo", &["it is the loopback device"]);
     refuses(host, 1, "del-nat br1", &["switch br1 is not translated", "ovsns list-nat"]);

@@ -102,20 +102,30 @@ pub fn devices(place: &Place) -> Result<Vec<SeenDevice>, BackendError> {
 
 /// All addresses in the namespace at `place`, but those of loopback.
 pub fn addresses(place: &Place) -> Result<Vec<SeenAddress>, BackendError> {
-    look(place, "addresses", |netlink, names| {
-        let mut seen = Vec::new();
-        for found in netlink.addresses(None)?.into_iter().filter(|found| !found.address.addr().is_loopback()) {
-            let Some(dev) = names.of(netlink, found.link)? else { continue };
-            let scope = match found.scope {
-                AddressScope::Link => "link",
-                AddressScope::Host => "host",
-                _ => "global",
-            };
-            let (dynamic, tentative, dadfailed) = (found.is_dynamic(), found.is_tentative(), found.is_duplicate());
-            seen.push(SeenAddress { dev, address: found.address, scope, dynamic, tentative, dadfailed });
-        }
-        Ok(seen)
+    look(place, "addresses", |netlink, names| read_addresses(netlink, names, None))
+}
+
+/// Those of one device; none where there is no such device.
+pub fn addresses_of(place: &Place, device: &IfName) -> Result<Vec<SeenAddress>, BackendError> {
+    look(place, "addresses", |netlink, names| match netlink.link(device.as_str())? {
+        Some(link) => read_addresses(netlink, names, Some(link.index)),
+        None => Ok(Vec::new()),
     })
+}
+
+fn read_addresses(netlink: &mut Netlink, names: &mut Names, only: Option<u32>) -> Result<Vec<SeenAddress>, Error> {
+    let mut seen = Vec::new();
+    for found in netlink.addresses(only)?.into_iter().filter(|found| !found.address.addr().is_loopback()) {
+        let Some(dev) = names.of(netlink, found.link)? else { continue };
+        let scope = match found.scope {
+            AddressScope::Link => "link",
+            AddressScope::Host => "host",
+            _ => "global",
+        };
+        let (dynamic, tentative, dadfailed) = (found.is_dynamic(), found.is_tentative(), found.is_duplicate());
+        seen.push(SeenAddress { dev, address: found.address, scope, dynamic, tentative, dadfailed });
+    }
+    Ok(seen)
 }
 
 /// All routes of the main table of the namespace at `place`.

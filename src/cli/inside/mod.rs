@@ -11,7 +11,7 @@ pub use route::{AddRoute, DelRoute};
 pub use set::Set;
 
 use crate::backend::Scope;
-use crate::model::{Device, Entry, IfName, Kind, Place, Resource, State};
+use crate::model::{Device, Entry, IfName, Key, Kind, Place, Resource, State};
 
 use super::failure::Failure;
 use super::place;
@@ -38,9 +38,12 @@ pub async fn standing_on(session: &Session<'_>, place: &Place, name: &IfName) ->
 }
 
 /// The device of this name, which has to be there.
-async fn device(session: &Session<'_>, place: &Place, name: &IfName) -> Result<Device, Failure> {
-    let devices = devices(session, place).await?;
-    devices.iter().find(|device| device.name == *name).cloned().ok_or_else(|| no_device(place, name, &devices))
+pub async fn device(session: &Session<'_>, place: &Place, name: &IfName) -> Result<Device, Failure> {
+    let key = Key::Device { place: place.clone(), name: name.clone() };
+    match devices_of(&session.observe(Scope::Keys(vec![key])).await?).pop() {
+        Some(device) => Ok(device),
+        None => Err(no_device(place, name, &devices(session, place).await?)),
+    }
 }
 
 async fn devices(session: &Session<'_>, place: &Place) -> Result<Vec<Device>, Failure> {

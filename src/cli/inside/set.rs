@@ -3,9 +3,7 @@
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::model::{
-    Device, Entry, IfName, Key, Kind, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Sysctl, SysctlKey,
-};
+use crate::model::{Device, Entry, IfName, Key, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Sysctl, SysctlKey};
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
@@ -132,7 +130,7 @@ impl Set {
         }
         for entry in standing.entries() {
             observed.insert(entry.clone());
-            if !(there.up && !wanted.up && goes_down_with(&entry.resource)) {
+            if !(there.up && !wanted.up && entry.resource.goes_down_with_device()) {
                 desired.insert(entry.clone());
             }
         }
@@ -156,21 +154,15 @@ async fn check_switch(session: &Session<'_>, place: &Place, name: &IfName, setti
     }
 }
 
-/// A device that goes down loses its routes and its IPv6 addresses (`fib_disable_ip`, net/ipv4/fib_frontend.c; `addrconf_ifdown`,
-/// net/ipv6/addrconf.c).
-fn goes_down_with(resource: &Resource) -> bool {
-    match resource {
-        Resource::Address(address) => address.address.addr().is_ipv6(),
-        resource => resource.kind() == Kind::Route,
-    }
-}
-
 fn no_sysctl(place: &Place, key: &SysctlKey) -> Failure {
     let file = key.path();
     let what = match key.device() {
         Some(device) => format!("there is no setting {key} in {place}: no such setting, or no device {device}"),
         None => format!("there is no setting {key} in {place}"),
     };
-    let directory = file.rsplit_once('/').map_or("/proc/sys/net", |(directory, _)| directory);
+    let mut directory = file.rsplit_once('/').map_or("/proc/sys/net", |(directory, _)| directory);
+    if key.device().is_some() {
+        directory = directory.rsplit_once('/').map_or(directory, |(above, _)| above);
+    }
     Failure::new(what).hint(format!("ovsns exec {place} -- ls {directory}"))
 }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use crate::backend::Scope;
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
+use crate::cli::inside;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::model::{IfName, Key, Nat, Place, Resource, SwitchName};
+use crate::model::{IfName, Nat, Place, Resource, SwitchName};
 
 use super::books::Books;
 use super::{addresses_of, default_devices, notes, routes};
@@ -84,13 +84,8 @@ impl AddNat {
             return Err(Failure::usage(format!("{} cannot lead out of {out}: it is {why}", self.switch))
                 .hint("name the device that leads to the world: --out DEVICE"));
         }
-        let key = Key::Device { place: Place::Host, name: out.clone() };
-        match session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key) {
-            true => Ok(out),
-            false => {
-                Err(Failure::new(format!("the host has no device {out}")).hint("ip link lists the host's devices"))
-            }
-        }
+        inside::device(session, &Place::Host, &out).await?;
+        Ok(out)
     }
 
     fn no_address(&self) -> Failure {

@@ -28,8 +28,7 @@ pub use unpublish::Unpublish;
 
 /// The addresses by which `device` of the host is reached, leased ones too.
 fn addresses_of(device: &IfName) -> Result<Vec<IpNet>, Failure> {
-    let found =
-        seen::addresses(&Place::Host)?.into_iter().filter(|address| address.dev == *device && is_usable(address));
+    let found = seen::addresses_of(&Place::Host, device)?.into_iter().filter(is_usable);
     Ok(found.map(|address| address.address).collect())
 }
 

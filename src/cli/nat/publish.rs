@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::backend::Scope;
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
+use crate::cli::inside;
 use crate::cli::output::Report;
 use crate::cli::place;
 use crate::cli::session::{Session, seen};
@@ -243,15 +243,10 @@ impl Publish {
         devices: &BTreeSet<&IfName>,
     ) -> Result<Vec<IfName>, Failure> {
         if !self.ingress.is_empty() {
-            let key = |device: &IfName| Key::Device { place: Place::Host, name: device.clone() };
-            let there = session.observe(Scope::Keys(self.ingress.iter().map(key).collect())).await?;
-            return match self.ingress.iter().find(|device| !there.contains(&key(device))) {
-                None => Ok(self.ingress.clone()),
-                Some(device) => {
-                    Err(Failure::new(format!("the host has no device {device}"))
-                        .hint("ip link lists the host's devices"))
-                }
-            };
+            for device in &self.ingress {
+                inside::device(session, &Place::Host, device).await?;
+            }
+            return Ok(self.ingress.clone());
         }
         let mut ingress = default_devices()?;
         ingress.extend(books.nats().filter(|nat| devices.contains(&nat.switch.device())).map(|nat| nat.out.clone()));

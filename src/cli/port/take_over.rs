@@ -23,9 +23,9 @@ pub struct Belongings {
 impl Belongings {
     /// Those of `device`.
     pub async fn of(session: &Session<'_>, device: &IfName) -> Result<Belongings, Failure> {
-        let seen: Vec<_> = seen::addresses(&Place::Host)?
+        let seen: Vec<_> = seen::addresses_of(&Place::Host, device)?
             .into_iter()
-            .filter(|address| address.dev == *device && address.scope != "link")
+            .filter(|address| address.scope != "link")
             .filter(|address| !(address.dynamic && address.address.addr().is_ipv6()))
             .collect();
         let keys =

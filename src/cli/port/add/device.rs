@@ -10,7 +10,7 @@ use crate::cli::port::port_of;
 use crate::cli::port::settings::{check_impaired_uplink, impairment_key};
 use crate::cli::port::take_over::{Belongings, check_alias, check_uplink};
 use crate::cli::session::Session;
-use crate::cli::switch::own_device;
+use crate::cli::switch::want_up;
 
 impl AddPort {
     /// What there is of the device, and what there should be.
@@ -60,7 +60,7 @@ impl AddPort {
                     observed.insert(entry.clone());
                     desired.insert(entry.clone());
                 }
-                self.own_device_up(session, switch, &mut observed, &mut desired).await?;
+                want_up(session, &switch.name, &mut observed, &mut desired).await?;
                 belongings.notes(switch, &device).iter().for_each(|note| session.output.note(note));
             }
         }
@@ -85,23 +85,6 @@ impl AddPort {
             Some(option) => Err(Failure::usage(format!("{option} is for namespaces, not for devices of the host"))
                 .hint("addresses belong on the switch: ovsns add-br SWITCH --may-exist --ip ADDRESS/LENGTH")),
         }
-    }
-
-    /// The switch's own device, which gets the addresses, is up.
-    async fn own_device_up(
-        &self,
-        session: &Session<'_>,
-        switch: &Switch,
-        observed: &mut State,
-        desired: &mut State,
-    ) -> Result<(), Failure> {
-        let key = Key::Device { place: Place::Host, name: switch.name.device() };
-        let there = session.observe(Scope::Keys(vec![key.clone()])).await?;
-        if let Some(Resource::Device(there)) = there.get(&key).map(|entry| &entry.resource) {
-            observed.insert(Entry::unmarked(own_device(&switch.name, there.up)));
-        }
-        desired.insert(Entry::unmarked(own_device(&switch.name, true)));
-        Ok(())
     }
 
     /// Whether a port that is there is in the way.
