@@ -110,6 +110,16 @@ pub fn addresses_and_routes_come_and_go(lab: &Lab) {
     assert!(shown["neighbours"].is_array(), "{shown}");
 }
 
+/// An address of the link itself is nobody's wish: it is in no plan, unless it is named.
+pub fn an_address_that_nobody_asked_for_goes_by_name(lab: &Lab) {
+    lab.ok("add-link ns1 ns2 --ip 10.0.0.1/24 --mac 02:00:00:00:00:01");
+    let plan = lab.ok("del-link ns1 ns2 --dry-run");
+    assert!(!plan.contains("fe80::"), "{plan}");
+    run(&inside("ns1", "ip address add 10.9.0.7/24 dev eth1-ns1 valid_lft 1000 preferred_lft 1000"));
+    lab.ok("del-addr ns1 fe80::ff:fe00:1 10.9.0.7");
+    assert_eq!(lab.ok("list-addr ns1"), "eth1-ns1 10.0.0.1/24\n");
+}
+
 pub fn neighbours_are_listed(lab: &Lab) {
     lab.ok("add-link ns1 ns2 --ip 10.0.0.1/24 --peer-ip 10.0.0.2/24 --peer-mac 02:00:00:00:00:02");
     assert!(pings("ns1", "10.0.0.2"));
@@ -118,12 +128,22 @@ pub fn neighbours_are_listed(lab: &Lab) {
 }
 
 pub fn what_makes_no_sense_is_refused(lab: &Lab) {
-    lab.add_br("sw1", "");
+    lab.add_br("sw1", "--ip 192.168.15.5/24");
     lab.ok("add-port sw1 ns1 --ip 192.168.15.1/24");
     lab.ok("add-link ns1 host --peer-ip 10.7.0.1/24");
     for (code, words, why) in [
         (1, "add-addr nosuch 10.0.0.1/24", "there is no namespace nosuch"),
         (2, "add-addr ns1 10.0.0.1", "the length of its prefix is missing"),
+        (2, "add-addr ns1 10.0.0.0/24 --dev eth1-ns1", "the network itself; its first address is 10.0.0.1/24"),
+        (2, "add-addr ns1 10.0.0.255/24 --dev eth1-ns1", "by which all of 10.0.0.0/24 are reached"),
+        (2, "add-addr ns1 fd00::/64 --dev eth1-ns1", "its first address is fd00::1/64"),
+        (
+            2,
+            "add-link a b --ip 10.0.5.1/24 --peer-ip 10.0.5.1/24",
+            "both ends of the link would have the address 10.0.5.1",
+        ),
+        (1, "add-port sw1 ns2 --ip 192.168.15.5/24", "switch sw1 itself has 192.168.15.5"),
+        (1, "del-addr ns1 127.0.0.1", "the loopback address of ns1"),
         (2, "add-addr ns1 10.0.0.1/24", "several devices"),
         (1, "add-addr ns1 10.0.0.1/24 --dev eth9", "no device eth9 in namespace ns1"),
         (1, "add-addr ns1 192.168.15.1/24 --dev eth1-ns1", "has it already"),
@@ -137,6 +157,7 @@ pub fn what_makes_no_sense_is_refused(lab: &Lab) {
         (1, "add-route ns1 default via 192.168.15.1", "an address of ns1 itself"),
         (2, "add-route ns1 default via fe80::1", "through which device"),
         (2, "add-route ns1 10.1.2.3/16 via 192.168.15.5", "not a network"),
+        (2, "add-route ns1 blackhole 10.1.0.0/16", "`10.1.0.0/16` is none of via, dev, metric, src"),
         (2, "add-route ns1 10.1.0.0/16 over 192.168.15.5", "none of via, dev, metric, src"),
         (1, "del-route ns1 10.1.0.0/16", "no such route"),
         (2, "set ns1", "nothing to set"),
@@ -145,6 +166,7 @@ pub fn what_makes_no_sense_is_refused(lab: &Lab) {
         (2, "set ns1 eth1-ns1 mtu 5", "MTU `5`"),
         (2, "set ns1 --sysctl kernel.hostname=x", "none of a namespace"),
         (1, "set ns1 --sysctl net.ipv4.nosuch=1", "no setting net.ipv4.nosuch"),
+        (1, "set ns1 --sysctl net.ipv4.conf.eth9.forwarding=1", "-- ls /proc/sys/net/ipv4/conf\n"),
         (1, "set ns1 --sysctl net.ipv4.ip_forward=seven", "ip_forward"),
         (1, "set host sw1 mtu 1400", "is a switch"),
     ] {

@@ -59,7 +59,7 @@ on_each_kind_of_switch! {
         a_namespace_goes_with_its_ports a_port_outlives_its_namespace what_is_not_ours_stays what_is_gone_is_no_failure_if_exists;
     impairments: a_port_is_set;
     links: two_namespaces_are_joined a_namespace_and_the_host_are_joined addresses_and_routes_come_and_go
-        neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
+        an_address_that_nobody_asked_for_goes_by_name neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
     take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
         a_take_over_outlives_its_terminal_but_not_its_time a_take_over_that_is_killed_is_taken_back
         a_switch_keeps_its_own_addresses an_uplink_that_cannot_be_shared_is_refused;

@@ -73,7 +73,7 @@ pub struct Capture {
     #[arg(long, value_name = "EXPRESSION")]
     filter: Option<String>,
     /// End after so many packets
-    #[arg(long, value_name = "PACKETS")]
+    #[arg(long, value_name = "PACKETS", value_parser = packet_count)]
     count: Option<NonZeroU64>,
     /// End after this time
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -84,6 +84,10 @@ pub struct Capture {
     snaplen: u32,
     #[command(flatten)]
     change: Change,
+}
+
+fn packet_count(text: &str) -> Result<NonZeroU64, String> {
+    text.parse().map_err(|_| "not a number of packets from 1 on".to_owned())
 }
 
 /// A device under capture, and what is said of it.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 
+use crate::backend::Scope;
 use crate::model::{Address, Entry, IfName, Place, Resource, State};
 
 use crate::cli::change::Change;
@@ -12,7 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::place::{self, IPV6_MTU_MIN};
 use crate::cli::port;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, seen};
 
 use super::{addresses_and_routes, device, only_device};
 
@@ -122,7 +123,10 @@ impl DelAddr {
         let _lock = session.begin(&self.change).await?;
         let place = place::existing(session, &self.netns).await?;
         // A route goes with the address that it stands on.
-        let observed = addresses_and_routes(session, &place).await?;
+        let mut observed = addresses_and_routes(session, &place).await?;
+        for entry in self.unasked(session, &place).await?.entries() {
+            observed.insert(entry.clone());
+        }
         let mut desired = observed.clone();
         for named in &self.addresses {
             let found = addresses(&desired).find(|address| {
@@ -137,11 +141,26 @@ impl DelAddr {
         self.change.carry_out(session, &observed, &desired).await
     }
 
+    /// Those that are named although nobody asked for them: leased ones, and those of the link itself. Whoever names one means it.
+    async fn unasked(&self, session: &Session<'_>, place: &Place) -> Result<State, Failure> {
+        let named = |seen: &Address| self.addresses.iter().any(|named| named.means(seen));
+        let seen = seen::addresses(place)?.into_iter();
+        let seen = seen.map(|seen| Address::new(place.clone(), seen.dev, seen.address, false));
+        let keys = seen.filter(named).map(|address| Resource::Address(address).key());
+        session.observe(Scope::Keys(keys.collect())).await
+    }
+
     fn no_address(&self, named: &Named, place: &Place, there: &State) -> Failure {
         let what = match &self.dev {
             Some(device) => format!("{device} in {place} does not have the address {named}"),
             None => format!("no device in {place} has the address {named}"),
         };
+        if matches!(named, Named::Bare(ip) if ip.is_loopback())
+            || matches!(named, Named::Whole(net) if net.addr().is_loopback())
+        {
+            return Failure::new(format!("{named} is the loopback address of {place}, which the kernel gives to lo"))
+                .hint(format!("to be without it: ovsns set {place} lo down"));
+        }
         let list: Vec<String> = addresses(there).map(|a| format!("{} on {}", a.address, a.device)).collect();
         let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
         Failure::new(what).hint(format!("there are: {list}"))

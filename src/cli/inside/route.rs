@@ -1,5 +1,6 @@
 //! `add-route`, `del-route`.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use clap::Args;
@@ -40,9 +41,13 @@ struct Way {
 impl Words {
     fn way(&self) -> Result<Way, Failure> {
         let mut way = Way::default();
-        for pair in self.way.chunks(2) {
-            let [word, value] = pair else {
-                return Err(Failure::usage(format!("`{}` needs a value", pair[0])).hint(USAGE));
+        let mut words = self.way.iter();
+        while let Some(word) = words.next() {
+            if !matches!(word.as_str(), "via" | "src" | "dev" | "metric") {
+                return Err(Failure::usage(format!("`{word}` is none of via, dev, metric, src")).hint(USAGE));
+            }
+            let Some(value) = words.next() else {
+                return Err(Failure::usage(format!("`{word}` needs a value")).hint(USAGE));
             };
             let ip =
                 || value.parse().map_err(|_| Failure::usage(format!("`{value}` is not an IP address")).hint(USAGE));
@@ -50,11 +55,10 @@ impl Words {
                 "via" => way.via = Some(ip()?),
                 "src" => way.source = Some(ip()?),
                 "dev" => way.device = Some(value.parse()?),
-                "metric" => {
+                _ => {
                     let bad = |_| Failure::usage(format!("metric `{value}` is not a number")).hint(USAGE);
                     way.metric = Some(value.parse().map_err(bad)?);
                 }
-                other => return Err(Failure::usage(format!("`{other}` is none of via, dev, metric, src")).hint(USAGE)),
             }
         }
         Ok(way)
@@ -179,16 +183,14 @@ fn has_way(device: &IfName, via: IpAddr, observed: &State) -> bool {
 }
 
 fn outside(via: IpAddr, place: &Place, observed: &State) -> Failure {
-    let subnets: Vec<String> = observed
-        .resources()
-        .filter_map(|resource| match resource {
-            Resource::Address(own) => Some(format!("{} ({})", own.address.trunc(), own.device)),
-            _ => None,
-        })
-        .collect();
+    let subnet = |resource: &Resource| match resource {
+        Resource::Address(own) => Some(format!("{} ({})", own.address.trunc(), own.device)),
+        _ => None,
+    };
+    let subnets: BTreeSet<String> = observed.resources().filter_map(subnet).collect();
     let list = match subnets.is_empty() {
         true => format!("none: ovsns add-addr {place} ADDRESS/LENGTH"),
-        false => subnets.join(", "),
+        false => subnets.into_iter().collect::<Vec<_>>().join(", "),
     };
     Failure::new(format!("the gateway {via} is outside every subnet of {place}"))
         .hint(format!("the subnets are: {list}"))

@@ -69,6 +69,10 @@ impl AddLink {
             return Err(Failure::usage("both ends of the link would be on the host")
                 .hint("a link joins two namespaces, or one and the host"));
         }
+        if let Some(twice) = self.ip.iter().find(|ip| self.peer_ip.iter().any(|peer| peer.addr() == ip.addr())) {
+            return Err(Failure::usage(format!("both ends of the link would have the address {}", twice.addr()))
+                .hint("give each end its own, in one network: --ip 10.0.0.1/24 --peer-ip 10.0.0.2/24"));
+        }
         place::check_ipv6_mtu(self.ip.iter().chain(&self.peer_ip), self.mtu)?;
         let _lock = session.begin(&self.change).await?;
         let mut observed = State::default();

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
-use crate::cli::session::Session;
+use crate::cli::session::{self, Session};
 use crate::model::{Key, Place, Protocol, Published, Resource};
 
 use super::books::Books;
@@ -61,6 +61,8 @@ impl Unpublish {
 
     fn gone(&self, books: &Books) -> Result<Vec<Published>, Failure> {
         if let Some(netns) = &self.netns {
+            // What cannot be opened is gone; the table still tells of it.
+            let netns = &session::canonical(netns.clone()).unwrap_or_else(|_| netns.clone());
             let gone: Vec<Published> =
                 books.published().filter(|published| published.netns == *netns).cloned().collect();
             return match gone.is_empty() && !self.if_exists {

@@ -20,7 +20,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::seconds;
 use crate::cli::output::Report;
 use crate::cli::place;
-use crate::cli::session::{self, Session};
+use crate::cli::session::{self, Session, seen};
 
 use super::settings::Settings;
 use super::{address, addresses, gateway, host_ends, links, port_of};
@@ -113,7 +113,10 @@ impl AddPort {
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let (mut observed, mut desired) = match target {
             Target::Device(device) => self.device(session, &switch_entry, &switch, device).await?,
-            Target::Place(place) => self.namespace(session, &switch, place).await?,
+            Target::Place(place) => {
+                self.check_switch_addresses()?;
+                self.namespace(session, &switch, place).await?
+            }
         };
         self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
         let within = (self.take_over && !self.yes).then_some(self.confirm);
@@ -132,6 +135,21 @@ impl AddPort {
             netns: netns.filter(|_| ovs),
             lent: None,
         })
+    }
+
+    /// The switch's own device is in the same network as its namespaces: two would answer for one address. Behind a tag they are apart.
+    fn check_switch_addresses(&self) -> Result<(), Failure> {
+        if self.ip.is_empty() || self.settings.vlan().tag.is_some() {
+            return Ok(());
+        }
+        let own = seen::addresses_of(&Place::Host, &self.switch.device())?;
+        match self.ip.iter().find(|ip| own.iter().any(|own| own.address.addr() == ip.addr())) {
+            None => Ok(()),
+            Some(twice) => {
+                let what = format!("cannot add {twice}: switch {} itself has {}", self.switch, twice.addr());
+                Err(Failure::new(what).hint("an address belongs on one device; choose another one"))
+            }
+        }
     }
 
     async fn namespace(&self, session: &Session<'_>, switch: &Switch, place: Place) -> Result<(State, State), Failure> {

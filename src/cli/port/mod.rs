@@ -37,7 +37,26 @@ pub fn address(text: &str) -> Result<IpNet, String> {
     if net.addr().is_unspecified() || net.addr().is_multicast() {
         return Err("no address that one device can have".to_owned());
     }
-    Ok(net)
+    if is_network(&net) {
+        return Err(format!("the network itself; its first address is {}", first(&net)));
+    }
+    match net {
+        IpNet::V4(v4) if v4.prefix_len() < 31 && v4.addr() == v4.broadcast() => {
+            Err(format!("the address by which all of {} are reached (broadcast)", v4.trunc()))
+        }
+        _ => Ok(net),
+    }
+}
+
+/// Whether only the bits of the network are set: with IPv4 that is no device's address (RFC 1122 section 3.2.1.3), with IPv6 that
+/// of all routers (RFC 4291 section 2.6.1). Two addresses are no network with such (RFC 3021, RFC 6164).
+fn is_network(net: &IpNet) -> bool {
+    net.prefix_len() + 1 < net.max_prefix_len() && net.addr() == net.network()
+}
+
+fn first(net: &IpNet) -> IpNet {
+    let first = net.hosts().find(|host| *host != net.network()).unwrap_or(net.addr());
+    IpNet::new(first, net.prefix_len()).unwrap_or(*net)
 }
 
 fn gateway(text: &str) -> Result<IpAddr, String> {

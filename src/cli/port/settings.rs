@@ -68,7 +68,7 @@ impl Settings {
         given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option)
     }
 
-    fn vlan(&self) -> Vlan {
+    pub fn vlan(&self) -> Vlan {
         Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect() }
     }
 
