@@ -62,7 +62,7 @@ on_each_kind_of_switch! {
         an_address_that_nobody_asked_for_goes_by_name neighbours_are_listed what_makes_no_sense_is_refused devices_and_settings_are_set the_switch_is_an_interface;
     take_over: a_connection_survives_a_take_over without_a_confirmation_it_goes_back
         a_take_over_outlives_its_terminal_but_not_its_time a_take_over_that_is_killed_is_taken_back
-        a_switch_keeps_its_own_addresses an_uplink_that_cannot_be_shared_is_refused;
+        a_switch_keeps_its_own_addresses what_the_user_has_to_see_to_is_said an_uplink_that_cannot_be_shared_is_refused;
     namespaces: processes_keep_their_namespace what_is_not_ours_stays_in_a_namespace_that_lives_on
         several_namespaces_go_at_once a_name_among_others_is_only_a_name a_namespace_gets_a_name
         a_namespace_without_a_name_is_listed all_that_is_ours_is_taken_down;

@@ -227,6 +227,30 @@ pub fn a_switch_keeps_its_own_addresses(lab: &Lab) {
     run("ip link delete eth0");
 }
 
+/// A leased address has to be renewed by somebody, and name servers are known by the device.
+pub fn what_the_user_has_to_see_to_is_said(lab: &Lab) {
+    uplink(lab);
+    run("ip address del 192.0.2.6/24 dev eth0");
+    run("ip address add 192.0.2.6/24 dev eth0 valid_lft 1000 preferred_lft 1000");
+    let index = link("host", "eth0").unwrap()["ifindex"].to_string();
+    std::fs::create_dir_all("/run/systemd/netif/links").unwrap();
+    std::fs::write(format!("/run/systemd/netif/links/{index}"), "ADMIN_STATE=configured\nDNS=192.0.2.53 192.0.2.54\n")
+        .unwrap();
+    let took = lab.run("add-port br0 dev:eth0 --take-over --yes");
+    assert_eq!(took.code, 0, "{took:?}");
+    for note in [
+        "the configuration of the distribution still gives eth0 its addresses",
+        "192.0.2.6/24 is leased: let the DHCP client renew it on br0, not on eth0",
+        "resolvectl dns br0 192.0.2.53 192.0.2.54",
+    ] {
+        assert!(took.stderr.contains(note), "{note}: {took:?}");
+    }
+    assert!(belongings("br0").contains(&"\"192.0.2.6\"/24".to_owned()), "{:?}", belongings("br0"));
+    lab.ok("del-port br0 dev:eth0");
+    assert!(belongings("eth0").contains(&"\"192.0.2.6\"/24".to_owned()), "{:?}", belongings("eth0"));
+    run("ip link delete eth0");
+}
+
 pub fn the_parent_of_a_macvlan_is_refused(lab: &Lab) {
     uplink(lab);
     run("ip link add link eth0 name mac0 type macvlan");
