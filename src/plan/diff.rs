@@ -106,13 +106,9 @@ fn lenders(arrivals: &[Step]) -> BTreeSet<IfName> {
 
 /// Whether `step` is about an address or a route of one of these devices of the host.
 fn stands_on_any(step: &Step, devices: &BTreeSet<IfName>) -> bool {
-    match &step.entry().resource {
-        Resource::Address(address) => address.place == Place::Host && devices.contains(&address.device),
-        Resource::Route(route) => {
-            route.place == Place::Host && route.device.as_ref().is_some_and(|device| devices.contains(device))
-        }
-        _ => false,
-    }
+    let resource = &step.entry().resource;
+    let is_one = |(place, device): &(Place, IfName)| *place == Place::Host && devices.contains(device);
+    matches!(resource.kind(), Kind::Address | Kind::Route) && resource.needs().iter().any(is_one)
 }
 
 /// Whether `step` moves a physical device out of a namespace that `deletions` delete.

@@ -56,6 +56,14 @@ impl Step {
         }
     }
 
+    /// Changes `state` as the step changes what there is.
+    pub fn change(&self, state: &mut State) {
+        match self {
+            Step::Create(entry) | Step::Modify { after: entry, .. } => state.insert(entry.clone()),
+            Step::Delete(entry) => drop(state.remove(&entry.key())),
+        }
+    }
+
     /// The place of the step among creations: by kind, link routes before those that go through them (a next hop has to be
     /// reachable), `accept_ra` before other settings (a host that begins to forward forgets the routers that it does not go on
     /// to listen to: `rt6_purge_dflt_routers`, net/ipv6/route.c), and within a kind by backend, so that one transaction takes all that belongs to it.
@@ -97,12 +105,7 @@ impl Plan {
     /// How what the plan touches is in the end. What it deletes is not in it.
     pub fn end(&self) -> State {
         let mut state = State::default();
-        for step in &self.steps {
-            match step {
-                Step::Create(entry) | Step::Modify { after: entry, .. } => state.insert(entry.clone()),
-                Step::Delete(entry) => drop(state.remove(&entry.key())),
-            }
-        }
+        self.steps.iter().for_each(|step| step.change(&mut state));
         state
     }
 

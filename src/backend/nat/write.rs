@@ -12,19 +12,10 @@ use super::{read, resource_of};
 /// Carries `steps` out as the difference between what there is, `before`, and what there is to be: so it is no matter if a part of
 /// it was there already, or was gone.
 pub fn apply(before: &State, steps: &[Step]) -> Result<(), NftError> {
-    let script = script(before, &after(before, steps))?;
-    if script.is_empty() { Ok(()) } else { nft::run(&script) }
-}
-
-fn after(before: &State, steps: &[Step]) -> State {
     let mut after = before.clone();
-    for step in steps {
-        match step {
-            Step::Create(entry) | Step::Modify { after: entry, .. } => after.insert(entry.clone()),
-            Step::Delete(entry) => drop(after.remove(&entry.key())),
-        }
-    }
-    after
+    steps.iter().for_each(|step| step.change(&mut after));
+    let script = script(before, &after)?;
+    if script.is_empty() { Ok(()) } else { nft::run(&script) }
 }
 
 fn ruleset_of(state: &State) -> Option<&Ruleset> {
