@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use crate::engine::Terms;
 use crate::model::State;
 use crate::plan::{Plan, commands};
 
@@ -60,7 +61,7 @@ impl Change {
                         within.as_secs_f32()
                     ));
                 };
-                session.engine.apply_unless_confirmed(&plan, within, in_effect).await?;
+                session.engine.apply_on(&plan, Terms::default().unless_confirmed(within, in_effect)).await?;
             }
             None => session.engine.apply(&plan).await?,
         }

@@ -1,11 +1,13 @@
-//! Taking away as much as can be taken away.
+//! As much as can be done.
+
+use std::path::Path;
 
 use crate::plan::{Doomed, Plan, Step};
 
 use super::error::chain;
 use super::{Engine, EngineError};
 
-/// What is not done of a teardown.
+/// What is not done of a plan.
 #[derive(Debug)]
 pub struct Remains {
     /// Why, a line each.
@@ -27,6 +29,18 @@ impl Engine {
         let again = self.attempt(&first.left, plan).await;
         let errors = if again.errors.is_empty() { first.errors } else { again.errors };
         Ok(Remains { errors, left: again.left })
+    }
+
+    /// Carries out as much of `plan` as goes: a step that fails keeps only those that stand on it, and nothing is taken back. If this
+    /// run is killed, the next one takes it back; its journal is kept at `record` when it has ended.
+    pub async fn apply_what_goes(&self, plan: &Plan, record: &Path) -> Result<Remains, EngineError> {
+        self.backends.check(plan)?;
+        if let Some(journal) = &self.journal {
+            journal.write(plan)?;
+        }
+        let remains = self.attempt(plan, plan).await;
+        self.forget(Some(record))?;
+        Ok(remains)
     }
 
     /// Carries out what can be carried out of `part`; tells what is left of `plan`.
