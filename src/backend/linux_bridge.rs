@@ -40,6 +40,18 @@ impl Backend for LinuxBridge {
             Resource::Port(Port { device, iface_id: Some(id), .. }) => {
                 refuse(format!("iface-id {id} of port {device}"), "it is a column of Open vSwitch's database")
             }
+            Resource::Switch(Switch { name, rstp: Some(_), .. }) => Err(Unsupported {
+                hint: Some("the kernel has STP only: --stp; RSTP takes a daemon, mstpd".to_owned()),
+                what: format!("rstp of switch {name}"),
+                backend: "linux",
+                reason: "the bridge of the kernel does not speak it".to_owned(),
+            }),
+            Resource::Port(Port { device, patch: Some(peer), .. }) => Err(Unsupported {
+                hint: Some("a veth pair does the same: plug in one end here, and the other one there".to_owned()),
+                what: format!("patch to {peer} of port {device}"),
+                backend: "linux",
+                reason: "each port of a Linux bridge is a device".to_owned(),
+            }),
             _ => Ok(()),
         }
     }
@@ -129,7 +141,8 @@ impl View {
         let Some((switch, filtering)) = self.bridge(master)? else { return Ok(None) };
         let vlan = if filtering { vlan(&self.netlink.vlans(Some(link.index))?) } else { Vlan::default() };
         let lent = link.alias.as_deref().and_then(Lent::from_alias);
-        let port = Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent };
+        let port =
+            Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent, patch: None };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }
@@ -159,6 +172,7 @@ fn switch(link: &Link) -> Option<Entry> {
         mac: link.mac.map(Mac::from_octets),
         mtu: Some(link.mtu),
         stp: Some(bridge.stp),
+        rstp: None,
         vlan_filtering: Some(bridge.vlan_filtering),
     };
     Some(Entry { resource: Resource::Switch(switch), owner: link.alias.as_deref().and_then(Owner::from_alias) })
