@@ -47,7 +47,7 @@ impl Entering<'_> {
                 ruleset.set_networks(way.device.clone(), way.own.iter().copied());
                 self.pass(books, &mut ruleset, &way.device, way.switch.as_ref(), None).await?;
             }
-            routes::add(books, self.wiring, &way.guest, &way.own);
+            routes::add_for(books, self.wiring, way);
         }
         self.let_in(books, &mut ruleset, &ways)?;
         books.raise(self.session, ruleset).await

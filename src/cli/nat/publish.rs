@@ -102,7 +102,7 @@ impl Publish {
         }
         self.ruleset(session, &mut books, &ways).await?;
         if !self.no_routes {
-            ways.iter().for_each(|way| routes::add(&mut books, &wiring, &way.guest, &way.own));
+            ways.iter().for_each(|way| routes::add_for(&mut books, &wiring, way));
         }
         self.settle_replaced(session, &mut books).await?;
         notes::say(session, &books.notes);

@@ -10,7 +10,7 @@ use crate::cli::session::Session;
 use crate::model::{Entry, Family, Kind, NAT_ROUTE_PROTOCOL, Owner, Place, Resource, Route, Ruleset};
 
 use super::books::Books;
-use super::wiring::{Guest, Wiring};
+use super::wiring::{Guest, Target, Wiring};
 
 /// Wants a default route by way of the host in the namespace of `guest`, for each version of IP in which it has an address in a
 /// network of `gateways` and no default route yet.
@@ -26,6 +26,13 @@ pub fn add(books: &mut Books, wiring: &Wiring<'_>, guest: &Guest, gateways: &[Ip
             books.change(None, route);
         }
     }
+}
+
+/// The same for a namespace to which a port is published: for the version of IP of that address alone.
+pub fn add_for(books: &mut Books, wiring: &Wiring<'_>, target: &Target) {
+    let family = Family::of(target.address);
+    let gateways: Vec<IpNet> = target.own.iter().copied().filter(|own| Family::of(own.addr()) == family).collect();
+    add(books, wiring, &target.guest, &gateways);
 }
 
 fn default_route(guest: &Guest, gateway: IpAddr) -> Route {
