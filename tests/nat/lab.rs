@@ -12,7 +12,7 @@ use ovsns::cli::translation_of_lab;
 use ovsns::engine::Engine;
 use ovsns::model::{
     Address, BackendName, Device, End, Entry, Key, Kind, Link, Nat, Netns, Owner, Place, Port, Protocol, Published,
-    Resource, Route, State, Switch, Vlan,
+    Resource, State, Switch, Vlan,
 };
 use ovsns::plan::Plan;
 
@@ -85,6 +85,7 @@ impl Lab {
             iface_id: None,
             netns: None,
             lent: None,
+            patch: None,
         };
         self.wants(Resource::Link(link));
         self.wants(Resource::Port(port));
@@ -150,13 +151,7 @@ impl Lab {
 
     /// What bears the mark, and what is on it.
     async fn observe(&self, engine: &Engine) -> State {
-        let mut keys: Vec<Key> = self.keys.iter().cloned().collect();
-        for place in self.keys.iter().filter_map(|key| if let Key::Netns { name } = key { Some(name) } else { None }) {
-            for via in ["0.0.0.0", "::"] {
-                let route = Route::default_via(Place::Named(place.clone()), parsed(via), parsed("lab0"));
-                keys.push(Resource::Route(route).key());
-            }
-        }
+        let keys: Vec<Key> = self.keys.iter().cloned().collect();
         let named = engine.observe(&Scope::Keys(keys)).await.unwrap();
         let marked = engine.observe(&Scope::Owner(self.owner.clone())).await.unwrap();
         let ours = named.entries().filter(|entry| entry.owner.as_ref().is_none_or(|owner| *owner == self.owner));
