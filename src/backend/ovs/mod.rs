@@ -9,13 +9,13 @@ mod ops;
 mod read;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{BackendName, Entry, Port, Resource, Switch};
+use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
@@ -159,14 +159,24 @@ impl Backend for Ovs {
 }
 
 /// How many of the first steps fit into one transaction: a row that is deleted and made again under its name in one
-/// transaction looks to ovs-vswitchd as if nothing had happened.
+/// transaction looks to ovs-vswitchd as if nothing had happened. And an end of a patch cable that is turned to a new port keeps its
+/// error, `No usable peer`, if that port comes in the same transaction.
 fn one_transaction(steps: &[Step]) -> usize {
-    let deletes = |step: &Step, key| matches!(step, Step::Delete(entry) if entry.key() == key);
-    let again = |index: usize, step: &Step| {
-        matches!(step, Step::Create(_)) && steps[..index].iter().any(|earlier| deletes(earlier, step.key()))
-    };
-    let cut = steps.iter().enumerate().position(|(index, step)| again(index, step));
-    cut.unwrap_or(steps.len())
+    let mut apart: BTreeSet<Key> = BTreeSet::new();
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Create(entry) if apart.contains(&entry.key()) => return index,
+            Step::Create(_) => {}
+            Step::Delete(entry) => drop(apart.insert(entry.key())),
+            Step::Modify { after, .. } => apart.extend(peer(after).map(|device| Key::Port { device })),
+        }
+    }
+    steps.len()
+}
+
+/// The other end, of one end of a patch cable.
+fn peer(entry: &Entry) -> Option<IfName> {
+    if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
 }
 
 /// What a transaction is for, in a few words: for messages, and as its comment in the database's log.
