@@ -7,6 +7,7 @@ mod health;
 mod mirror;
 mod ops;
 mod read;
+mod sockets;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 
 use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
+use crate::ovsdb::endpoint::Endpoint;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
@@ -24,6 +26,7 @@ use crate::plan::Step;
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
 pub use health::Health;
 use ops::Transaction;
+use sockets::Held;
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
@@ -85,10 +88,22 @@ impl Ovs {
             return Ok(());
         }
         let operations = transaction.operations(&what);
+        let _held = self.hold_sockets(steps);
         let results = self.client.transact(DATABASE, &operations).await;
         let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
         let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
         self.wait(&what, target, hurry).await.map_err(|error| (true, error))
+    }
+
+    /// The sockets of the ports that `steps` remove, where ovs-vswitchd runs on this host.
+    fn hold_sockets(&self, steps: &[Step]) -> Held {
+        let Endpoint::Unix(socket) = self.client.endpoint() else { return Held::default() };
+        let removed = steps.iter().filter_map(|step| match step {
+            Step::Delete(Entry { resource: Resource::Port(port), .. }) => port.host_device(),
+            _ => None,
+        });
+        let devices: Vec<&str> = removed.map(IfName::as_str).collect();
+        socket.parent().map_or_else(Held::default, |run_dir| Held::of(run_dir, &devices))
     }
 
     /// Waits until ovs-vswitchd has carried out the transaction. In a `hurry` that is short, and late is no error: the database
