@@ -88,11 +88,13 @@ impl Ovs {
             return Ok(());
         }
         let operations = transaction.operations(&what);
-        let _held = self.hold_sockets(steps);
+        let held = self.hold_sockets(steps);
         let results = self.client.transact(DATABASE, &operations).await;
         let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
         let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        self.wait(&what, target, hurry).await.map_err(|error| (true, error))
+        self.wait(&what, target, hurry).await.map_err(|error| (true, error))?;
+        held.release().await;
+        Ok(())
     }
 
     /// The sockets of the ports that `steps` remove, where ovs-vswitchd runs on this host.

@@ -13,21 +13,32 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::{
     Pid, PidfdFlags, PidfdGetfdFlags, Resource, Rlimit, getrlimit, pidfd_getfd, pidfd_open, setrlimit,
 };
+use tokio::time::{Instant, interval};
 
 /// How many threads close, at most. Each wait takes 10 to 30 ms.
 const THREADS: usize = 256;
 /// How many file descriptors are left to the rest of us.
 const SPARE: u64 = 256;
 
+/// How often it is looked whether ovs-vswitchd has closed its own, and for how long: it does that in another thread than the one that
+/// says that all is done, a few milliseconds later.
+const LOOK: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// References to sockets of ovs-vswitchd.
 #[derive(Debug, Default)]
-pub(super) struct Held(Vec<OwnedFd>);
+pub(super) struct Held {
+    sockets: Vec<OwnedFd>,
+    /// Where ovs-vswitchd has them: its entry below /proc, and what that leads to.
+    theirs: Vec<(PathBuf, PathBuf)>,
+}
 
 impl Held {
     /// The packet sockets of the ovs-vswitchd whose pid file is in `run_dir` that are bound to one of `devices`, as many as can be
@@ -37,23 +48,34 @@ impl Held {
             return Held::default();
         }
         let held = take(run_dir, devices);
-        tracing::debug!(sockets = held.as_ref().map_or(0, |held| held.0.len()), "holding sockets of ovs-vswitchd");
+        tracing::debug!(
+            sockets = held.as_ref().map_or(0, |held| held.sockets.len()),
+            "holding sockets of ovs-vswitchd"
+        );
         held.unwrap_or_default()
     }
 
-    /// How many there are.
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.0.len()
+    /// Lets them go once ovs-vswitchd has: whoever is last waits, and it would wait for one after the other.
+    pub(super) async fn release(mut self) {
+        let mut look = interval(LOOK);
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let has = |(file, socket): &(PathBuf, PathBuf)| fs::read_link(file).is_ok_and(|now| now == *socket);
+            while self.theirs.pop_if(|last| !has(last)).is_some() {}
+            if self.theirs.is_empty() {
+                return;
+            }
+            look.tick().await;
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let share = self.0.len().div_ceil(THREADS).max(1);
+        let share = self.sockets.len().div_ceil(THREADS).max(1);
         thread::scope(|scope| {
-            while !self.0.is_empty() {
-                let part = self.0.split_off(self.0.len().saturating_sub(share));
+            while !self.sockets.is_empty() {
+                let part = self.sockets.split_off(self.sockets.len().saturating_sub(share));
                 // Without a thread it is done here, when the closure goes.
                 let _ = thread::Builder::new().spawn_scoped(scope, move || drop(part));
             }
@@ -67,19 +89,21 @@ fn take(run_dir: &Path, devices: &[&str]) -> Option<Held> {
     let files = format!("/proc/{pid}/fd");
     let wanted = sockets_on(devices).filter(|wanted| !wanted.is_empty())?;
     raise_limit(wanted.len());
-    let mut held = Vec::new();
+    let mut held = Held::default();
     for file in fs::read_dir(&files).ok()?.flatten() {
-        let Some(inode) = fs::read_link(file.path()).ok().and_then(|target| socket(target.to_str()?)) else { continue };
+        let Ok(target) = fs::read_link(file.path()) else { continue };
+        let Some(inode) = target.to_str().and_then(socket) else { continue };
         let Some(number) = file.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         if wanted.contains(&inode) {
             // If it is another file by now: to have held that for a moment does nothing to it.
             match pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
-                Ok(socket) => held.push(socket),
+                Ok(socket) => held.sockets.push(socket),
                 Err(_) => break,
             }
+            held.theirs.push((file.path(), target));
         }
     }
-    Some(Held(held))
+    Some(held)
 }
 
 /// The number in `socket:[1234]` (proc_pid_fd(5)).
@@ -125,8 +149,8 @@ mod tests {
     #[test]
     fn where_there_is_no_vswitchd_there_is_nothing_to_hold() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(Held::of(directory.path(), &["lo", "eth0"]).len(), 0);
+        assert!(Held::of(directory.path(), &["lo", "eth0"]).sockets.is_empty());
         std::fs::write(directory.path().join("ovs-vswitchd.pid"), "nonsense").unwrap();
-        assert_eq!(Held::of(directory.path(), &["lo", "eth0"]).len(), 0);
+        assert!(Held::of(directory.path(), &["lo", "eth0"]).sockets.is_empty());
     }
 }
