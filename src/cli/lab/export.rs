@@ -62,7 +62,7 @@ impl Export {
         };
         let export = lab::export(owner, &state, &pluggable()?);
         export.left_out.iter().for_each(|line| session.output.note(&format!("not in the file: {line}")));
-        let text = format!("{:#?}", export.lab);
+        let text = lab::write(&export.lab);
         if self.adopt {
             super::adopt::adopt(session, &export.lab, &self.change).await?;
         }
