@@ -59,10 +59,12 @@ impl Records {
         remove(&self.last_apply())
     }
 
-    /// Notes that the lab is being destroyed: what is then found of it is what is left.
+    /// Notes that the lab is being destroyed: what is then found of it is what is left, and its last apply can be taken back no
+    /// more, since that made only a part of what goes.
     pub fn begin_to_destroy(&self) -> Result<(), JournalError> {
         self.make()?;
-        Interrupted::of_this_process(Plan::default()).write_to(&self.destroying())
+        Interrupted::of_this_process(Plan::default()).write_to(&self.destroying())?;
+        self.forget_last_apply()
     }
 
     /// The run that began to destroy the lab, and has not ended well.

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use super::changes::Changes;
 use super::file::LabFile;
 use super::saved::Saved;
-use super::{begin, progress, records, shown, timings};
+use super::{begin, progress, records, shown, tell_destruction, timings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -75,6 +75,7 @@ impl Apply {
             return Ok(report);
         }
         let records = records(owner);
+        tell_destruction(session, owner, "what it has taken away is made again")?;
         records.make().map_err(EngineError::from)?;
         let display = progress::show(session, plan);
         let done = match self.keep_going {

@@ -40,7 +40,7 @@ impl Destroy {
         if !self.change.applies() {
             return tear_down(session, &owner, &scope, self.force, &self.change).await;
         }
-        super::tell_destruction(session, &owner)?;
+        super::tell_destruction(session, &owner, "what it has left goes now")?;
         records.begin_to_destroy().map_err(EngineError::from)?;
         let report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
         records.remove().map_err(EngineError::from)?;

@@ -17,7 +17,7 @@ mod which;
 
 use std::time::Duration;
 
-use crate::engine::{EngineError, Lock, Phase, Records};
+use crate::engine::{EngineError, Interrupted, Lock, Phase, Records};
 use crate::model::Owner;
 use crate::plan::Plan;
 
@@ -44,8 +44,8 @@ fn records(owner: &Owner) -> Records {
     Records::of(&session::run_directory(), owner)
 }
 
-/// Before a change (see [`Session::begin`]).
-async fn begin(session: &Session<'_>, change: &Change) -> Result<Option<Lock>, Failure> {
+/// Before a change (see [`Session::begin_within`]).
+async fn begin(session: &Session<'_>, change: &Change) -> Result<(Option<Lock>, Option<Interrupted>), Failure> {
     tell_interrupted(session)?;
     session.begin_within(change, session.global.timeout.max(PATIENCE)).await
 }
@@ -61,11 +61,11 @@ fn tell_interrupted(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says if the lab of `owner` was being destroyed, and that was interrupted.
-fn tell_destruction(session: &Session<'_>, owner: &Owner) -> Result<(), Failure> {
+/// Says if the lab of `owner` was being destroyed, and that was interrupted; and what comes of it `now`.
+fn tell_destruction(session: &Session<'_>, owner: &Owner, now: &str) -> Result<(), Failure> {
     if let Some(run) = records(owner).destroyer().map_err(EngineError::from)? {
         let (command, pid) = (run.command, run.pid);
-        session.output.note(&format!("`{command}` (pid {pid}) did not end well; what it has left goes now"));
+        session.output.note(&format!("`{command}` (pid {pid}) did not end well; {now}"));
     }
     Ok(())
 }
