@@ -4,7 +4,7 @@ use super::common::tool;
 use super::stage::{CAMPUS, Stage};
 
 /// What is done by hand, and what `diff` says of it among others.
-const DRIFTS: [(&str, &str); 16] = [
+const DRIFTS: [(&str, &str); 15] = [
     ("ip link del veth-n1", "missing: link veth-n1"),
     ("ip netns del n2", "missing: netns n2"),
     ("ip -n n1 address del 10.0.0.1/24 dev eth1-n1", "missing: address 10.0.0.1/24"),
@@ -18,10 +18,12 @@ const DRIFTS: [(&str, &str); 16] = [
     ("nsenter --net=/run/netns/n1 sysctl -qw net.ipv4.ip_forward=0", "differs: sysctl net.ipv4.ip_forward"),
     ("ip address del 10.0.0.254/24 dev s1", "missing: address 10.0.0.254/24"),
     ("ip link set s1 down", "differs: device s1"),
-    ("nft delete table inet ovsns", "missing: nat of s1 out of out0"),
     ("ip -n n1 link del eth2-n1", "missing: link eth2-n1"),
     ("ip link set veth-n3 down", "veth-n3"),
 ];
+
+/// The table is made again, but for who has turned the forwarding of out0 on: nobody knows that any more.
+const TABLE: (&str, &str) = ("nft delete table inet ovsns", "missing: nat of s1 out of out0");
 
 const ON_OVS: [(&str, &str); 6] = [
     ("ovs-vsctl del-port veth-n1", "missing: port veth-n1"),
@@ -44,7 +46,7 @@ pub fn each_kind_is_seen_and_healed(stage: &mut Stage) {
     stage.ok(&format!("apply {file}"));
     let world = stage.world();
     let more = if stage.ovs().is_some() { &ON_OVS[..] } else { &ON_LINUX };
-    for (drift, difference) in DRIFTS.iter().chain(more) {
+    for (drift, difference) in DRIFTS.iter().chain(more).chain(&[TABLE]) {
         match drift.strip_prefix("ovs-vsctl ") {
             Some(words) => drop(stage.ovs().unwrap().vsctl(&words.split(' ').collect::<Vec<_>>())),
             None => drop(tool::run(drift)),
@@ -54,9 +56,10 @@ pub fn each_kind_is_seen_and_healed(stage: &mut Stage) {
         assert!(diff.stdout.lines().any(|line| line.contains(difference)), "{drift}: {difference}\n{diff:#?}");
         stage.ok(&format!("apply {file}"));
         stage.is_as_its_file(&file);
-        stage.world().assert_is(&world, drift);
+        if *drift != TABLE.0 {
+            stage.world().assert_is(&world, drift);
+        }
     }
     stage.destroy();
-    // who had forwarding before the table was deleted, nobody knows any more
     tool::run("sysctl -qw net.ipv4.conf.out0.forwarding=0 net.ipv6.conf.out0.force_forwarding=0");
 }

@@ -29,7 +29,7 @@ pub fn a_failure_is_undone(stage: &mut Stage) {
     stage.lab(CAMPUS);
     stage.is_as_its_file(&file);
     // a device of somebody else is in the way, in a namespace of the lab
-    tool::run("ip -n n1 link add eth9 type dummy");
+    tool::run("ip -n n1 link add eth9 type veth peer name eth8");
     stage.lab(&CAMPUS.replace("rate: 10mbit }", "rate: 10mbit }, { switch: s2, name: eth9 }"));
     let said = stage.refused(1, &format!("apply {file}"));
     assert!(said.contains("eth9"), "{said}");

@@ -7,8 +7,9 @@ use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::cli::teardown::tear_down;
+use crate::cli::teardown::{finish, tear_down};
 use crate::engine::EngineError;
+use crate::plan::Plan;
 
 use super::begin;
 use super::which::Which;
@@ -38,11 +39,18 @@ impl Destroy {
         let _lock = begin(session, &self.change).await?;
         let (records, scope) = (super::records(&owner), Scope::Owner(owner.clone()));
         if !self.change.applies() {
-            return tear_down(session, &owner, &scope, self.force, &self.change).await;
+            return tear_down(session, &owner, &scope, self.force, &self.change, |_| Ok(())).await;
         }
-        super::tell_destruction(session, &owner, "what it has left goes now")?;
-        records.begin_to_destroy().map_err(EngineError::from)?;
-        let report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
+        let began = super::tell_destruction(session, &owner, "what it has left goes now")?;
+        let began = began.map(|run| run.plan).unwrap_or_default();
+        let note = |plan: &Plan| {
+            let both = plan.steps.iter().chain(&began.steps).cloned().collect();
+            Ok(records.begin_to_destroy(&Plan { steps: both }).map_err(EngineError::from)?)
+        };
+        let report = tear_down(session, &owner, &scope, self.force, &self.change, note).await?;
+        if !began.is_empty() {
+            finish(session, &began).await?;
+        }
         records.remove().map_err(EngineError::from)?;
         Ok(report)
     }

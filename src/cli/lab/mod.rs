@@ -17,7 +17,7 @@ mod which;
 
 use std::time::Duration;
 
-use crate::engine::{EngineError, Interrupted, Lock, Phase, Records};
+use crate::engine::{EngineError, Interrupted, JournalError, Lock, Phase, Records};
 use crate::model::Owner;
 use crate::plan::Plan;
 
@@ -61,13 +61,24 @@ fn tell_interrupted(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says if the lab of `owner` was being destroyed, and that was interrupted; and what comes of it `now`.
-fn tell_destruction(session: &Session<'_>, owner: &Owner, now: &str) -> Result<(), Failure> {
-    if let Some(run) = records(owner).destroyer().map_err(EngineError::from)? {
-        let (command, pid) = (run.command, run.pid);
-        session.output.note(&format!("`{command}` (pid {pid}) did not end well; {now}"));
+/// The run that began to destroy the lab of `owner`, if it was interrupted; says so, and what comes of it `now`.
+fn tell_destruction(session: &Session<'_>, owner: &Owner, now: &str) -> Result<Option<Interrupted>, Failure> {
+    match records(owner).destroyer() {
+        Ok(Some(run)) => {
+            let Interrupted { command, pid, .. } = &run;
+            session.output.note(&format!("`{command}` (pid {pid}) did not end well; {now}"));
+            Ok(Some(run))
+        }
+        Ok(None) => Ok(None),
+        // The mark tells what belongs to the lab, whatever became of the file.
+        Err(error @ JournalError::Damaged { .. }) => {
+            session
+                .output
+                .note(&format!("lab {owner} was being destroyed, and that did not end well ({error}); {now}"));
+            Ok(None)
+        }
+        Err(error) => Err(EngineError::from(error).into()),
     }
-    Ok(())
 }
 
 /// A plan that was carried out, for people: its steps, or their number where there are many.

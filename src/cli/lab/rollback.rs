@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::seconds_with_unit;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::engine::{EngineError, Interrupted, Terms, recovery};
+use crate::engine::{EngineError, Interrupted, JournalError, Terms, recovery};
 use crate::model::{Kind, Owner, Place, Resource, State};
 use crate::plan::{Plan, Step};
 
@@ -49,7 +49,7 @@ impl Rollback {
         if let Some(run) = interrupted.filter(|run| run.record.as_ref() == Some(&records.last_apply())) {
             return Ok(taken_back(&owner, &run));
         }
-        let last = Interrupted::of(&records.last_apply()).map_err(EngineError::from)?;
+        let last = Interrupted::of(&records.last_apply()).map_err(|error| unreadable(&owner, error))?;
         let Some(last) = last else { return Err(nothing_to_go_back_to(&owner)) };
         let changes = way_back(session, &owner, &last).await?;
         changes.check_use(self.force)?;
@@ -94,6 +94,12 @@ fn is_raised(resource: &Resource) -> bool {
 fn taken_back(owner: &Owner, run: &Interrupted) -> Report {
     let text = format!("lab {owner} is as it was before `{}`", run.command);
     Report::new(text, json!({"lab": owner, "plan": Plan::default(), "applied": true, "took_back": run.command}))
+}
+
+fn unreadable(owner: &Owner, error: JournalError) -> Failure {
+    Failure::new(format!("what the last apply of lab {owner} did cannot be read"))
+        .cause(error)
+        .hint("ovsns apply makes the lab what its file says; ovsns destroy takes it away")
 }
 
 fn nothing_to_go_back_to(owner: &Owner) -> Failure {
