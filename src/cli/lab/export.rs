@@ -140,7 +140,12 @@ async fn with_devices(session: &Session<'_>, all: State) -> Result<State, Failur
     let others = names.filter(|name| !ends.contains(&(Place::Host, name.clone())));
     let keys = others.map(|name| Key::Device { place: Place::Host, name });
     let devices = session.observe(Scope::Keys(keys.collect())).await?;
-    Ok(all.entries().chain(devices.entries()).cloned().collect())
+    // Of lo and of tunnels, which have no Ethernet address, there is nothing to tell.
+    let ethernet = |entry: &&Entry| match &entry.resource {
+        Resource::Device(device) => device.mac.is_none_or(|mac| mac.octets() != [0; 6]),
+        _ => true,
+    };
+    Ok(all.entries().chain(devices.entries().filter(ethernet)).cloned().collect())
 }
 
 /// Namespaces of Podman's containers come and go with these.
