@@ -112,7 +112,7 @@ pub fn it_grows_and_shrinks(stage: &mut Stage) {
     assert!(pings("h1", "10.1.0.3"));
     // what others have made, within what is the lab's too
     let ovs = stage.ovs().is_some();
-    tool::run("ip netns exec n3 ip link add mine type dummy");
+    tool::run("ip netns exec n3 ip link add mine type veth peer name mine2");
     if ovs {
         stage.ovs().unwrap().vsctl(&["add-port", "s2", "theirs", "--", "set", "Interface", "theirs", "type=internal"]);
     }

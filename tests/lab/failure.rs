@@ -37,16 +37,16 @@ pub fn a_failure_is_undone(stage: &mut Stage) {
     stage.destroy();
 }
 
-/// A signal in the middle, by strace(1): at the n-th message to the kernel or the database.
+/// A signal in the middle, by strace(1): at a call of a thread that makes a namespace or enters one.
 pub fn an_interrupt_is_undone(stage: &mut Stage) {
     let file = stage.lab(CAMPUS);
     let before = stage.world();
     let mut stopped = 0;
-    for n in [8, 16, 24, 32] {
+    for (call, n) in [("unshare", 1), ("mount", 1), ("setns", 2), ("setns", 3)] {
         let ovsns = stage.cli.command(&["apply", &file]);
         let mut strace = Command::new("strace");
-        strace.args(["-qq", "-o", "/dev/null", "--trace=sendto"]);
-        strace.arg(format!("--inject=sendto:signal=INT:when={n}")).arg(ovsns.get_program()).args(ovsns.get_args());
+        strace.args(["-f", "-qq", "-o", "/dev/null", &format!("--trace={call}")]);
+        strace.arg(format!("--inject={call}:signal=INT:when={n}")).arg(ovsns.get_program()).args(ovsns.get_args());
         strace.envs(ovsns.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let ran = Running::start(strace).end();
         if ran.code == 0 {
@@ -56,7 +56,7 @@ pub fn an_interrupt_is_undone(stage: &mut Stage) {
         stopped += 1;
         let told = ran.stderr.contains("interrupted") && ran.stderr.contains("undone");
         assert!(ran.code == 1 && told, "{ran:#?}");
-        stage.world().assert_is(&before, &format!("interrupted at message {n}"));
+        stage.world().assert_is(&before, &format!("interrupted at {call} number {n}"));
     }
     assert!(stopped > 0, "each of them came to its end");
 }
@@ -81,7 +81,7 @@ pub fn ovs_vswitchd_does_not_answer(stage: &mut Stage) {
     stage.world().assert_is(&before, "ovs-vswitchd goes on");
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub fn until(what: &str, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}: not within 30 s");

@@ -1,6 +1,7 @@
 //! `plan`, in its forms.
 
 use super::common::tool;
+use super::failure::until;
 use super::stage::{CAMPUS, Stage, steps};
 
 pub fn its_exit_status_tells(stage: &mut Stage) {
@@ -73,6 +74,8 @@ pub fn an_offline_plan_is_the_same(stage: &mut Stage) {
     assert_eq!(same("all is there"), 0);
     tool::run("ip -n n1 address add 10.66.0.1/24 dev eth1-n1");
     tool::run("ip netns del n2");
+    // what was in it goes a moment later
+    until("the ends are gone", || tool::link("host", "veth-n2").or_else(|| tool::link("n1", "eth2-n1")).is_none());
     stage.lab(&text.replace("rate: 10mbit", "rate: 20mbit"));
     assert!(same("something is there") > 3);
     stage.destroy();
