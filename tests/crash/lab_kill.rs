@@ -39,6 +39,11 @@ impl Story {
         }
     }
 
+    /// Where it starts from is made of this.
+    fn before(self) -> At {
+        if self.way().0 == At::Second { At::First } else { At::Nothing }
+    }
+
     fn command(self, stage: &LabStage) -> String {
         match self {
             Story::Rollback => "rollback --lab campus".to_owned(),
@@ -55,6 +60,7 @@ impl Story {
 fn killed_at_every_step(story: Story, ovs: Option<Ovs>) {
     let begin = Instant::now();
     let mut stage = LabStage::new(ovs);
+    stage.go_to(story.before());
     stage.go_to(story.way().0);
     let counts = stage.traced(&story.command(&stage), &CALLS);
     stage.is_at(story.way().1, "traced");
@@ -107,6 +113,8 @@ fn next(stage: &mut LabStage, story: Story, next: &str, context: &str) -> bool {
             let taken_back = story == Story::Rollback && found == Found::Journal;
             assert!(!taken_back || ran.stdout == "nothing to do\n", "what was taken back is not whole: {context}");
             stage.is_at(story.file(), &context);
+            // so that the last apply is the same each time
+            stage.go_to(story.before());
         }
         ("destroy", 0) => stage.is_at(At::Nothing, &context),
         ("rollback", _) => rolled_back(stage, story, found == Found::Journal, ran.code, &context),

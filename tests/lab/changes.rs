@@ -93,13 +93,13 @@ fn pinging(netns: &str, address: &str) -> Running {
     Running::start(ping)
 }
 
-/// Hardly a packet was lost.
+/// Few packets were lost: ovs-vswitchd looks at all its ports when one changes, for as long as a busy machine makes it.
 fn goes_on(ping: Running) {
     ping.signal(Signal::SIGINT);
     let said = ping.end().stdout;
     let summary = said.lines().find(|line| line.contains("transmitted")).unwrap();
     let numbers: Vec<u32> = summary.split(' ').filter_map(|word| word.parse().ok()).collect();
-    assert!(numbers[0] > 10 && numbers[0] - numbers[1] <= 2 + numbers[0] / 50, "{summary}");
+    assert!(numbers[0] > 10 && numbers[0] - numbers[1] <= 2 + numbers[0] / 10, "{summary}");
 }
 
 pub fn it_grows_and_shrinks(stage: &mut Stage) {
