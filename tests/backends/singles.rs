@@ -73,21 +73,25 @@ fn what_cannot_be_is_said_at_once() {
         let error = ovs.backend.check(&Resource::Port(Port { patch: Some(name("p1")), ..plain })).unwrap_err();
         assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
-        let error = LinuxBridge.check(&Resource::Switch(Switch { rstp: Some(true), ..plain.clone() })).unwrap_err();
+        let error =
+            LinuxBridge::default().check(&Resource::Switch(Switch { rstp: Some(true), ..plain.clone() })).unwrap_err();
         assert!(error.to_string().starts_with("rstp of switch br1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("mstpd"));
-        let error =
-            LinuxBridge.check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain })).unwrap_err();
+        let error = LinuxBridge::default()
+            .check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain }))
+            .unwrap_err();
         assert!(
             error.to_string().starts_with("datapath netdev of switch br1 is not possible on backend linux"),
             "{error}"
         );
         assert_eq!(error.hint.as_deref(), Some("Open vSwitch can: --backend ovs"));
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
+        let error =
+            LinuxBridge::default().check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { patch: Some(name("v2")), ..plain })).unwrap_err();
+        let error =
+            LinuxBridge::default().check(&Resource::Port(Port { patch: Some(name("v2")), ..plain })).unwrap_err();
         assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("veth pair"));
 
