@@ -8,6 +8,7 @@ use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::nat::Nft;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{Chain, Entry, Nat, Protocol, Published, Raised, Resource, Ruleset, Setting};
+use ovsns::plan::{Plan, Step, commands};
 
 use super::common::tool;
 use super::fixture::{Failing, Fixture, Specimen, ours};
@@ -157,6 +158,30 @@ pub fn what_does_not_fit_is_refused() {
     assert_eq!(error.hint.as_deref(), Some("use a namespace, or a lab, with a shorter name"));
     let error = backend.check(&entry("-", 129)).unwrap_err();
     assert_eq!(error.hint.as_deref(), Some("use a namespace with a shorter name"));
+}
+
+/// From each variant to the next one, another owner among them, by the commands that `--explain` prints.
+pub async fn what_is_explained_can_be_pasted() {
+    let fixture = fixture();
+    for specimen in &fixture.specimens {
+        let law = async || {
+            for pair in specimen.variants.windows(2) {
+                paste(Step::Create(pair[0].clone()));
+                let before = fixture.is_in_effect(&pair[0]).await;
+                paste(Step::Modify { before, after: pair[1].clone() });
+                let after = fixture.is_in_effect(&pair[1]).await;
+                paste(Step::Delete(after));
+                assert_eq!(fixture.observe(&pair[1]).await, None);
+            }
+        };
+        fixture.upon(&specimen.below, law).await;
+    }
+}
+
+fn paste(step: Step) {
+    let steps = commands(&Plan { steps: vec![step] }, None);
+    let lines: Vec<String> = steps.into_iter().flat_map(|(_, lines)| lines).collect();
+    tool::run_with("sh -eu", &lines.join("\n"));
 }
 
 /// What `nft list` prints of a set or a map, element by element; `None` where there is none.

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::mount::{MsFlags, mount, umount};
 use ovsns::model::Kind;
 
 use super::common::tool::{inside, run, succeeds};
@@ -302,10 +303,22 @@ pub fn what_a_lab_cannot_have(host: &Host) {
     assert_eq!(lab.apply(), "");
     lab.destroy();
     is_as(&before, "destroy");
-    // a lab that translates nothing runs no nft, which is not there
+}
+
+/// A lab that translates nothing runs no nft: here there is none.
+pub fn without_translation_no_nft(host: &Host) {
+    let before = state();
+    let path = std::env::var_os("PATH").unwrap();
+    let program = std::env::split_paths(&path).map(|directory| directory.join("nft")).find(|nft| nft.exists()).unwrap();
+    let program = fs::canonicalize(program).unwrap();
+    mount(Some("/dev/null"), &program, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
     let mut plain = Lab::new("plain");
     plain.switch("lb1", &["10.1.0.254/24"]);
+    plain.guest("lb1", "c1", &["10.1.0.1/24"]);
     plain.apply();
     plain.destroy();
+    assert!(campus().plan(true).is_err(), "this one takes it");
+    umount(&program).unwrap();
+    is_as(&before, "destroy");
     assert_eq!(host.ok("list-nat"), "");
 }
