@@ -69,6 +69,12 @@ fn what_is_explained_of_nftables_can_be_pasted() {
 }
 
 #[test]
+fn rules_of_nftables_that_were_flushed_come_back() {
+    require!(Root, NftNat);
+    common::sandbox::run(async || nft::rules_that_were_flushed_come_back().await);
+}
+
+#[test]
 fn what_does_not_fit_into_a_comment_of_nftables_is_refused() {
     nft::what_does_not_fit_is_refused();
 }

@@ -207,6 +207,30 @@ fn theirs(like: &Entry) -> Option<Entry> {
     }
 }
 
+/// The rules of all chains are counted by `nft list`; what was flushed comes back, and what stood in the sets is still there.
+pub async fn rules_that_were_flushed_come_back() {
+    let fixture = fixture();
+    let law = async || {
+        let rules = || tool::run("nft -a list table inet ovsns").matches(" # handle ").count();
+        let (before, complete) = (rules(), fixture.see(&ruleset(|_| {})).await);
+        for gone in ["flush table inet ovsns", "flush chain inet ovsns passing", "delete chain inet ovsns guard"] {
+            tool::run(&format!("nft {}", gone.replace("delete", "flush")));
+            tool::run(&format!("nft {gone}"));
+            let seen = fixture.observe(&complete).await.unwrap();
+            assert!(matches!(&seen.resource, Resource::Ruleset(ruleset) if ruleset.incomplete), "{gone}: {seen:?}");
+            let restored = Step::Modify { before: seen.clone(), after: complete.clone() };
+            assert_eq!(restored.to_string(), "~ ruleset inet ovsns: its rules back");
+            if gone.starts_with("flush chain") {
+                paste(restored)
+            } else {
+                fixture.step(restored).await
+            }
+            assert_eq!((rules(), fixture.see(&complete).await), (before, complete.clone()));
+        }
+    };
+    fixture.upon(&world(), law).await;
+}
+
 fn their_ruleset() -> Option<Entry> {
     let mut ruleset = Ruleset::default();
     let bare = |text: &str| name(text.trim_matches('"'));

@@ -136,6 +136,11 @@ pub fn a_flush_is_healed(host: &Host) {
         lab.apply();
         is_in_effect("c1", 8081);
     }
+    // the rules alone: what stands in the sets is still there, and with it what was turned on
+    run("nft flush table inet ovsns");
+    assert!(is_deaf("c1", WORLD[0], 80, IN_WORLD));
+    assert_eq!(lab.apply(), "~ ruleset inet ovsns: its rules back");
+    is_in_effect("c1", 8081);
     // one element, one setting and one route
     run("nft delete element inet ovsns nat { \"lb1\" . \"eth0\" }");
     fs::write("/proc/sys/net/ipv4/conf/lb1/forwarding", "0").unwrap();
@@ -264,7 +269,7 @@ fn is_in_effect_of_v4(netns: &str) {
     assert_eq!(tcp(netns, WORLD[0], 80, IN_WORLD).to_string(), HOST[0]);
 }
 
-pub fn what_a_lab_cannot_have(host: &Host) {
+pub fn what_a_lab_cannot_have(_: &Host) {
     let before = state();
     let refused = |edit: &dyn Fn(&mut Lab)| {
         let mut lab = campus();
