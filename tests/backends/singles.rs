@@ -140,6 +140,37 @@ fn a_batch_is_one_transaction_of_ovs() {
     });
 }
 
+/// Ports of the userspace datapath go together: their sockets are held while they do, and let go in the end.
+#[test]
+fn ports_that_go_together_leave_no_socket() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let fixture = ovs::fixture().await;
+        // column 5 is the device that a socket is bound to
+        let sockets = |indexes: &[String]| {
+            let table = std::fs::read_to_string("/proc/thread-self/net/packet").unwrap();
+            let bound = |line: &&str| indexes.iter().any(|index| line.split_whitespace().nth(4) == Some(index));
+            table.lines().filter(bound).count()
+        };
+        let (below, hundred) = ovs::hundred();
+        fixture
+            .upon(&below, async || {
+                let index = |n| tool::link("host", &format!("v{n}")).unwrap()["ifindex"].to_string();
+                let indexes: Vec<String> = (0..hundred.len()).map(index).collect();
+                let plan = Plan { steps: hundred.iter().cloned().map(Step::Create).collect() };
+                fixture.backend.apply(&plan.steps).await.unwrap();
+                assert_eq!(sockets(&indexes), hundred.len());
+                fixture.backend.apply(&plan.inverse().steps).await.unwrap();
+                assert_eq!(sockets(&indexes), 0);
+                // and they come back as if nothing had been
+                fixture.create(&hundred[0]).await;
+                fixture.is_in_effect(&hundred[0]).await;
+                fixture.delete(&hundred[0]).await;
+            })
+            .await;
+    });
+}
+
 /// Both ends of a patch cable in one transaction: that one is in effect without an error. One end alone is as it should be, too;
 /// one that leads to a switch of another kind of datapath is not.
 #[test]
