@@ -27,7 +27,8 @@ class Lab:
 
     def median(self, name, what):
         if name == "both":
-            return self.median("floor-1", what) + self.median("vswitchd", what) if "vswitchd" in self.contenders else None
+            both = [self.median("floor-1", what), self.median("vswitchd", what)]
+            return None if None in both else sum(both)
         runs = self.contenders.get(name, {}).get("runs", [])
         times = [run[what] for run in runs if what in run]
         return statistics.median(times) * 1000 / self.count if times else None
@@ -69,7 +70,7 @@ def contenders(lab):
             continue
         cells = []
         for what in ("up", "down"):
-            cells += [number(times[what], digits=2), number(times[what] / lab.median("ovsns", what), " x")]
+            cells += [number(times[what], digits=2), number(times[what] / lab.median("ovsns", what), " x", digits=2)]
         memory = lab.contenders.get(name, {}).get("memory")
         row("  " + label, *cells, number(times["again"], digits=3) if times["again"] else "",
             number(memory / 1024, " MiB") if memory else "", widths=WIDTHS)
