@@ -14,7 +14,8 @@ class Database:
         self.socket.settimeout(600)
         self.socket.connect(SOCKET)
         self.text, self.requests = "", 0
-        self.current = self.newest(self.call("monitor", ["Open_vSwitch", "cfg", {"Open_vSwitch": {"columns": ["cur_cfg"]}}]))
+        columns = {"Open_vSwitch": {"columns": ["cur_cfg"]}}
+        self.current = self.newest(self.call("monitor", ["Open_vSwitch", "cfg", columns]))
 
     @staticmethod
     def newest(update):

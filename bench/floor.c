@@ -1,9 +1,9 @@
 /* floor.c - what the kernel itself charges for a lab: the requests that every tool must make, packed as tightly as the
  * kernel takes them, with nothing around them. Everything bears a mark, as with ovsns.
  *
- *   floor up N BRIDGES THREADS    N namespaces, each with a veth pair, an address, lo and all else up, spread evenly over
- *                                 Linux bridges sw0, sw1 ...; BRIDGES 0: on none, and the namespaces compute checksums
- *                                 themselves, as Open vSwitch's userspace datapath needs it
+ *   floor up N BRIDGES THREADS    N namespaces, each with a veth pair, an address, lo and all else up, spread evenly
+ *                                 over Linux bridges sw0, sw1 ...; BRIDGES 0: on none, and the namespaces compute
+ *                                 checksums themselves, as Open vSwitch's userspace datapath needs it
  *   floor down N BRIDGES          takes it away: returns when the kernel has been told, not when all is gone
  *
  * Build: cc -O2 -pthread -o floor floor.c. Run as root, in network and mount namespaces of its own.
@@ -33,6 +33,8 @@
 /* struct ifinfomsg has room for these in a device that this program names itself */
 #define LO 1
 #define INSIDE 2
+/* 10.0.0.1, and 10.1.0.1 on the second bridge */
+#define FIRST_ADDRESS 0x0a000001u
 
 struct batch {
     char data[32768];
@@ -72,7 +74,8 @@ static int open_netlink(void)
 static void put_message(struct batch *batch, int type, int flags, const void *header, size_t length)
 {
     batch->last = (void *)(batch->data + batch->length);
-    *batch->last = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(length), .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags};
+    *batch->last = (struct nlmsghdr){.nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags};
+    batch->last->nlmsg_len = NLMSG_LENGTH(length);
     memcpy(NLMSG_DATA(batch->last), header, length);
     batch->length += NLMSG_ALIGN(batch->last->nlmsg_len);
 }
@@ -221,12 +224,12 @@ static int smaller(int a, int b)
 /* Of every bridge's namespaces the share of one thread. */
 static void *make_share(void *argument)
 {
-    int netlink = open_netlink(), switches = bridges ? bridges : 1, each = namespaces / switches, share = (each + threads - 1) / threads;
-    int begin = (int)(long)argument * share, end = smaller(begin + share, each);
+    int netlink = open_netlink(), switches = bridges ? bridges : 1, each = namespaces / switches;
+    int share = (each + threads - 1) / threads, begin = (int)(long)argument * share, end = smaller(begin + share, each);
     for (int number = 0; number < switches; number++) {
         int bridge = bridges ? if_nametoindex(named("sw", number).text) : 0;
         for (int i = begin; i < end; i += CHUNK)
-            make_chunk(netlink, number * each + i + 1, smaller(CHUNK, end - i), bridge, 0x0a000001u + (number << 16) + i);
+            make_chunk(netlink, number * each + i + 1, smaller(CHUNK, end - i), bridge, FIRST_ADDRESS + (number << 16) + i);
     }
     close(netlink);
     return NULL;

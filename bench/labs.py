@@ -79,9 +79,9 @@ class Lab:
     def has_numbers(self):
         if not self.database:
             return True
-        numbers = [number for number in self.database.column("Interface", "ofport") if isinstance(number, int) and number > 0]
-        # with the switch's own
-        return len(numbers) == self.count + self.switches
+        numbers = self.database.column("Interface", "ofport")
+        # with the switch's own; one that has none yet is an empty set, one that cannot have any -1
+        return len([number for number in numbers if isinstance(number, int) and number > 0]) == self.count + self.switches
 
     def is_gone(self):
         if self.database:
@@ -101,11 +101,12 @@ class Lab:
     def rows(self, port):
         """Operations that make the switch with all its ports."""
         names = ["sw0", *(port.format(number) for number in range(1, self.count + 1))]
-        operations = [{"op": "insert", "table": "Interface", "uuid-name": f"i{index}",
-                       "row": {"name": name, "type": "internal" if index == 0 else ""}} for index, name in enumerate(names)]
-        operations += [{"op": "insert", "table": "Port", "uuid-name": f"p{index}",
-                        "row": {"name": name, "interfaces": ["named-uuid", f"i{index}"]}} for index, name in enumerate(names)]
-        ports = ["set", [["named-uuid", f"p{index}"] for index in range(len(names))]]
+        operations, ports = [], ["set", [["named-uuid", f"p{index}"] for index in range(len(names))]]
+        for index, name in enumerate(names):
+            device = {"name": name, "type": "internal" if name == "sw0" else ""}
+            row = {"name": name, "interfaces": ["named-uuid", f"i{index}"]}
+            operations += [{"op": "insert", "table": "Interface", "uuid-name": f"i{index}", "row": device},
+                           {"op": "insert", "table": "Port", "uuid-name": f"p{index}", "row": row}]
         operations += [{"op": "insert", "table": "Bridge", "uuid-name": "b",
                         "row": {"name": "sw0", "datapath_type": "netdev", "ports": ports}},
                        {"op": "mutate", "table": "Open_vSwitch", "where": [],

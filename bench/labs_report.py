@@ -107,11 +107,6 @@ def phases(lab):
             continue
         row(f"ovsns {verb}, {lab.title()}", "ms", "items", "us each", widths=(44, 11))
         for phase in found:
-            took = seconds(phase["took"])
+            took = phase["seconds"]
             each = took * 1e6 / phase["items"] if phase["items"] else None
             row("  " + phase["name"], number(took * 1000), f"{phase['items']:,}", number(each), widths=(44, 11))
-
-
-def seconds(duration):
-    """As serde writes a Duration."""
-    return duration["secs"] + duration["nanos"] / 1e9
