@@ -26,7 +26,7 @@ pub fn fixture() -> Fixture {
     tool::run_with("nft -f -", DOCKER);
     let backend: Arc<dyn Backend> = Arc::new(Nft::default());
     Fixture {
-        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), backend.clone()]),
+        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge::default()), backend.clone()]),
         backend,
         specimens: specimens(),
         theirs: Box::new(theirs),
