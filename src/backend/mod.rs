@@ -32,7 +32,10 @@ pub enum Scope {
     Ruleset,
     /// All of one kind.
     Kind(Kind),
-    /// What bears one owner's mark.
+    /// What bears one owner's mark, and what is in or on it: all that somebody asked for in a namespace that bears it; the
+    /// addresses, routes and impairments of a veth pair that does, and its ports; the own device of a switch, with the same.
+    /// Of routes those that people and we make, and no settings: there are too many to list. The own device of a switch of
+    /// Open vSwitch is not in it: only the database knows whose it is.
     Owner(Owner),
     /// Everything.
     All,
@@ -56,8 +59,8 @@ pub trait Backend: Send + Sync {
     /// Whether this backend looks after `resource`: exactly one backend of a set does.
     fn claims(&self, resource: &Resource) -> bool;
 
-    /// Tells, without I/O, whether the backend can express `resource`, and if not what could.
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported>;
+    /// Tells, without I/O, whether the backend can express `entry`, its mark included, and if not what could.
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported>;
 
     /// Reads the resources that it looks after within `scope`, in the shape of desired ones: `==` is the diff.
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError>;

@@ -59,7 +59,7 @@ fn what_cannot_be_is_said_at_once() {
     sandbox::run(async || {
         let ovs = ovs::fixture().await;
         let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
-        let filtering = Resource::Switch(Switch { vlan_filtering: Some(true), ..plain });
+        let filtering = Entry::unmarked(Resource::Switch(Switch { vlan_filtering: Some(true), ..plain }));
         let error = ovs.backend.check(&filtering).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -67,27 +67,31 @@ fn what_cannot_be_is_said_at_once() {
         );
         let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
         let both = Switch { stp: Some(true), rstp: Some(true), ..plain };
-        let error = ovs.backend.check(&Resource::Switch(both)).unwrap_err().to_string();
+        let error = ovs.backend.check(&Entry::unmarked(Resource::Switch(both))).unwrap_err().to_string();
         assert_eq!(error, "stp and rstp of switch sw1 is not possible on backend ovs: a switch speaks one of the two");
         let Resource::Port(plain) = (ovs.port)("sw1", "p1").resource else { unreachable!("a port") };
-        let error = ovs.backend.check(&Resource::Port(Port { patch: Some(name("p1")), ..plain })).unwrap_err();
+        let alone = Resource::Port(Port { patch: Some(name("p1")), ..plain });
+        let error = ovs.backend.check(&Entry::unmarked(alone)).unwrap_err();
         assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
-        let error = LinuxBridge.check(&Resource::Switch(Switch { rstp: Some(true), ..plain.clone() })).unwrap_err();
+        let rapid = Resource::Switch(Switch { rstp: Some(true), ..plain.clone() });
+        let error = LinuxBridge.check(&Entry::unmarked(rapid)).unwrap_err();
         assert!(error.to_string().starts_with("rstp of switch br1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("mstpd"));
-        let error =
-            LinuxBridge.check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain })).unwrap_err();
+        let netdev = Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain });
+        let error = LinuxBridge.check(&Entry::unmarked(netdev)).unwrap_err();
         assert!(
             error.to_string().starts_with("datapath netdev of switch br1 is not possible on backend linux"),
             "{error}"
         );
         assert_eq!(error.hint.as_deref(), Some("Open vSwitch can: --backend ovs"));
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
+        let with_id = Resource::Port(Port { iface_id: Some("vm".into()), ..plain });
+        let error = LinuxBridge.check(&Entry::unmarked(with_id)).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { patch: Some(name("v2")), ..plain })).unwrap_err();
+        let patch = Resource::Port(Port { patch: Some(name("v2")), ..plain });
+        let error = LinuxBridge.check(&Entry::unmarked(patch)).unwrap_err();
         assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("veth pair"));
 
@@ -96,10 +100,11 @@ fn what_cannot_be_is_said_at_once() {
         let address = Address::new(unseen.clone(), name("e1"), "10.0.0.1/24".parse().unwrap(), false);
         let link = Link::new(end("host", "v1"), End::new(unseen, name("e1")));
         for resource in [Resource::Address(address), Resource::Link(link)] {
-            let error = kernel.check(&resource).unwrap_err().to_string();
+            let error = kernel.check(&Entry::unmarked(resource)).unwrap_err().to_string();
             assert!(error.contains("in namespace nsid:3 is not possible"), "{error}");
         }
-        kernel.check(&Resource::Device(Device::new(place("n1"), name("e1"), true))).unwrap();
+        let device = Resource::Device(Device::new(place("n1"), name("e1"), true));
+        kernel.check(&Entry::unmarked(device)).unwrap();
     });
 }
 

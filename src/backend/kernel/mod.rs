@@ -4,13 +4,17 @@ mod apply;
 mod containers;
 mod dad;
 mod enter;
+mod entries;
 mod inventory;
 mod observe;
+mod owned;
 mod physical;
 mod places;
 mod processes;
 mod qdisc;
 pub mod seen;
+mod snapshot;
+mod survey;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -63,7 +67,8 @@ impl Backend for Kernel {
         )
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        let resource = &entry.resource;
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],

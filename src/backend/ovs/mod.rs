@@ -80,8 +80,8 @@ impl Backend for Ovs {
         resource.backend() == Some(BackendName::Ovs)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
-        match resource {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        match &entry.resource {
             Resource::Switch(Switch { name, vlan_filtering: Some(_), .. }) => Err(Unsupported {
                 what: format!("vlan_filtering of switch {name}"),
                 backend: "ovs",
