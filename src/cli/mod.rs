@@ -9,6 +9,7 @@ mod failure;
 mod gc;
 mod global;
 mod inside;
+mod keep;
 mod link;
 mod nat;
 mod netns;
@@ -145,6 +146,9 @@ enum Verb {
     /// Speak to an OVSDB server, in the manner of ovsdb-client
     #[command(disable_help_flag = true)]
     Ovsdb(OvsdbWords),
+    /// Stay beside a program of a lab, and note how it ends
+    #[command(hide = true)]
+    Keep(keep::Keep),
     /// Print the completions of a shell
     Completions(texts::Completions),
     /// Print the manual page, or write all of them into a directory
@@ -208,6 +212,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
+        Verb::Keep(args) => Ok(args.run()),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -266,6 +271,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         | Verb::Shell(_)
         | Verb::Ovs(_)
         | Verb::Ovsdb(_)
+        | Verb::Keep(_)
         | Verb::Completions(_)
         | Verb::Man(_) => {
             unreachable!("handled before there was a session")

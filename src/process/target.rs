@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use serde::{Deserialize, Serialize};
 
 use super::{ExecError, mounts, vrf};
 
@@ -12,7 +13,7 @@ use super::{ExecError, mounts, vrf};
 const NETNS_DIR: &str = "/run/netns";
 
 /// A network namespace: a file to `setns(2)` into, and a name to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     path: PathBuf,
     label: String,
