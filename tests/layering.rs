@@ -35,6 +35,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("daemon", &[]),
     ("process", &[]),
     ("capture", &[]),
+    // Waits for what any of them tells.
+    ("watch", &["netlink", "ovsdb"]),
 ];
 
 /// The files that may have unsafe code: the memory that is shared with the kernel, and the time zone of the C library.
