@@ -40,6 +40,11 @@ pub struct Mistakes {
 }
 
 impl Mistakes {
+    /// What the file is called.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
     /// What is wrong.
     pub fn list(&self) -> &[Mistake] {
         &self.list
