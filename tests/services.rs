@@ -27,7 +27,7 @@ fn directory() -> PathBuf {
 }
 
 fn services() -> Services {
-    Services::new(directory(), keeper())
+    Services::new(directory(), "/run/logs".into(), keeper())
 }
 
 fn service(name: &str, line: &str) -> Service {
@@ -74,7 +74,7 @@ fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 fn log(name: &str) -> String {
-    fs::read_to_string(directory().join(format!("{name}@ns1.log"))).unwrap_or_default()
+    fs::read_to_string(format!("/run/logs/{name}@ns1.log")).unwrap_or_default()
 }
 
 fn runs(pid: i32) -> bool {

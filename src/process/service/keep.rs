@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use serde::{Deserialize, Serialize};
 
 use super::processes::id_of;
-use super::record::{Ending, Record, log_of, seconds};
+use super::record::{Ending, Record, seconds};
 use super::{Service, ServiceError, TOKEN_VARIABLE};
 use crate::process::command::enter;
 use crate::process::{ExecError, NETNS_VARIABLE};
@@ -55,7 +55,7 @@ fn start(path: &Path) -> Result<Option<(Record, Child)>, String> {
     let _ = nix::unistd::setsid();
     record.keeper = id_of(std::process::id());
     record.write(path).map_err(|error| chain(&error))?;
-    let started = run(&record.service, &log_of(path));
+    let started = run(&record.service, &record.log);
     record.since = seconds();
     match &started {
         Ok(child) => record.command = id_of(child.id()),

@@ -20,7 +20,7 @@ mod start;
 mod stop;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -112,17 +112,23 @@ impl Keeper {
     }
 }
 
-/// The programs whose records and logs are in one directory.
+/// The programs whose records are in one directory, and their logs in another, which outlives them.
 #[derive(Debug, Clone)]
 pub struct Services {
     directory: PathBuf,
+    logs: PathBuf,
     keeper: Keeper,
 }
 
 impl Services {
-    /// Those of `directory`, which is made when it is needed. Only one run at a time may change them.
-    pub fn new(directory: PathBuf, keeper: Keeper) -> Services {
-        Services { directory, keeper }
+    /// Those of `directory`, which is made when it is needed, as `logs` is. Only one run at a time may change them.
+    pub fn new(directory: PathBuf, logs: PathBuf, keeper: Keeper) -> Services {
+        Services { directory, logs, keeper }
+    }
+
+    /// Where the records are: a file comes or goes when a program is started, ends, or is stopped.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// All that were started and not stopped, sorted by their names.
@@ -132,11 +138,11 @@ impl Services {
             return Ok(Vec::new());
         }
         let processes = processes::all();
-        let status = |(path, record): (PathBuf, record::Record)| ServiceStatus {
+        let status = |record: record::Record| ServiceStatus {
             state: record.state(&processes),
-            log: record::log_of(&path),
+            log: record.log,
             service: record.service,
         };
-        Ok(records.into_iter().map(status).collect())
+        Ok(records.into_iter().map(|(_, record)| status(record)).collect())
     }
 }

@@ -102,12 +102,24 @@ impl Services {
         Ok(actions)
     }
 
-    /// Stops those for which `doomed` says so: SIGTERM, and [`PATIENCE`] later SIGKILL. Returns them.
+    /// Does one of [`Services::actions`] by itself.
+    pub async fn act(&self, action: &Action) -> Result<(), ServiceError> {
+        let records: Records = record::list(&self.directory)?.into_iter().collect();
+        self.carry_out(&records, std::slice::from_ref(action)).await
+    }
+
+    /// Starts those that were stopped.
+    pub async fn start_again(&self, stopped: &[Service]) -> Result<(), ServiceError> {
+        self.start(stopped).await
+    }
+
+    /// Stops those for which `doomed` says so: SIGTERM, and [`PATIENCE`] later SIGKILL. Returns those that ran.
     pub async fn stop_those(&self, doomed: impl Fn(&Service) -> bool) -> Result<Vec<Service>, ServiceError> {
         let mut records = record::list(&self.directory)?;
         records.retain(|(_, record)| doomed(&record.service));
+        let ran = running(&records);
         self.stop(&records, PATIENCE).await?;
-        Ok(records.into_iter().map(|(_, record)| record.service).collect())
+        Ok(ran)
     }
 
     fn between(&self, records: &Records, desired: &[Service], due: Due) -> Vec<Action> {

@@ -15,6 +15,8 @@ use super::{Service, ServiceError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub service: Service,
+    /// Where what it writes is appended.
+    pub log: PathBuf,
     /// What its processes have in their environment; no two starts have the same.
     pub token: String,
     /// The boot in which it was started.
@@ -81,8 +83,9 @@ pub enum State {
 
 impl Record {
     /// A program that is about to be started.
-    pub fn new(service: Service) -> Record {
+    pub fn new(service: Service, logs: &Path) -> Record {
         Record {
+            log: logs.join(format!("{}.log", file_name(&service))),
             service,
             token: fresh_token(),
             boot: boot_id(),
@@ -134,14 +137,14 @@ impl Record {
     }
 }
 
-/// Where the record of a program is: `NAME@PLACE.json`, with the bytes that are not plain as `%XX`.
+/// Where the record of a program is.
 pub(super) fn path_of(directory: &Path, service: &Service) -> PathBuf {
-    directory.join(format!("{}@{}.json", plain(&service.name), plain(&service.place)))
+    directory.join(format!("{}.json", file_name(service)))
 }
 
-/// The log of the program whose record is at `record`.
-pub(super) fn log_of(record: &Path) -> PathBuf {
-    record.with_extension("log")
+/// `NAME@PLACE`, with the bytes that are not plain as `%XX`.
+fn file_name(service: &Service) -> String {
+    format!("{}@{}", plain(&service.name), plain(&service.place))
 }
 
 /// All records of a directory, sorted by their names.
@@ -215,14 +218,14 @@ pub(super) mod tests {
         assert_eq!(path("web", "ns1"), Path::new("/d/web@ns1.json"));
         assert_eq!(path("../x", "path:/a"), Path::new("/d/..%2fx@path%3a%2fa.json"));
         assert_ne!(path("a@b", "c"), path("a", "b@c"));
-        assert_eq!(log_of(&path("a.b", "c")), Path::new("/d/a.b@c.log"));
+        assert_eq!(Record::new(service("a.b"), Path::new("/l")).log, Path::new("/l/a.b@ns1.log"));
     }
 
     #[test]
     fn records_are_read_as_they_were_written() {
         let directory = tempfile::tempdir().unwrap();
         assert!(list(&directory.path().join("none")).unwrap().is_empty());
-        let record = Record { ending: Some(Ending::Signal(9)), ..Record::new(service("web")) };
+        let record = Record { ending: Some(Ending::Signal(9)), ..Record::new(service("web"), Path::new("/log")) };
         let path = path_of(directory.path(), &record.service);
         record.write(&path).unwrap();
         assert_eq!(list(directory.path()).unwrap(), [(path.clone(), record)]);
@@ -234,7 +237,7 @@ pub(super) mod tests {
     fn a_pid_alone_proves_nothing() {
         let all = super::super::processes::all();
         let own = super::super::processes::id_of(std::process::id()).unwrap();
-        let runs = Record { command: Some(own), ..Record::new(service("web")) };
+        let runs = Record { command: Some(own), ..Record::new(service("web"), Path::new("/log")) };
         assert!(matches!(runs.state(&all), State::Runs { .. }));
         let before = Id { start_time: own.start_time - 1, ..own };
         let other = Record { command: Some(before), ..runs.clone() };

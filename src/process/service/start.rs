@@ -12,7 +12,7 @@ use tokio::process::{ChildStdout, Command};
 use tokio::time::{Instant, timeout_at};
 
 use super::keep::Word;
-use super::record::{Ending, Record, log_of, path_of};
+use super::record::{Ending, Record, path_of};
 use super::{Service, ServiceError, Services, TOKEN_VARIABLE};
 
 /// A program that fails within this time has failed to start.
@@ -32,8 +32,9 @@ impl Services {
         if services.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(&self.directory)
-            .map_err(|source| ServiceError::Io { path: self.directory.clone(), source })?;
+        for path in [&self.directory, &self.logs] {
+            fs::create_dir_all(path).map_err(|source| ServiceError::Io { path: path.clone(), source })?;
+        }
         let begun: Vec<_> =
             stream::iter(services).map(|service| self.begin(service)).buffered(AT_A_TIME).collect().await;
         let deadline = Instant::now() + MOMENT;
@@ -46,14 +47,14 @@ impl Services {
     /// Starts one, and returns when its command runs.
     async fn begin(&self, service: &Service) -> Result<Started, ServiceError> {
         let path = path_of(&self.directory, service);
-        let record = Record::new(service.clone());
+        let record = Record::new(service.clone(), &self.logs);
         record.write(&path)?;
         let lines = self.spawn(&record, &path).map_err(|source| ServiceError::Keeper {
             name: service.name.clone(),
             place: service.place.clone(),
             source,
         })?;
-        let mut started = Started { service: service.clone(), log: log_of(&path), lines };
+        let mut started = Started { service: service.clone(), log: record.log, lines };
         match started.word(Instant::now() + BEGINNING).await {
             Some(Word::Started) => Ok(started),
             Some(Word::Failed(why)) => Err(started.not_started(&why)),
@@ -64,6 +65,10 @@ impl Services {
     fn spawn(&self, record: &Record, path: &Path) -> io::Result<Lines<BufReader<ChildStdout>>> {
         let mut command = Command::new(&self.keeper.program);
         command.args(&self.keeper.arguments).arg(path).env(TOKEN_VARIABLE, &record.token);
+        // A service manager hears of us, not of what we start (sd_notify(3)).
+        for variable in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
+            command.env_remove(variable);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         // It outlives this process. Should it end before, the runtime waits for it.
         let mut keeper = command.spawn()?;
