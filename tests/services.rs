@@ -150,6 +150,23 @@ fn what_has_ended_is_started_again_as_it_is_due() {
 }
 
 #[test]
+fn a_namespace_made_anew_gets_its_program_too() {
+    with_ns1(|| async {
+        let wanted = [service("web", "exec sleep 1000")];
+        services().reconcile(&wanted, Due::Asked).await.unwrap();
+        let before = pid("web");
+        tool::run("ip netns del ns1");
+        // Where there is none, nothing can be done about it.
+        assert_eq!(services().actions(&wanted, Due::Unasked).unwrap(), []);
+        tool::run("ip netns add ns1");
+        let done = services().reconcile(&wanted, Due::Unasked).await.unwrap();
+        assert!(matches!(done.as_slice(), [Action::Move { .. }]), "{done:?}");
+        assert!(!runs(before));
+        assert_eq!(tool::run("ip netns pids ns1").trim(), pid("web").to_string());
+    });
+}
+
+#[test]
 fn a_stop_ends_all_that_it_has_started_and_nothing_else() {
     with_ns1(|| async {
         // A child in its session, a daemon that left the session, and one that does not listen to SIGTERM.

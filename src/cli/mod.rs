@@ -155,6 +155,8 @@ enum Verb {
     Destroy(lab::Destroy),
     /// Go back to what was before the last `apply` of a lab
     Rollback(lab::Rollback),
+    /// Keep a lab as its file says, until a signal ends it
+    Run(lab::Run),
     /// Show the labs of this host, or one of them
     Status(lab::Status),
     /// Write the lab file that would make what there is
@@ -257,6 +259,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
 }
 
 async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
+    if let Verb::Run(args) = &cli.verb {
+        return args.run(&cli.global, output).await;
+    }
     let session = Session::open(&cli.global, output).await?;
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,
@@ -313,6 +318,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         | Verb::Ovs(_)
         | Verb::Ovsdb(_)
         | Verb::Keep(_)
+        | Verb::Run(_)
         | Verb::Completions(_)
         | Verb::Man(_) => {
             unreachable!("handled before there was a session")

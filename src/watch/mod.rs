@@ -14,7 +14,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
-use crate::netlink::{self, Events};
+use crate::netlink::{self, Events, Netlink, NetnsDir, nsid};
 use crate::ovsdb::client::Options;
 use crate::ovsdb::endpoint::Endpoints;
 
@@ -37,15 +37,6 @@ pub enum WatchError {
     Directories(#[source] io::Error),
 }
 
-/// What was heard while events were gathered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct News {
-    /// The database has become unreachable, for this reason.
-    pub database_lost: Option<String>,
-    /// The database answers again.
-    pub database_back: bool,
-}
-
 /// Sources of events: the kernel's, for devices and rules; directories; the database of Open vSwitch.
 pub struct Sources {
     devices: Events,
@@ -65,9 +56,9 @@ impl Sources {
         })
     }
 
-    /// Watches the database of Open vSwitch too.
+    /// Watches the database of Open vSwitch too, also after it was away.
     pub fn watch_switches(&mut self, endpoints: Endpoints, options: Options) {
-        self.switches = Some(Switches::new(endpoints, options));
+        self.switches.get_or_insert_with(|| Switches::new(endpoints, options));
     }
 
     /// Watches for files that come and go in a directory; one that is not there is tried again the next time.
@@ -75,19 +66,33 @@ impl Sources {
         self.directories.add(path);
     }
 
+    /// Sees to it that changes in these namespaces are heard of: each gets a number in this one (ip-netns(8), `set NAME auto`), as the
+    /// kernel gives it one when it shows a veth pair that leads there.
+    pub fn number<'a>(&self, names: impl IntoIterator<Item = &'a str>) {
+        let Ok(mut host) = Netlink::host() else { return };
+        let directory = NetnsDir::default();
+        // One that is not there, or is none, is not heard of in any case.
+        for netns in names.into_iter().filter_map(|name| directory.open(name).ok()) {
+            if let Ok(None) = host.nsid(&netns)
+                && let Err(error) = host.request(nsid::assign(&netns))
+            {
+                tracing::debug!(%error, "a namespace without a number");
+            }
+        }
+    }
+
     /// Waits for a change, and then until [`GATHER`] later, or until `not_before` if that is later still.
-    pub async fn changed(&mut self, not_before: Instant) -> Result<News, WatchError> {
-        let mut news = News::default();
-        self.event(&mut news).await?;
+    pub async fn changed(&mut self, not_before: Instant) -> Result<(), WatchError> {
+        self.event().await?;
         let until = not_before.max(Instant::now() + GATHER);
-        while let Ok(event) = timeout_at(until, self.event(&mut news)).await {
+        while let Ok(event) = timeout_at(until, self.event()).await {
             event?;
         }
-        Ok(news)
+        Ok(())
     }
 
     /// Waits for one event. Dropping the future loses none.
-    async fn event(&mut self, news: &mut News) -> Result<(), WatchError> {
+    async fn event(&mut self) -> Result<(), WatchError> {
         let rules = async {
             match &mut self.rules {
                 Some(rules) => rules.next().await,
@@ -96,7 +101,7 @@ impl Sources {
         };
         let switches = async {
             match &mut self.switches {
-                Some(switches) => switches.next(news).await,
+                Some(switches) => switches.next().await,
                 None => std::future::pending().await,
             }
         };

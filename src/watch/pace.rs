@@ -58,17 +58,16 @@ impl Healed {
 }
 
 impl Pace {
-    /// Whether `things`, which are all to be healed in one go, may be healed now. One that has to wait makes all wait: what is healed
-    /// apart may not fit together.
+    /// Whether `things`, which are healed together, may be healed now: unless all of them have to wait. Something else that breaks is
+    /// healed at once, and all else with it.
     pub fn verdict<'a>(&mut self, things: impl IntoIterator<Item = &'a str>, now: Instant) -> Verdict {
         self.0.retain(|_, healed| !healed.is_forgiven(now));
         let mut waiting: Option<(Instant, bool)> = None;
         for thing in things {
-            if let Some(healed) = self.0.get_mut(thing).filter(|healed| healed.due() > now) {
-                let told = std::mem::replace(&mut healed.told, true);
-                let (at, all) = waiting.unwrap_or((now, true));
-                waiting = Some((at.max(healed.due()), all && told));
-            }
+            let Some(healed) = self.0.get_mut(thing).filter(|healed| healed.due() > now) else { return Verdict::Now };
+            let told = std::mem::replace(&mut healed.told, true);
+            let (at, all) = waiting.unwrap_or((healed.due(), true));
+            waiting = Some((at.min(healed.due()), all && told));
         }
         waiting.map_or(Verdict::Now, |(at, told)| Verdict::Later { at, told })
     }
@@ -106,7 +105,8 @@ mod tests {
         }
         assert_eq!(pauses, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(pace.verdict(["b"], now), Verdict::Now);
-        assert_ne!(pace.verdict(["b", "a"], now), Verdict::Now);
+        assert_ne!(pace.verdict(["a"], now), Verdict::Now);
+        assert_eq!(pace.verdict(["b", "a"], now), Verdict::Now);
         now += LONGEST + FORGIVEN;
         assert_eq!(pace.verdict(["a"], now), Verdict::Now);
         assert!(pace.0.is_empty());

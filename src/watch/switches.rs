@@ -7,8 +7,6 @@ use crate::ovsdb::endpoint::Endpoints;
 use crate::ovsdb::monitor::{MonitorRequest, TableRequest};
 use crate::ovsdb::session::{Event, Session};
 
-use super::News;
-
 /// The database is asked for again so soon after it was lost, and so rarely when it stays away.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -51,7 +49,7 @@ const WATCHED: [(&str, &[&str]); 5] = [
 /// A session that comes back by itself.
 pub(super) struct Switches {
     session: Session,
-    /// The database does not answer, and that was told.
+    /// The database does not answer.
     lost: bool,
 }
 
@@ -65,20 +63,16 @@ impl Switches {
         Switches { session, lost: false }
     }
 
-    /// Returns once something has changed; that the database is lost is such a thing once.
-    pub async fn next(&mut self, news: &mut News) {
+    /// Returns once something has changed; that the database is lost is such a thing, once.
+    pub async fn next(&mut self) {
         loop {
             match self.session.next().await {
-                Event::Disconnected(error) if !self.lost => {
+                Event::Disconnected(_) if !self.lost => {
                     self.lost = true;
-                    news.database_back = false;
-                    news.database_lost = Some(error.to_string());
                     return;
                 }
                 Event::Changed { .. } => {
-                    if std::mem::take(&mut self.lost) {
-                        news.database_back = true;
-                    }
+                    self.lost = false;
                     return;
                 }
                 _ => {}

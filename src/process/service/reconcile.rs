@@ -33,6 +33,11 @@ pub enum Action {
         /// How it ended.
         ending: Ending,
     },
+    /// Its namespace was made anew since: it runs in the old one.
+    Move {
+        /// What is started in the new one.
+        service: Service,
+    },
     /// It should not run.
     Stop {
         /// What is stopped.
@@ -66,6 +71,7 @@ impl Action {
             Action::Start { service }
             | Action::Change { service, .. }
             | Action::Restart { service, .. }
+            | Action::Move { service }
             | Action::Stop { service } => service,
         }
     }
@@ -79,6 +85,7 @@ impl fmt::Display for Action {
             Action::Start { .. } => write!(f, "+ program {name} in {place}: {command}"),
             Action::Change { .. } => write!(f, "~ program {name} in {place}: {command}"),
             Action::Restart { ending, .. } => write!(f, "~ program {name} in {place}, which {ending}: {command}"),
+            Action::Move { .. } => write!(f, "~ program {name} in {place}, which is another namespace now: {command}"),
             Action::Stop { .. } => write!(f, "- program {name} in {place}"),
         }
     }
@@ -166,6 +173,9 @@ fn changed(record: &Record, service: &Service, processes: &[Process], due: Due) 
     match record.state(processes) {
         State::Ended { ending } if due.is_due(service, ending) => {
             Some(Action::Restart { service: service.clone(), ending })
+        }
+        State::Runs { pid, .. } if service.target.as_ref().is_some_and(|target| !target.is_of(pid)) => {
+            Some(Action::Move { service: service.clone() })
         }
         _ => None,
     }
