@@ -15,6 +15,7 @@ use crate::ovsdb::client::{Client, Options};
 use crate::ovsdb::endpoint::Endpoints;
 use crate::ovsdb::error::{Attempt, ConnectCause, ConnectError};
 use crate::ovsdb::tls::{CaCert, TlsError, TlsFiles};
+use crate::watch::Sources;
 
 use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
@@ -218,10 +219,20 @@ pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
     Ok(!LinuxBridge::default().observe(&Scope::Keys(vec![key])).await?.is_empty())
 }
 
+/// Lets `sources` tell of changes in the database.
+pub fn watch_switches(sources: &mut Sources, global: &Global) -> Result<(), Failure> {
+    sources.watch_switches(endpoints(global)?, options(global)?);
+    Ok(())
+}
+
+fn options(global: &Global) -> Result<Options, Failure> {
+    Ok(Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() })
+}
+
 /// Connects to the database.
 async fn database(global: &Global) -> Result<OvsDatabase, Failure> {
     let endpoints = endpoints(global)?;
-    let options = Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() };
+    let options = options(global)?;
     let asked_for = global.db.is_some() || global.backend == Choice::Ovs;
     match Client::connect(&endpoints, &options).await {
         Ok(client) => {
