@@ -22,4 +22,5 @@ pub mod netlink;
 pub mod nft;
 pub mod ovsdb;
 pub mod plan;
+pub mod probe;
 pub mod process;

@@ -16,6 +16,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli::session", &["engine", "backend", "backend::*", "plan", "model", "process", "daemon", "ovsdb"]),
     // Watches packets; nobody else does.
     ("cli::capture", &["engine", "backend", "plan", "model", "capture"]),
+    // Asks who reaches whom; nobody else does.
+    ("cli::lab::test", &["backend", "model", "lab", "probe"]),
     ("cli", &["engine", "backend", "plan", "model", "process", "daemon", "lab"]),
     ("engine", &["backend", "plan", "model"]),
     ("lab", &["model"]),
@@ -35,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("daemon", &[]),
     ("process", &[]),
     ("capture", &[]),
+    ("probe", &[]),
 ];
 
 /// The files that may have unsafe code: the memory that is shared with the kernel, and the time zone of the C library.
