@@ -17,6 +17,7 @@ pub mod cli;
 pub mod container;
 pub mod daemon;
 pub mod engine;
+pub mod lab;
 pub mod model;
 pub mod netlink;
 pub mod nft;

@@ -9,6 +9,7 @@ mod failure;
 mod gc;
 mod global;
 mod inside;
+mod lab;
 mod link;
 mod nat;
 mod netns;
@@ -134,6 +135,8 @@ enum Verb {
     Shell(exec::Shell),
     /// Watch packets, of a namespace, a switch, or single devices
     Capture(capture::Capture),
+    /// Ask who reaches whom, and tell what is not as expected
+    Test(lab::Test),
     /// Check what ovsns needs of this machine
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
@@ -258,6 +261,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
+        Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,

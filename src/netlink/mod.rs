@@ -54,6 +54,7 @@ mod watch;
 pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
 pub use link::{Device, Link, Mac};
+pub use neighbour::{Neighbour, NeighbourTables};
 pub use netns::{NetnsDir, NetnsFile, Status};
 pub use request::{Netlink, Request};
 pub use route::Route;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use etherparse::{Icmpv4Header, Icmpv4Type, IcmpEchoHeader, Ipv4Header, Ipv6Header};
+use etherparse::{IcmpEchoHeader, Icmpv4Header, Icmpv4Type, Ipv4Header, Ipv6Header};
 
 /// Types of ICMP messages (RFC 792).
 pub const ECHO_REPLY_V4: u8 = 0;

@@ -115,7 +115,11 @@ impl Prober {
         tries: u32,
         patience: Duration,
     ) -> Result<(), Error> {
-        let mut round = Round { queue: asked.iter().copied().collect(), silent: asked.iter().copied().collect(), held: VecDeque::new() };
+        let mut round = Round {
+            queue: asked.iter().copied().collect(),
+            silent: asked.iter().copied().collect(),
+            held: VecDeque::new(),
+        };
         let pause = patience / tries.max(1);
         for number in 0..tries.max(1) {
             if number > 0 {
@@ -160,7 +164,8 @@ impl Prober {
     fn hear(&mut self, deadline: Instant, findings: &mut [Finding], silent: &mut HashSet<usize>) -> Result<(), Error> {
         let mut events = [epoll::Event { flags: epoll::EventFlags::empty(), data: EventData::new_u64(0) }; EVENTS];
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        let timeout =
+            Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
         let count = match epoll::wait(&self.epoll, &mut events, Some(&timeout)) {
             Ok(count) => count,
             Err(rustix::io::Errno::INTR) => 0,
@@ -193,7 +198,9 @@ impl Prober {
                     silent.remove(&flight.pair);
                 }
                 Heard::Refusal { to, id, sequence, refusal } if id == own_id() => {
-                    let Some(flight) = source.flights.get(&sequence).filter(|flight| flight.target == to) else { continue };
+                    let Some(flight) = source.flights.get(&sequence).filter(|flight| flight.target == to) else {
+                        continue;
+                    };
                     findings[flight.pair].trouble = Some(Trouble::Refused(refusal));
                 }
                 _ => {}

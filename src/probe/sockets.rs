@@ -9,8 +9,8 @@ use nix::sys::socket::{MsgFlags, SockaddrIn, SockaddrIn6, recvfrom, sendto};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::echo::{
-    BAD_PARAMETER_V4, BAD_PARAMETER_V6, ECHO_REPLY_V4, ECHO_REPLY_V6, Echo, Heard, TIME_EXCEEDED_V4, UNREACHABLE_V4, heard_v4,
-    heard_v6,
+    BAD_PARAMETER_V4, BAD_PARAMETER_V6, ECHO_REPLY_V4, ECHO_REPLY_V6, Echo, Heard, TIME_EXCEEDED_V4, UNREACHABLE_V4,
+    heard_v4, heard_v6,
 };
 use super::error::Error;
 

@@ -53,7 +53,12 @@ pub trait Between {
 /// and with more patience each time, as addresses may be tentative (RFC 4862 section 5.4) and ports of switches not yet forward
 /// (IEEE 802.1D). Then those of whom nothing is expected, each three times, for as long as the answers to the others make
 /// reasonable.
-pub fn survey(prober: &mut Prober, questions: &[Question], terms: Terms, between: &mut dyn Between) -> Result<Vec<Finding>, Error> {
+pub fn survey(
+    prober: &mut Prober,
+    questions: &[Question],
+    terms: Terms,
+    between: &mut dyn Between,
+) -> Result<Vec<Finding>, Error> {
     let pairs: Vec<Pair> = questions.iter().map(|question| question.pair).collect();
     let findings = vec![Finding::default(); questions.len()];
     let mut survey = Survey { prober, questions, pairs, findings, terms, between };
@@ -76,9 +81,10 @@ impl Survey<'_> {
         let deadline = Instant::now() + self.terms.wait;
         let longest = LAST_PATIENCE.min(self.terms.wait);
         let mut patience = FIRST_PATIENCE.min(longest);
-        let mut left = self.of(true);
+        let (mut left, mut first) = (self.of(true), true);
         while !left.is_empty() {
-            self.pass(&left, 1, patience)?;
+            self.pass(&left, first, 1, patience)?;
+            first = false;
             left.retain(|question| self.findings[*question].rtt.is_none());
             let now = Instant::now();
             if now >= deadline && patience >= longest {
@@ -91,7 +97,7 @@ impl Survey<'_> {
 
     fn unexpected(&mut self) -> Result<(), Error> {
         let silence = self.silence();
-        self.pass(&self.of(false), TRIES_TO_BE_SILENT, silence)
+        self.pass(&self.of(false), false, TRIES_TO_BE_SILENT, silence)
     }
 
     /// How long silence takes to be believed: a second where an answer got lost or was late, else ten times the slowest answer.
@@ -109,18 +115,21 @@ impl Survey<'_> {
         (0..self.questions.len()).filter(|question| self.questions[*question].expected == expected).collect()
     }
 
-    /// Asks these once. Who asks the other first makes that one know him: the other way round nobody needs to be searched for.
-    fn pass(&mut self, asked: &[usize], tries: u32, patience: Duration) -> Result<(), Error> {
+    /// Asks these once. At `first` one way, and then the other: who was asked knows then who asks, and nobody needs to be searched
+    /// for a second time.
+    fn pass(&mut self, asked: &[usize], first: bool, tries: u32, patience: Duration) -> Result<(), Error> {
         for batch in batches(self.questions, asked) {
-            for way in [&batch.there, &batch.back] {
-                self.prober.ask(&self.pairs, way, &mut self.findings, tries, patience)?;
+            let both = [batch.there.as_slice(), &batch.back].concat();
+            let ways = if first { vec![batch.there, batch.back] } else { vec![both.clone()] };
+            for way in ways {
+                self.prober.ask(&self.pairs, &way, &mut self.findings, tries, patience)?;
                 for _ in 1..self.terms.count {
                     let answered = |question: &usize| self.findings[*question].rtt.is_some();
                     let again: Vec<usize> = way.iter().copied().filter(answered).collect();
                     self.prober.ask(&self.pairs, &again, &mut self.findings, 1, patience)?;
                 }
             }
-            self.between.after(&[batch.there, batch.back].concat(), &self.findings);
+            self.between.after(&both, &self.findings);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod containers;
 mod dad;
 mod enter;
 mod inventory;
+mod learned;
 mod observe;
 mod physical;
 mod places;
@@ -26,6 +27,7 @@ use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 pub use containers::called as containers_called;
 pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
+pub use learned::Learned;
 use places::Places;
 pub use places::is_podmans;
 
