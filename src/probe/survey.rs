@@ -119,6 +119,7 @@ impl Survey<'_> {
     /// for a second time.
     fn pass(&mut self, asked: &[usize], first: bool, tries: u32, patience: Duration) -> Result<(), Error> {
         for batch in batches(self.questions, asked) {
+            let start = Instant::now();
             let both = [batch.there.as_slice(), &batch.back].concat();
             let ways = if first { vec![batch.there, batch.back] } else { vec![both.clone()] };
             for way in ways {
@@ -129,7 +130,10 @@ impl Survey<'_> {
                     self.prober.ask(&self.pairs, &again, &mut self.findings, 1, patience)?;
                 }
             }
+            let asked_for = start.elapsed();
             self.between.after(&both, &self.findings);
+            let answers = both.iter().filter(|question| self.findings[**question].rtt.is_some()).count();
+            tracing::debug!(asked = both.len(), answers, ?patience, ?asked_for, cleaned = ?start.elapsed(), "batch");
         }
         Ok(())
     }
