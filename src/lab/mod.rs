@@ -1,36 +1,73 @@
-//! The user's file, as what should be on the host.
+//! The user's file, as what should be on the host: read, checked as a whole, expanded.
+//!
+//! ```text
+//! text ──yaml, toml──▶ tree ──vars──▶ tree ──shape, fields──▶ tree ──build──▶ Lab ──state──▶ State
+//! ```
+//!
+//! What is wrong is told all at once, each mistake with its place (see [`Mistakes`]). Nothing here asks the system.
 
-use std::net::IpAddr;
+mod build;
+mod count;
+mod fields;
+mod mistake;
+mod names;
+mod parts;
+mod schema;
+mod shape;
+mod source;
+mod state;
+mod toml;
+mod tree;
+mod vars;
+mod yaml;
 
-use crate::model::Place;
+use std::collections::BTreeMap;
 
-/// Who must, or must not, reach whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expectation {
-    /// Who sends.
-    pub from: Vec<Place>,
-    /// To whom.
-    pub to: Vec<Partner>,
-    /// What is expected of it.
-    pub what: Expected,
+pub use mistake::{Mistake, Mistakes};
+pub use parts::{
+    Command, Expectation, Expected, Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Partner,
+    Program, Restart, Stp, Trunk, TrunkEnd, Uplink, Worse,
+};
+pub use schema::schema;
+pub use source::{Format, Source, Span};
+pub use state::Facts;
+
+use mistake::{Found, Wrong};
+use vars::Given;
+
+/// The longest file that is read, in bytes.
+pub const FILE_MAX: usize = 4 << 20;
+
+/// Reads a lab. `vars` are the variables of the command line; `env` tells those of the environment.
+///
+/// # Errors
+///
+/// Everything that is wrong with the file.
+pub fn read(
+    source: &Source,
+    format: Format,
+    vars: &BTreeMap<String, String>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Lab, Mistakes> {
+    let mut found = Found::default();
+    let lab = read_into(source, format, &Given { set: vars, env }, &mut found);
+    match lab {
+        Some(lab) if found.is_empty() => Ok(lab),
+        _ => Err(found.into_mistakes(source)),
+    }
 }
 
-/// What is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// Each is reached.
-    Reach,
-    /// None is reached.
-    NoReach,
-    /// Each is reached, and no other namespace of the lab.
-    Only,
-}
-
-/// Who is to be reached.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Partner {
-    /// A namespace, or the host.
-    Place(Place),
-    /// An address.
-    Address(IpAddr),
+fn read_into(source: &Source, format: Format, given: &Given<'_>, found: &mut Found) -> Option<Lab> {
+    if source.text.len() > FILE_MAX {
+        let wrong = Wrong::new(format!("the file has {} bytes; at most {FILE_MAX} are read", source.text.len()));
+        found.add(&(0..0), wrong.hint("for many namespaces alike take a range: `h[1-1000]`"));
+        return None;
+    }
+    let mut root = match format {
+        Format::Yaml => yaml::parse(&source.text, found),
+        Format::Toml => toml::parse(&source.text, found),
+    }?;
+    vars::replace(&mut root, given, found);
+    shape::check(&root, &shape::Shape::Object(&fields::LAB), found);
+    build::lab(&root, found)
 }

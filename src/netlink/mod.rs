@@ -55,7 +55,7 @@ pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
 pub use link::{Device, Link, Mac};
 pub use neighbour::{Neighbour, NeighbourTables};
-pub use netns::{NetnsDir, NetnsFile, Status};
+pub use netns::{NetnsDir, NetnsFile, Status, Traveller, travel};
 pub use request::{Netlink, Request};
 pub use route::Route;
 pub use watch::{Watch, wait_for_link};

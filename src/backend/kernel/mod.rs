@@ -4,14 +4,18 @@ mod apply;
 mod containers;
 mod dad;
 mod enter;
+mod entries;
 mod inventory;
 mod learned;
 mod observe;
+mod owned;
 mod physical;
 mod places;
 mod processes;
 mod qdisc;
 pub mod seen;
+mod snapshot;
+mod survey;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};

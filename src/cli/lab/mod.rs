@@ -1,5 +1,6 @@
 //! Labs: one file that says what should be.
 
+mod file;
 mod test;
 
 pub use test::Test;

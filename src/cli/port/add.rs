@@ -127,13 +127,9 @@ impl AddPort {
     fn port(&self, switch: &Switch, device: &IfName, netns: Option<Place>, there: Option<&Port>) -> Port {
         let ovs = switch.backend == BackendName::Ovs;
         self.settings.port(Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
             vlan: there.map(|port| port.vlan.clone()).unwrap_or_default(),
-            iface_id: None,
             netns: netns.filter(|_| ovs),
-            lent: None,
+            ..Port::new(switch.name.clone(), device.clone(), switch.backend)
         })
     }
 

@@ -6,7 +6,7 @@ mod checks;
 mod junit;
 mod shown;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use crate::cli::failure::Failure;
 use crate::cli::global::seconds;
 use crate::cli::output::Report;
 use crate::cli::session::{Session, check_privileges};
-use crate::lab::Expectation;
-use crate::model::{Entry, Place, Resource, State};
+use crate::lab::{Expectation, Facts};
+use crate::model::{Datapath, Entry, Place, Resource, State};
 use crate::probe::Terms;
 
+use super::file::LabFile;
 use advice::{look_at, reason};
 use ask::{Outcome, ask};
 use checks::{Addresses, Check, checks};
@@ -49,6 +50,8 @@ Examples:
 
 Exit status: 1 where a pair that is to reach each other does not, or one that is not to, does.")]
 pub struct Test {
+    #[command(flatten)]
+    file: LabFile,
     /// Without a file: the named namespaces and the switches that there are, as they are
     #[arg(long)]
     all: bool,
@@ -98,9 +101,22 @@ impl Test {
     }
 
     async fn subject(&self, session: &Session<'_>) -> Result<Subject, Failure> {
-        let state = session.observe(Scope::All).await?;
-        let state = reachable(state);
-        Ok(Subject { name: "host".to_owned(), state, expectations: Vec::new() })
+        if self.all && self.file.is_named() {
+            return Err(Failure::usage("--all tests what there is, without a file").hint("leave one of the two out"));
+        }
+        if self.all {
+            let state = reachable(session.observe(Scope::All).await?);
+            return Ok(Subject { name: "host".to_owned(), state, expectations: Vec::new() });
+        }
+        let lab = self.file.read()?;
+        let mut external = BTreeMap::new();
+        for name in lab.external_switches() {
+            external.insert(name.clone(), session.switch(name).await?.1);
+        }
+        // Where addresses are does not depend on any of this.
+        let (backend, datapath) = (session.backend_for_new().0, Datapath::Netdev);
+        let state = lab.state(&Facts { backend, datapath, tx_checksum_off: false, external, out: None });
+        Ok(Subject { name: lab.owner.to_string(), state, expectations: lab.expect })
     }
 
     fn checks(&self, session: &Session<'_>, subject: &Subject, addresses: &Addresses) -> Result<Vec<Check>, Failure> {
