@@ -176,10 +176,10 @@ pub fn a_document_for_build_servers(lab: &Lab) {
         match reader.read_event().unwrap() {
             Event::Eof => break,
             Event::Start(element) | Event::Empty(element) => match element.name().as_ref() {
-                b"testcase" => cases += 1,
-                b"failure" => {
+                "testcase" => cases += 1,
+                "failure" => {
                     let message = element.try_get_attribute("message").unwrap().unwrap();
-                    failures.push(String::from_utf8(message.value.into_owned()).unwrap());
+                    failures.push(message.value.into_owned());
                 }
                 _ => {}
             },

@@ -81,9 +81,9 @@ mod tests {
         loop {
             match reader.read_event().unwrap() {
                 Event::Eof => break,
-                Event::Start(element) | Event::Empty(element) if element.name().as_ref() == b"failure" => {
+                Event::Start(element) | Event::Empty(element) if element.name().as_ref() == "failure" => {
                     let message = element.try_get_attribute("message").unwrap().unwrap();
-                    messages.push(message.unescape_value().unwrap().into_owned());
+                    messages.push(message.normalized_value(quick_xml::XmlVersion::Implicit1_0).unwrap().into_owned());
                 }
                 _ => {}
             }
