@@ -30,6 +30,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+#[doc(hidden)]
+pub use nat::as_run as translation_of_lab;
+
 use failure::Failure;
 use global::Global;
 use output::{Output, Report};
@@ -135,14 +138,36 @@ enum Verb {
     Shell(exec::Shell),
     /// Watch packets, of a namespace, a switch, or single devices
     Capture(capture::Capture),
-    /// Ask who reaches whom, and tell what is not as expected
-    Test(lab::Test),
     /// Check what ovsns needs of this machine
     Doctor(doctor::Doctor),
     /// Find, and with --yes remove, what our mark proves dead
     Gc(gc::Gc),
     /// Take away everything that bears our mark
     Teardown(teardown::Teardown),
+    /// Show what `apply` would change to make the system as a lab file says
+    Plan(lab::PlanVerb),
+    /// Make the system as a lab file says
+    Apply(lab::Apply),
+    /// Show how the system differs from what a lab file says
+    Diff(lab::Diff),
+    /// Take a lab away
+    Destroy(lab::Destroy),
+    /// Go back to what was before the last `apply` of a lab
+    Rollback(lab::Rollback),
+    /// Show the labs of this host, or one of them
+    Status(lab::Status),
+    /// Ask who reaches whom, and tell what is not as expected
+    Test(lab::Test),
+    /// Write the lab file that would make what there is
+    Export(lab::Export),
+    /// Check a lab file, and tell all its mistakes
+    Check(lab::Check),
+    /// Format lab files
+    Fmt(lab::Fmt),
+    /// Print a lab file with a topology
+    New(lab::New),
+    /// Print the JSON Schema of lab files
+    Schema(lab::Schema),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
@@ -211,6 +236,10 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
+        Verb::Check(args) => args.run(),
+        Verb::Fmt(args) => args.run(),
+        Verb::New(args) => args.run(&cli.global),
+        Verb::Schema(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -265,7 +294,18 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,
+        Verb::Plan(args) => args.run(&session).await,
+        Verb::Apply(args) => args.run(&session).await,
+        Verb::Diff(args) => args.run(&session).await,
+        Verb::Destroy(args) => args.run(&session).await,
+        Verb::Rollback(args) => args.run(&session).await,
+        Verb::Status(args) => args.run(&session).await,
+        Verb::Export(args) => args.run(&session).await,
         Verb::Identify(_)
+        | Verb::Check(_)
+        | Verb::Fmt(_)
+        | Verb::New(_)
+        | Verb::Schema(_)
         | Verb::Exec(_)
         | Verb::Shell(_)
         | Verb::Ovs(_)

@@ -63,6 +63,11 @@ suite! {
 }
 
 #[test]
+fn what_does_not_fit_into_a_comment_of_nftables_is_refused() {
+    nft::what_does_not_fit_is_refused();
+}
+
+#[test]
 fn what_is_replaced_forwards_again_on_the_linux_bridge() {
     require!(Root);
     common::sandbox::run(async || packets::what_is_replaced_forwards_again(&linux::fixture()).await);

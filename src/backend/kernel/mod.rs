@@ -69,7 +69,8 @@ impl Backend for Kernel {
         )
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        let resource = &entry.resource;
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],

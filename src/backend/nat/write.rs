@@ -46,7 +46,7 @@ fn script(before: &State, after: &State) -> Result<String, NftError> {
 }
 
 fn elements(state: &State) -> BTreeSet<Element> {
-    state.resources().flat_map(ruleset::elements).collect()
+    state.entries().flat_map(ruleset::elements).collect()
 }
 
 /// The commands that put our rules into chains of others, and take them out.

@@ -7,16 +7,18 @@ mod health;
 mod mirror;
 mod ops;
 mod read;
+mod sockets;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{BackendName, Entry, Port, Resource, Switch};
+use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
+use crate::ovsdb::endpoint::Endpoint;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
@@ -24,6 +26,7 @@ use crate::plan::Step;
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
 pub use health::Health;
 use ops::Transaction;
+use sockets::Held;
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
@@ -85,10 +88,24 @@ impl Ovs {
             return Ok(());
         }
         let operations = transaction.operations(&what);
+        let held = self.hold_sockets(steps);
         let results = self.client.transact(DATABASE, &operations).await;
         let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
         let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        self.wait(&what, target, hurry).await.map_err(|error| (true, error))
+        self.wait(&what, target, hurry).await.map_err(|error| (true, error))?;
+        held.release().await;
+        Ok(())
+    }
+
+    /// The sockets of the ports that `steps` remove, where ovs-vswitchd runs on this host.
+    fn hold_sockets(&self, steps: &[Step]) -> Held {
+        let Endpoint::Unix(socket) = self.client.endpoint() else { return Held::default() };
+        let removed = steps.iter().filter_map(|step| match step {
+            Step::Delete(Entry { resource: Resource::Port(port), .. }) => port.host_device(),
+            _ => None,
+        });
+        let devices: Vec<&str> = removed.map(IfName::as_str).collect();
+        socket.parent().map_or_else(Held::default, |run_dir| Held::of(run_dir, &devices))
     }
 
     /// Waits until ovs-vswitchd has carried out the transaction. In a `hurry` that is short, and late is no error: the database
@@ -116,8 +133,8 @@ impl Backend for Ovs {
         resource.backend() == Some(BackendName::Ovs)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
-        match resource {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        match &entry.resource {
             Resource::Switch(Switch { name, vlan_filtering: Some(_), .. }) => Err(Unsupported {
                 what: format!("vlan_filtering of switch {name}"),
                 backend: "ovs",
@@ -159,14 +176,24 @@ impl Backend for Ovs {
 }
 
 /// How many of the first steps fit into one transaction: a row that is deleted and made again under its name in one
-/// transaction looks to ovs-vswitchd as if nothing had happened.
+/// transaction looks to ovs-vswitchd as if nothing had happened. And an end of a patch cable that is turned to a new port keeps its
+/// error, `No usable peer`, if that port comes in the same transaction.
 fn one_transaction(steps: &[Step]) -> usize {
-    let deletes = |step: &Step, key| matches!(step, Step::Delete(entry) if entry.key() == key);
-    let again = |index: usize, step: &Step| {
-        matches!(step, Step::Create(_)) && steps[..index].iter().any(|earlier| deletes(earlier, step.key()))
-    };
-    let cut = steps.iter().enumerate().position(|(index, step)| again(index, step));
-    cut.unwrap_or(steps.len())
+    let mut apart: BTreeSet<Key> = BTreeSet::new();
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Create(entry) if apart.contains(&entry.key()) => return index,
+            Step::Create(_) => {}
+            Step::Delete(entry) => drop(apart.insert(entry.key())),
+            Step::Modify { after, .. } => apart.extend(peer(after).map(|device| Key::Port { device })),
+        }
+    }
+    steps.len()
+}
+
+/// The other end, of one end of a patch cable.
+fn peer(entry: &Entry) -> Option<IfName> {
+    if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
 }
 
 /// What a transaction is for, in a few words: for messages, and as its comment in the database's log.
