@@ -95,7 +95,7 @@ impl Backend for Memory {
         true
     }
 
-    fn check(&self, _: &Resource) -> Result<(), Unsupported> {
+    fn check(&self, _: &Entry) -> Result<(), Unsupported> {
         Ok(())
     }
 

@@ -9,6 +9,8 @@ mod failure;
 mod gc;
 mod global;
 mod inside;
+mod keep;
+mod lab;
 mod link;
 mod nat;
 mod netns;
@@ -28,6 +30,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+#[doc(hidden)]
+pub use nat::as_run as translation_of_lab;
 
 use failure::Failure;
 use global::Global;
@@ -140,11 +145,40 @@ enum Verb {
     Gc(gc::Gc),
     /// Take away everything that bears our mark
     Teardown(teardown::Teardown),
+    /// Show what `apply` would change to make the system as a lab file says
+    Plan(lab::PlanVerb),
+    /// Make the system as a lab file says
+    Apply(lab::Apply),
+    /// Show how the system differs from what a lab file says
+    Diff(lab::Diff),
+    /// Take a lab away
+    Destroy(lab::Destroy),
+    /// Go back to what was before the last `apply` of a lab
+    Rollback(lab::Rollback),
+    /// Keep a lab as its file says, until a signal ends it
+    Run(lab::Run),
+    /// Show the labs of this host, or one of them
+    Status(lab::Status),
+    /// Ask who reaches whom, and tell what is not as expected
+    Test(lab::Test),
+    /// Write the lab file that would make what there is
+    Export(lab::Export),
+    /// Check a lab file, and tell all its mistakes
+    Check(lab::Check),
+    /// Format lab files
+    Fmt(lab::Fmt),
+    /// Print a lab file with a topology
+    New(lab::New),
+    /// Print the JSON Schema of lab files
+    Schema(lab::Schema),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
     #[command(disable_help_flag = true)]
     Ovsdb(OvsdbWords),
+    /// Stay beside a program of a lab, and note how it ends
+    #[command(hide = true)]
+    Keep(keep::Keep),
     /// Print the completions of a shell
     Completions(texts::Completions),
     /// Print the manual page, or write all of them into a directory
@@ -208,6 +242,11 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
+        Verb::Keep(args) => Ok(args.run()),
+        Verb::Check(args) => args.run(),
+        Verb::Fmt(args) => args.run(),
+        Verb::New(args) => args.run(&cli.global),
+        Verb::Schema(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -222,6 +261,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
 }
 
 async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
+    if let Verb::Run(args) = &cli.verb {
+        return args.run(&cli.global, output).await;
+    }
     let session = Session::open(&cli.global, output).await?;
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,
@@ -258,14 +300,28 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
+        Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,
+        Verb::Plan(args) => args.run(&session).await,
+        Verb::Apply(args) => args.run(&session).await,
+        Verb::Diff(args) => args.run(&session).await,
+        Verb::Destroy(args) => args.run(&session).await,
+        Verb::Rollback(args) => args.run(&session).await,
+        Verb::Status(args) => args.run(&session).await,
+        Verb::Export(args) => args.run(&session).await,
         Verb::Identify(_)
+        | Verb::Check(_)
+        | Verb::Fmt(_)
+        | Verb::New(_)
+        | Verb::Schema(_)
         | Verb::Exec(_)
         | Verb::Shell(_)
         | Verb::Ovs(_)
         | Verb::Ovsdb(_)
+        | Verb::Keep(_)
+        | Verb::Run(_)
         | Verb::Completions(_)
         | Verb::Man(_) => {
             unreachable!("handled before there was a session")

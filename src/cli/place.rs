@@ -5,13 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::backend::Scope;
-use crate::model::{Address, IfName, Key, Kind, Place, Resource, State};
+use crate::model::{Address, IPV6_MTU_MIN, IfName, Key, Kind, Place, Resource, State};
 
 use super::failure::Failure;
 use super::session::{self, Session, seen};
-
-/// The smallest MTU over which there is IPv6, in bytes (RFC 8200 section 5).
-pub const IPV6_MTU_MIN: u32 = 1280;
 
 const PLACES: &str = "a namespace is written as its name, host, docker:NAME, podman:NAME, pid:PID or path:FILE";
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
@@ -14,6 +15,7 @@ use crate::ovsdb::client::{Client, Options};
 use crate::ovsdb::endpoint::Endpoints;
 use crate::ovsdb::error::{Attempt, ConnectCause, ConnectError};
 use crate::ovsdb::tls::{CaCert, TlsError, TlsFiles};
+use crate::watch::Sources;
 
 use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
@@ -22,8 +24,8 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
-    inside, inventory, is_podmans, keepers, names as namespaces, owner,
+    Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file,
+    identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
@@ -88,12 +90,17 @@ impl<'a> Session<'a> {
 
     /// Before a change: the privilege, the lock, and what an interrupted run left behind. Nothing of it before a `--dry-run`.
     pub async fn begin(&self, change: &Change) -> Result<Option<Lock>, Failure> {
+        self.begin_within(change, self.global.timeout).await
+    }
+
+    /// The same, where another run may take so long.
+    pub async fn begin_within(&self, change: &Change, patience: Duration) -> Result<Option<Lock>, Failure> {
         if !change.applies() {
             return Ok(None);
         }
         check_privileges()?;
         self.stop_on_signals();
-        let (lock, interrupted) = self.engine.begin(self.global.timeout).await?;
+        let (lock, interrupted) = self.engine.begin(patience).await?;
         if let Some(run) = interrupted {
             let (pid, command) = (run.pid, run.command);
             self.output.note(&format!("took back what `{command}` (pid {pid}) had begun when it was interrupted"));
@@ -117,9 +124,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// From here on the run outlives its terminal.
-    pub fn stay_without_terminal(&self) {
+    /// A change that goes back unless it is confirmed is in effect. From here on the run outlives its terminal.
+    pub fn wait_for_confirmation(&self, within: Duration) {
         self.stays_without_terminal.store(true, Ordering::Relaxed);
+        let seconds = within.as_secs_f32();
+        self.output.note(&format!("done; unless `ovsns confirm` comes within {seconds} s, everything goes back"));
     }
 
     /// The switch of this name. Fails where there is none, and says what may be the matter.
@@ -210,10 +219,20 @@ pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
     Ok(!LinuxBridge::default().observe(&Scope::Keys(vec![key])).await?.is_empty())
 }
 
+/// Lets `sources` tell of changes in the database.
+pub fn watch_switches(sources: &mut Sources, global: &Global) -> Result<(), Failure> {
+    sources.watch_switches(endpoints(global)?, options(global)?);
+    Ok(())
+}
+
+fn options(global: &Global) -> Result<Options, Failure> {
+    Ok(Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() })
+}
+
 /// Connects to the database.
 async fn database(global: &Global) -> Result<OvsDatabase, Failure> {
     let endpoints = endpoints(global)?;
-    let options = Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() };
+    let options = options(global)?;
     let asked_for = global.db.is_some() || global.backend == Choice::Ovs;
     match Client::connect(&endpoints, &options).await {
         Ok(client) => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Batch, Direction, Fault, Scope};
 use crate::model::{IfName, Kind, Place, State};
@@ -79,7 +79,9 @@ impl Engine {
             Some((within, call)) => Some((Confirmation::open(journal.directory(), within)?, call)),
             None => None,
         };
+        let start = Instant::now();
         journal.write(plan)?;
+        self.timings.note("journal", plan.steps.len(), start);
         Ok(Agreed { confirm, record: terms.record })
     }
 
@@ -135,6 +137,7 @@ impl Engine {
                 return (applied, Err(EngineError::Stopped));
             }
             tracing::debug!(backend = backend.name(), steps = steps.len(), "apply");
+            let start = Instant::now();
             tokio::select! {
                 result = backend.apply(steps) => if let Err(error) = result {
                     return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
@@ -142,6 +145,7 @@ impl Engine {
                 // How far the batch came nobody knows: it counts as applied, as all that was begun does.
                 () = self.stop.requested() => return (applied + steps.len(), Err(EngineError::Stopped)),
             }
+            self.timings.note(&format!("apply {}", backend.name()), steps.len(), start);
             applied += steps.len();
             self.progress.reached(applied);
         }
@@ -150,7 +154,9 @@ impl Engine {
 
     /// Looks again: after a plan was carried out, nothing of it may be left to do.
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
+        let start = Instant::now();
         let missing = self.missing(plan).await?;
+        self.timings.note("verify", plan.steps.len(), start);
         if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
     }
 
@@ -210,7 +216,10 @@ impl Engine {
             self.progress.reached(done);
             done += steps.len();
             let possible = failed.leave_out(steps);
-            let Err(error) = backend.apply(&possible).await else { continue };
+            let start = Instant::now();
+            let result = backend.apply(&possible).await;
+            self.timings.note(&format!("apply {}", backend.name()), possible.len(), start);
+            let Err(error) = result else { continue };
             let rest = possible.get(error.applied..).unwrap_or_default();
             // A step alone has had its try, and a system that does not answer would keep us a deadline for each.
             if rest.len() <= 1 || is_silent(&error.source) {

@@ -54,6 +54,11 @@ impl Records {
         self.directory.join("last-apply")
     }
 
+    /// There is no last apply any more: it was taken back.
+    pub fn forget_last_apply(&self) -> Result<(), JournalError> {
+        remove(&self.last_apply())
+    }
+
     /// Notes that the lab is being destroyed: what is then found of it is what is left.
     pub fn begin_to_destroy(&self) -> Result<(), JournalError> {
         self.make()?;

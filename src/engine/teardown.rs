@@ -1,6 +1,7 @@
 //! As much as can be done.
 
 use std::path::Path;
+use std::time::Instant;
 
 use crate::backend::Direction;
 use crate::plan::Plan;
@@ -52,7 +53,10 @@ impl Engine {
             errors = self.apply_each(part) => errors,
             () = self.stop.requested() => vec!["interrupted".to_owned()],
         };
-        let left = match self.missing(plan).await {
+        let start = Instant::now();
+        let missing = self.missing(plan).await;
+        self.timings.note("verify", plan.steps.len(), start);
+        let left = match missing {
             Ok(left) => left,
             Err(error) => {
                 // Nobody can look.

@@ -116,6 +116,17 @@ impl Impairment {
         }
     }
 
+    /// Whether the device may have this MTU, if it is known.
+    pub fn fits(&self, mtu: Option<u32>) -> Result<(), QuantityError> {
+        match (self.rate, mtu) {
+            (Some(rate), Some(mtu)) if mtu > rate.mtu_max() => Err(QuantityError(format!(
+                "a rate of {rate} does not go with the MTU of {}, which is {mtu}",
+                self.device
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The queueing disciplines that it is made of, in the order in which they are made.
     pub fn disciplines(&self) -> Vec<(Spot, Discipline)> {
         let Impairment { delay, jitter, loss, .. } = *self;

@@ -26,6 +26,17 @@ impl Mac {
         self.0
     }
 
+    /// The address that these names stand for: locally administered (IEEE 802, second lowest bit of the first byte), and the same on
+    /// every machine and in every version.
+    pub fn of_names(names: &[&str]) -> Mac {
+        // FNV-1a, 64 bits; the zero keeps the names apart.
+        let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+        let hash = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        let [a, b, c, d, e, f, ..] = hash.to_be_bytes();
+        Mac([a & 0xfc | 0x02, b, c, d, e, f])
+    }
+
     /// An address as the kernel reports it, which may hold what a user may not ask for (all zero on `lo`).
     pub fn from_octets(octets: [u8; 6]) -> Mac {
         Mac(octets)
@@ -87,6 +98,14 @@ mod tests {
     fn parses_what_ip_link_prints() {
         let mac: Mac = "02:fc:00:00:0A:1".parse().unwrap();
         assert_eq!(mac.to_string(), "02:fc:00:00:0a:01");
+    }
+
+    #[test]
+    fn names_have_an_address() {
+        let mac = Mac::of_names(&["campus", "s1"]);
+        assert_eq!(mac.to_string().parse(), Ok(mac));
+        assert_ne!(mac, Mac::of_names(&["campuss", "1"]));
+        assert_eq!(mac.octets()[0] & 3, 2);
     }
 
     #[test]

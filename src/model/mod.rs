@@ -21,7 +21,7 @@ mod state;
 mod switch;
 mod sysctl;
 
-pub use address::Address;
+pub use address::{Address, IPV6_MTU_MIN, device_address};
 pub use container::{Container, Engine};
 pub use impairment::{Discipline, Impairment, Spot};
 pub use link::{Device, End, Link};

@@ -190,6 +190,13 @@ impl PortNames {
         let (inside, inside_full) = fit(&format!("eth{number}-"), &label);
         PortNames { host, host_full, inside, inside_full }
     }
+
+    /// The name of the port at `here` of the `number`-th trunk (from 1) to `there`: `s1-s2`, then `s1-s2.2` … And the name before it
+    /// was cut, if it was.
+    pub fn of_trunk(here: &SwitchName, there: &SwitchName, number: u32) -> (IfName, Option<String>) {
+        let more = if number == 1 { String::new() } else { format!(".{number}") };
+        fit(&format!("{here}-"), &format!("{there}{more}"))
+    }
 }
 
 /// Joins `prefix` and `label`; what is longer than a device name may be is cut and ends in a hash of the whole.

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// How many bytes a frame has besides what the MTU counts: two addresses, a VLAN tag, the type.
+const FRAME_OVERHEAD: u32 = 18;
+
 /// A time, in nanoseconds, written as tc(8) does: `20ms`, `1.5s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -51,6 +54,11 @@ impl Rate {
     /// least.
     pub fn burst(self) -> u32 {
         u32::try_from(self.0 / 250).unwrap_or(u32::MAX).max(10 * 1024)
+    }
+
+    /// The largest MTU of a device with this rate, in bytes: tbf lets nothing pass that is longer than its burst (tc-tbf(8)).
+    pub fn mtu_max(self) -> u32 {
+        self.burst() - FRAME_OVERHEAD
     }
 
     /// How many bytes may wait: [`Rate::QUEUE`], and the burst, as tc-tbf(8) counts its `latency`.

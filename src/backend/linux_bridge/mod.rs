@@ -37,12 +37,12 @@ impl Backend for LinuxBridge {
         resource.backend() == Some(BackendName::Linux)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
         let refuse = |what: String, reason: &str| {
             let hint = Some("Open vSwitch can: --backend ovs".to_owned());
             Err(Unsupported { what, backend: "linux", reason: reason.to_owned(), hint })
         };
-        match resource {
+        match &entry.resource {
             Resource::Switch(Switch { name, datapath: Some(datapath), .. }) => {
                 refuse(format!("datapath {datapath} of switch {name}"), "a Linux bridge forwards in the kernel, always")
             }

@@ -6,12 +6,12 @@ use clap::Args;
 use ipnet::IpNet;
 
 use crate::backend::Scope;
-use crate::model::{Address, Entry, IfName, Place, Resource, State};
+use crate::model::{Address, Entry, IPV6_MTU_MIN, IfName, Place, Resource, State};
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
-use crate::cli::place::{self, IPV6_MTU_MIN};
+use crate::cli::place;
 use crate::cli::port;
 use crate::cli::session::{Session, seen};
 

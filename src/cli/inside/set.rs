@@ -3,12 +3,14 @@
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::model::{Device, Entry, IfName, Key, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Sysctl, SysctlKey};
+use crate::model::{
+    Device, Entry, IPV6_MTU_MIN, IfName, Key, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Sysctl, SysctlKey,
+};
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
-use crate::cli::place::{self, IPV6_MTU_MIN};
+use crate::cli::place;
 use crate::cli::session::Session;
 
 use super::{device, standing_on};

@@ -9,9 +9,6 @@ use crate::model::{
 
 use crate::cli::failure::Failure;
 
-/// How many bytes a frame has besides what the MTU counts: two addresses, a VLAN tag, the type.
-const FRAME_OVERHEAD: u32 = 18;
-
 /// Of one direction, since that is what a queueing discipline sees.
 const DEGRADED: &str = "What the target sends gets worse, what it receives does not (0 of one takes it away again)";
 
@@ -119,15 +116,11 @@ pub fn impairment_key(place: &Place, device: &IfName) -> Key {
     Key::Impairment { place: place.clone(), device: device.clone() }
 }
 
-/// tbf lets nothing pass that is longer than its burst (tc-tbf(8)).
 fn check_frame(impairment: &Impairment, mtu: Option<u32>) -> Result<(), Failure> {
-    match (impairment.rate, mtu) {
-        (Some(rate), Some(mtu)) if mtu + FRAME_OVERHEAD > rate.burst() => {
-            let what = format!("a rate of {rate} does not go with the MTU of {}, which is {mtu}", impairment.device);
-            Err(Failure::usage(what).hint(format!("make the MTU {} at most: --mtu", rate.burst() - FRAME_OVERHEAD)))
-        }
-        _ => Ok(()),
-    }
+    impairment.fits(mtu).map_err(|error| {
+        let most = impairment.rate.map(Rate::mtu_max).unwrap_or_default();
+        Failure::usage(error.to_string()).hint(format!("make the MTU {most} at most: --mtu"))
+    })
 }
 
 /// ovs-vswitchd takes what it does not know off its ports whenever it configures them (`netdev_linux_set_qos`,

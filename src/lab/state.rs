@@ -1,0 +1,275 @@
+//! From a lab to what should be on the host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
+    Route, State, Switch, SwitchName, Sysctl, Vlan,
+};
+
+use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
+
+/// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
+pub(super) const MTU: u32 = 1500;
+
+/// What the host decides where a lab leaves it open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Facts {
+    /// The backend of switches of which none is said.
+    pub backend: BackendName,
+    /// The datapath of switches of Open vSwitch of which none is said.
+    pub datapath: Datapath,
+    /// Whether a switch in user space needs checksums from those who send through it: it computes none (no
+    /// `userspace-tso-enable`).
+    pub tx_checksum_off: bool,
+    /// The switches that are there already, as they are.
+    pub external: BTreeMap<SwitchName, Switch>,
+    /// The device of the host's default route, where a translation does not say by which it leads out.
+    pub out: Option<IfName>,
+}
+
+impl Lab {
+    /// What should be there. A switch that is external and not among `facts`, and a translation of which nobody says where it
+    /// leads out, is left out: who calls has told of it.
+    ///
+    /// The table of nftables, settings of the host that it needs, and routes that come with a translation are not in it.
+    pub fn state(&self, facts: &Facts) -> State {
+        let mut making = Making { lab: self, facts, switches: BTreeMap::new(), state: State::default() };
+        making.all();
+        making.state
+    }
+
+    /// The names of the switches that have to be there already.
+    pub fn external_switches(&self) -> impl Iterator<Item = &SwitchName> {
+        self.switches.iter().filter(|switch| switch.external).map(|switch| &switch.name)
+    }
+}
+
+struct Making<'a> {
+    lab: &'a Lab,
+    facts: &'a Facts,
+    switches: BTreeMap<&'a SwitchName, Switch>,
+    state: State,
+}
+
+impl<'a> Making<'a> {
+    fn all(&mut self) {
+        let tagged = self.lab.tagged();
+        for switch in &self.lab.switches {
+            self.switch(switch, tagged.contains(&switch.name));
+        }
+        for namespace in &self.lab.namespaces {
+            self.namespace(namespace);
+        }
+        self.lab.links.iter().for_each(|link| self.link(link));
+        self.lab.trunks.iter().for_each(|trunk| self.trunk(trunk));
+        self.inside(&Place::Host, &self.lab.host);
+        for nat in &self.lab.nats {
+            if let Some(out) = nat.out.clone().or_else(|| self.facts.out.clone()) {
+                self.owned(Resource::Nat(Nat { switch: nat.switch.clone(), out }));
+            }
+        }
+        for published in &self.lab.published {
+            self.owned(Resource::Published(published.clone()));
+        }
+    }
+
+    fn owned(&mut self, resource: Resource) {
+        self.state.insert(Entry::owned(resource, &self.lab.owner));
+    }
+
+    fn unmarked(&mut self, resource: Resource) {
+        self.state.insert(Entry::unmarked(resource));
+    }
+
+    fn switch(&mut self, lab: &'a LabSwitch, tagged: bool) {
+        let mut switch = match lab.external {
+            true => match self.facts.external.get(&lab.name) {
+                Some(switch) => switch.clone(),
+                None => return,
+            },
+            false => lab.switch(&self.lab.owner, self.facts),
+        };
+        // A Linux bridge looks at VLAN tags only when it is told to.
+        if switch.backend == BackendName::Linux && tagged {
+            switch.vlan_filtering = Some(true);
+        }
+        let device = switch.name.device();
+        match lab.external {
+            true => self.unmarked(Resource::Switch(switch.clone())),
+            false => {
+                self.owned(Resource::Switch(switch.clone()));
+                self.unmarked(Resource::Device(Device::new(Place::Host, device.clone(), true)));
+            }
+        }
+        for ip in &lab.ip {
+            self.unmarked(Resource::Address(Address::new(Place::Host, device.clone(), *ip, lab.nodad)));
+        }
+        for uplink in &lab.uplinks {
+            self.port(&switch, &uplink.device, &uplink.vlan, None, None);
+            self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
+        }
+        self.switches.insert(&lab.name, switch);
+    }
+
+    fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
+        let ovs = switch.backend == BackendName::Ovs;
+        self.owned(Resource::Port(Port {
+            switch: switch.name.clone(),
+            device: device.clone(),
+            backend: switch.backend,
+            vlan: vlan.clone(),
+            iface_id,
+            netns: netns.filter(|_| ovs),
+            lent: None,
+            patch: None,
+        }));
+    }
+
+    /// One end of a patch between two switches of Open vSwitch.
+    fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
+        let port = Port {
+            switch: switch.name.clone(),
+            device: device.clone(),
+            backend: switch.backend,
+            vlan: vlan.clone(),
+            iface_id: None,
+            netns: None,
+            lent: None,
+            patch: Some(peer.clone()),
+        };
+        self.owned(Resource::Port(port));
+    }
+
+    fn namespace(&mut self, namespace: &Namespace) {
+        if let (Some(name), false) = (namespace.place.name(), namespace.external) {
+            self.owned(Resource::Netns(Netns::new(name.clone())));
+        }
+        for port in &namespace.ports {
+            self.plug(&namespace.place, port);
+        }
+        self.inside(&namespace.place, &namespace.inside);
+    }
+
+    fn plug(&mut self, place: &Place, port: &LabPort) {
+        let Some(switch) = self.switches.get(&port.switch).cloned() else { return };
+        let names = &port.names;
+        let host = End {
+            altname: names.host_full.clone(),
+            mtu: Some(port.mtu.unwrap_or(MTU)),
+            arp: no_arp(&switch),
+            ..End::new(Place::Host, names.host.clone())
+        };
+        let userspace = switch.datapath == Some(Datapath::Netdev) && switch.backend == BackendName::Ovs;
+        let inside = End {
+            altname: names.inside_full.clone(),
+            mac: port.mac,
+            mtu: Some(port.mtu.unwrap_or(MTU)),
+            tx_checksum: (userspace && self.facts.tx_checksum_off).then_some(false),
+            ..End::new(place.clone(), names.inside.clone())
+        };
+        self.owned(Resource::Link(Link::new(host, inside)));
+        self.port(&switch, &names.host, &port.vlan, port.iface_id.clone(), Some(place.clone()));
+        self.addresses(place, &names.inside, &port.ip, port.nodad);
+        for gateway in &port.gw {
+            let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
+            self.unmarked(Resource::Route(route));
+        }
+        let impairment = port.worse.impairment(place.clone(), names.inside.clone());
+        if !impairment.is_none() {
+            self.unmarked(Resource::Impairment(impairment));
+        }
+    }
+
+    fn addresses(&mut self, place: &Place, device: &IfName, ips: &[ipnet::IpNet], nodad: bool) {
+        for ip in ips {
+            self.unmarked(Resource::Address(Address::new(place.clone(), device.clone(), *ip, nodad)));
+        }
+    }
+
+    fn link(&mut self, link: &LabLink) {
+        let end = |end: &LinkEnd| End {
+            altname: end.altname.clone(),
+            mac: end.mac,
+            mtu: Some(link.mtu.unwrap_or(MTU)),
+            ..End::new(end.place.clone(), end.name.clone())
+        };
+        self.owned(Resource::Link(Link::new(end(&link.a), end(&link.b))));
+        for end in [&link.a, &link.b] {
+            self.addresses(&end.place, &end.name, &end.ip, link.nodad);
+            let impairment = link.worse.impairment(end.place.clone(), end.name.clone());
+            if !impairment.is_none() {
+                self.unmarked(Resource::Impairment(impairment));
+            }
+        }
+    }
+
+    fn trunk(&mut self, trunk: &Trunk) {
+        let (a, b) = (self.switches.get(&trunk.a.switch).cloned(), self.switches.get(&trunk.b.switch).cloned());
+        let (Some(a), Some(b)) = (a, b) else { return };
+        if [&a, &b].iter().all(|switch| switch.backend == BackendName::Ovs) && a.datapath == b.datapath {
+            self.patch(&a, &trunk.a.device, &trunk.b.device, &trunk.vlan);
+            self.patch(&b, &trunk.b.device, &trunk.a.device, &trunk.vlan);
+            return;
+        }
+        let end = |end: &TrunkEnd, switch: &Switch| End {
+            altname: end.altname.clone(),
+            mtu: Some(trunk.mtu.unwrap_or(MTU)),
+            arp: no_arp(switch),
+            ..End::new(Place::Host, end.device.clone())
+        };
+        self.owned(Resource::Link(Link::new(end(&trunk.a, &a), end(&trunk.b, &b))));
+        self.port(&a, &trunk.a.device, &trunk.vlan, None, None);
+        self.port(&b, &trunk.b.device, &trunk.vlan, None, None);
+    }
+
+    fn inside(&mut self, place: &Place, inside: &Inside) {
+        for (key, value) in &inside.sysctls {
+            self.unmarked(Resource::Sysctl(Sysctl::new(place.clone(), key.clone(), value)));
+        }
+        for (device, net) in &inside.addresses {
+            self.addresses(place, device, &[*net], false);
+        }
+        for route in &inside.routes {
+            self.unmarked(Resource::Route(route.clone()));
+        }
+    }
+}
+
+/// A switch in user space reads a device without taking its packets from the host, which would answer there too.
+fn no_arp(switch: &Switch) -> Option<bool> {
+    (switch.backend == BackendName::Ovs && switch.datapath == Some(Datapath::Netdev)).then_some(false)
+}
+
+impl Lab {
+    /// The switches with a port that has tags.
+    fn tagged(&self) -> BTreeSet<&SwitchName> {
+        let ports =
+            self.namespaces.iter().flat_map(|namespace| &namespace.ports).map(|port| (&port.switch, &port.vlan));
+        let uplinks =
+            self.switches.iter().flat_map(|switch| switch.uplinks.iter().map(|uplink| (&switch.name, &uplink.vlan)));
+        let trunks = self.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b].map(|end| (&end.switch, &trunk.vlan)));
+        ports.chain(uplinks).chain(trunks).filter(|(_, vlan)| !vlan.is_any()).map(|(switch, _)| switch).collect()
+    }
+}
+
+impl LabSwitch {
+    fn switch(&self, owner: &Owner, facts: &Facts) -> Switch {
+        let backend = self.backend.unwrap_or(facts.backend);
+        let ovs = backend == BackendName::Ovs;
+        Switch {
+            name: self.name.clone(),
+            backend,
+            datapath: ovs.then(|| self.datapath.unwrap_or(facts.datapath)),
+            // The same whenever the lab is applied. Left to itself the address follows the ports.
+            mac: Some(self.mac.unwrap_or_else(|| Mac::of_names(&[owner.as_str(), self.name.as_str()]))),
+            mtu: self.mtu,
+            // What the file says nothing of is off: it may have said something before.
+            stp: Some(self.stp == Some(Stp::On)),
+            rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
+            vlan_filtering: self.vlan_filtering,
+        }
+    }
+}
