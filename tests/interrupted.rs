@@ -40,7 +40,8 @@ async fn a_damaged_journal_is_told_and_kept() {
     journal.write(&Plan { steps: vec![Step::Create(netns("ns1"))] }).unwrap();
     let whole = std::fs::read(journal.path()).unwrap();
     let engine = engine(Arc::new(Memory::default())).journal_in(directory.path().to_owned());
-    for damaged in [&b""[..], b"{}", &whole[..whole.len() / 2], &[&whole[..], b"x"].concat(), b"\xff\xfe"] {
+    let other: Vec<u8> = String::from_utf8(whole.clone()).unwrap().replace("ns1", "ns2").into();
+    for damaged in [&b""[..], b"{}", &whole[..whole.len() / 2], &[&whole[..], b"x"].concat(), b"\xff\xfe", &other] {
         std::fs::write(journal.path(), damaged).unwrap();
         let error = engine.begin(LIMIT).await.unwrap_err();
         assert!(matches!(&error, EngineError::Journal(JournalError::Damaged { .. })), "{error:?}");

@@ -14,6 +14,9 @@ use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
 
+/// Up to so many devices are asked for one by one; to list all of the host costs as much for each that it has.
+const FEW: usize = 16;
+
 /// The Linux bridge, through rtnetlink.
 #[derive(Debug, Default)]
 pub struct LinuxBridge;
@@ -40,6 +43,18 @@ impl Backend for LinuxBridge {
             Resource::Port(Port { device, iface_id: Some(id), .. }) => {
                 refuse(format!("iface-id {id} of port {device}"), "it is a column of Open vSwitch's database")
             }
+            Resource::Switch(Switch { name, rstp: Some(_), .. }) => Err(Unsupported {
+                hint: Some("the kernel has STP only: --stp; RSTP takes a daemon, mstpd".to_owned()),
+                what: format!("rstp of switch {name}"),
+                backend: "linux",
+                reason: "the bridge of the kernel does not speak it".to_owned(),
+            }),
+            Resource::Port(Port { device, patch: Some(peer), .. }) => Err(Unsupported {
+                hint: Some("a veth pair does the same: plug in one end here, and the other one there".to_owned()),
+                what: format!("patch to {peer} of port {device}"),
+                backend: "linux",
+                reason: "each port of a Linux bridge is a device".to_owned(),
+            }),
             _ => Ok(()),
         }
     }
@@ -66,29 +81,52 @@ fn failed(what: impl Into<String>, error: Error) -> BackendError {
     BackendError::refused(what, error).fault(fault)
 }
 
-/// A connection, and which index is which bridge, and whether that looks at VLAN tags.
+/// A connection, and what has been seen over it.
 struct View {
     netlink: Netlink,
+    /// Which index is which bridge, and whether that looks at VLAN tags.
     bridges: HashMap<u32, Option<(SwitchName, bool)>>,
+    /// The VLANs of all ports, once they have been listed.
+    vlans: Option<HashMap<u32, Vec<(u32, bridge::Vlan)>>>,
 }
 
 impl View {
     fn open() -> Result<View, Error> {
-        Ok(View { netlink: Netlink::host()?, bridges: HashMap::new() })
+        Ok(View { netlink: Netlink::host()?, bridges: HashMap::new(), vlans: None })
     }
 
     fn observe(&mut self, scope: &Scope) -> Result<Vec<Entry>, Error> {
         match scope {
-            Scope::Keys(keys) => keys.iter().map(|key| self.of_key(key)).filter_map(Result::transpose).collect(),
+            Scope::Keys(keys) => self.of_keys(keys),
             Scope::Switch(name) => self.switch_and_ports(name),
             Scope::Kind(Kind::Switch) => self.switches(),
             Scope::Kind(Kind::Port) => {
-                Ok(self.all()?.into_iter().filter(|e| e.resource.kind() == Kind::Port).collect())
+                Ok(self.all(|_| true)?.into_iter().filter(|e| e.resource.kind() == Kind::Port).collect())
             }
             Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => Ok(Vec::new()),
-            Scope::Owner(owner) => Ok(self.all()?.into_iter().filter(|e| e.owner.as_ref() == Some(owner)).collect()),
-            Scope::All => self.all(),
+            Scope::Owner(owner) => {
+                let alias = owner.alias();
+                self.all(|link| link.alias.as_ref() == Some(&alias))
+            }
+            Scope::All => self.all(|_| true),
         }
+    }
+
+    fn of_keys(&mut self, keys: &[Key]) -> Result<Vec<Entry>, Error> {
+        let ours = keys.iter().filter(|key| matches!(key, Key::Switch { .. } | Key::Port { .. }));
+        if ours.clone().count() <= FEW {
+            return ours.map(|key| self.of_key(key)).filter_map(Result::transpose).collect();
+        }
+        let links: HashMap<String, Link> = self.list()?.into_iter().map(|link| (link.name.clone(), link)).collect();
+        let of_key = |key: &Key| match key {
+            Key::Switch { name } => Ok(links.get(name.as_str()).and_then(switch)),
+            Key::Port { device } => match links.get(device.as_str()) {
+                Some(link) => self.port(link),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        };
+        ours.map(of_key).filter_map(Result::transpose).collect()
     }
 
     fn of_key(&mut self, key: &Key) -> Result<Option<Entry>, Error> {
@@ -111,25 +149,51 @@ impl View {
         let Some(bridge) = find(&mut self.netlink, name.as_str())? else { return Ok(Vec::new()) };
         let Some(entry) = switch(&bridge) else { return Ok(Vec::new()) };
         let ports = self.netlink.ports(bridge.index)?;
+        self.list_vlans(bridge.bridge.as_ref().is_some_and(|bridge| bridge.vlan_filtering) && ports.len() > FEW)?;
         let ports = ports.iter().map(|link| self.port(link)).filter_map(Result::transpose);
         std::iter::once(Ok(entry)).chain(ports).collect()
     }
 
-    fn all(&mut self) -> Result<Vec<Entry>, Error> {
-        let mut entries = self.switches()?;
-        for link in self.netlink.links()?.iter().filter(|link| link.master.is_some()) {
+    /// The switches, and the ports of any, whose devices are `wanted`.
+    fn all(&mut self, wanted: impl Fn(&Link) -> bool) -> Result<Vec<Entry>, Error> {
+        let mut links = self.list()?;
+        links.retain(wanted);
+        let mut entries: Vec<Entry> = links.iter().filter_map(switch).collect();
+        for link in links.iter().filter(|link| link.master.is_some()) {
             entries.extend(self.port(link)?);
         }
         Ok(entries)
+    }
+
+    /// All devices of the host; remembers which of them are bridges.
+    fn list(&mut self) -> Result<Vec<Link>, Error> {
+        let links = self.netlink.links()?;
+        self.bridges.extend(links.iter().map(|link| (link.index, as_bridge(link))));
+        self.list_vlans(self.bridges.values().flatten().any(|(_, filtering)| *filtering))?;
+        Ok(links)
+    }
+
+    fn list_vlans(&mut self, wanted: bool) -> Result<(), Error> {
+        if wanted {
+            let mut vlans: HashMap<u32, Vec<_>> = HashMap::new();
+            self.netlink.vlans(None)?.into_iter().for_each(|found| vlans.entry(found.0).or_default().push(found));
+            self.vlans = Some(vlans);
+        }
+        Ok(())
     }
 
     /// The port that `link` is, if its master is a bridge.
     fn port(&mut self, link: &Link) -> Result<Option<Entry>, Error> {
         let (Some(master), Ok(device)) = (link.master, link.name.parse()) else { return Ok(None) };
         let Some((switch, filtering)) = self.bridge(master)? else { return Ok(None) };
-        let vlan = if filtering { vlan(&self.netlink.vlans(Some(link.index))?) } else { Vlan::default() };
+        let vlan = match &self.vlans {
+            _ if !filtering => Vlan::default(),
+            Some(vlans) => vlan(vlans.get(&link.index).map(Vec::as_slice).unwrap_or_default()),
+            None => vlan(&self.netlink.vlans(Some(link.index))?),
+        };
         let lent = link.alias.as_deref().and_then(Lent::from_alias);
-        let port = Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent };
+        let port =
+            Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent, patch: None };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }
@@ -138,10 +202,13 @@ impl View {
         if let Some(known) = self.bridges.get(&index) {
             return Ok(known.clone());
         }
-        let link = self.netlink.link(index)?;
-        let bridge = link.and_then(|link| Some((link.name.parse().ok()?, link.bridge?.vlan_filtering)));
+        let bridge = self.netlink.link(index)?.as_ref().and_then(as_bridge);
         Ok(self.bridges.entry(index).or_insert(bridge).clone())
     }
+}
+
+fn as_bridge(link: &Link) -> Option<(SwitchName, bool)> {
+    Some((link.name.parse().ok()?, link.bridge.as_ref()?.vlan_filtering))
 }
 
 /// The link of exactly this name: the kernel finds it by its alternative names too.
@@ -159,6 +226,7 @@ fn switch(link: &Link) -> Option<Entry> {
         mac: link.mac.map(Mac::from_octets),
         mtu: Some(link.mtu),
         stp: Some(bridge.stp),
+        rstp: None,
         vlan_filtering: Some(bridge.vlan_filtering),
     };
     Some(Entry { resource: Resource::Switch(switch), owner: link.alias.as_deref().and_then(Owner::from_alias) })

@@ -7,7 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use ipnet::IpNet;
 
-use crate::model::{Entry, IfName, Key, Kind, Place, Port, Resource, Route, State};
+use crate::model::{
+    BackendName, Entry, IfName, Key, Kind, NAT_ROUTE_PROTOCOL, Owner, Place, Port, ROUTE_PROTOCOL, Resource, Route,
+    State,
+};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
@@ -98,6 +101,10 @@ impl Backend for Memory {
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
         let state = self.state();
+        if let Scope::Owner(owner) = scope {
+            let owned = Owned::of(owner, &state);
+            return Ok(state.entries().filter(|entry| owned.has(entry)).cloned().collect());
+        }
         Ok(state.entries().filter(|entry| within(scope, entry)).cloned().collect())
     }
 
@@ -117,7 +124,8 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Within(place, kind) => entry.resource.kind() == *kind && within(&Scope::Place(place.clone()), entry),
         Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
-        Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
+        // It takes more than one entry to tell.
+        Scope::Owner(_) => false,
         Scope::Switch(name) => match &entry.resource {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
@@ -140,6 +148,54 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             | Resource::Nat(_)
             | Resource::Published(_) => false,
         },
+    }
+}
+
+/// What bears one owner's mark, and what other resources can be in or on.
+struct Owned<'a> {
+    owner: &'a Owner,
+    namespaces: BTreeSet<Place>,
+    /// The ends of veth pairs, and the own devices of Linux bridges.
+    devices: BTreeSet<(Place, IfName)>,
+    switches: BTreeSet<(Place, IfName)>,
+}
+
+impl<'a> Owned<'a> {
+    fn of(owner: &'a Owner, state: &State) -> Owned<'a> {
+        let marked =
+            || state.entries().filter(|entry| entry.owner.as_ref() == Some(owner)).map(|entry| &entry.resource);
+        let namespaces = marked().filter_map(|resource| match resource {
+            Resource::Netns(netns) => Some(Place::Named(netns.name.clone())),
+            _ => None,
+        });
+        let provided = |kind: Kind| {
+            let ours = marked().filter(move |resource| resource.kind() == kind);
+            ours.filter(|resource| resource.backend() != Some(BackendName::Ovs)).flat_map(Resource::provides)
+        };
+        let switches: BTreeSet<_> = provided(Kind::Switch).collect();
+        let devices = provided(Kind::Link).chain(switches.iter().cloned()).collect();
+        Owned { owner, namespaces: namespaces.collect(), devices, switches }
+    }
+
+    fn has(&self, entry: &Entry) -> bool {
+        let on = |place: &Place, device: &IfName| {
+            self.namespaces.contains(place) || self.devices.contains(&(place.clone(), device.clone()))
+        };
+        match &entry.resource {
+            Resource::Address(address) => on(&address.place, &address.device),
+            Resource::Impairment(impairment) => on(&impairment.place, &impairment.device),
+            Resource::Route(route) => {
+                let made = matches!(route.protocol, None | Some(3 | 4 | ROUTE_PROTOCOL | NAT_ROUTE_PROTOCOL));
+                made && route.device.as_ref().map_or(self.namespaces.contains(&route.place), |d| on(&route.place, d))
+            }
+            Resource::Device(device) => self.switches.contains(&(device.place.clone(), device.name.clone())),
+            // It bears the mark of its device.
+            Resource::Port(port) if port.backend == BackendName::Linux => {
+                self.devices.contains(&(Place::Host, port.device.clone()))
+            }
+            Resource::Sysctl(_) | Resource::Physical(_) => false,
+            _ => entry.owner.as_ref() == Some(self.owner),
+        }
     }
 }
 

@@ -32,7 +32,10 @@ pub enum Scope {
     Ruleset,
     /// All of one kind.
     Kind(Kind),
-    /// What bears one owner's mark.
+    /// What bears one owner's mark, and what is in or on it: all that somebody asked for in a namespace that bears it; the
+    /// addresses, routes and impairments of a veth pair that does, and its ports; the own device of a switch, with the same.
+    /// Of routes those that people and we make, and no settings: there are too many to list. The own device of a switch of
+    /// Open vSwitch is not in it: only the database knows whose it is.
     Owner(Owner),
     /// Everything.
     All,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
+use crate::engine::Terms;
 use crate::model::State;
 use crate::plan::{Plan, commands};
 
@@ -44,27 +45,31 @@ impl Change {
     ) -> Result<Report, Failure> {
         let plan = plan(session, observed, desired).await?;
         session.engine.backends().check(&plan)?;
-        if self.explain {
-            return Ok(explained(&plan, session.explain_db()));
-        }
-        if self.dry_run {
-            let text = if plan.is_empty() { "nothing to do".to_owned() } else { format!("{plan}\n{}", plan.summary()) };
-            return Ok(Report::new(text, json!({"plan": plan, "applied": false})));
+        if let Some(report) = self.told(session, &plan) {
+            return Ok(report);
         }
         match within.filter(|_| !plan.is_empty()) {
             Some(within) => {
-                let in_effect = || {
-                    session.stay_without_terminal();
-                    session.output.note(&format!(
-                        "done; unless `ovsns confirm` comes within {} s, everything goes back",
-                        within.as_secs_f32()
-                    ));
-                };
-                session.engine.apply_unless_confirmed(&plan, within, in_effect).await?;
+                let in_effect = || session.wait_for_confirmation(within);
+                session.engine.apply_on(&plan, Terms::default().unless_confirmed(within, in_effect)).await?;
             }
             None => session.engine.apply(&plan).await?,
         }
         Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
+    }
+}
+
+impl Change {
+    /// What is to be told of `plan`, where it is not to be carried out.
+    pub fn told(&self, session: &Session<'_>, plan: &Plan) -> Option<Report> {
+        if self.explain {
+            return Some(explained(plan, session.explain_db()));
+        }
+        if self.dry_run {
+            let text = if plan.is_empty() { "nothing to do".to_owned() } else { format!("{plan}\n{}", plan.summary()) };
+            return Some(Report::new(text, json!({"plan": plan, "applied": false})));
+        }
+        None
     }
 }
 
@@ -75,7 +80,8 @@ pub async fn plan(session: &Session<'_>, observed: &State, desired: &State) -> R
     Ok(Plan::between(observed, desired))
 }
 
-fn explained(plan: &Plan, db: Option<&str>) -> Report {
+/// The plan as commands.
+pub fn explained(plan: &Plan, db: Option<&str>) -> Report {
     let steps = commands(plan, db);
     let lines =
         steps.iter().flat_map(|(step, commands)| std::iter::once(format!("# {step}")).chain(commands.iter().cloned()));

@@ -2,11 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::IsTerminal;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::backend::{BackendError, Fault, Unsupported};
 use crate::engine::{EngineError, JournalError, LockError};
+use crate::lab::Mistakes;
 use crate::model::NameError;
 
 /// A verb that did not do what was asked.
@@ -22,6 +25,9 @@ pub struct Failure {
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// For programs: more about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<Value>>,
     /// The exit status.
     #[serde(rename = "exit_status")]
     pub code: u8,
@@ -32,14 +38,14 @@ const FAILED: u8 = 1;
 /// Bad usage.
 const USAGE: u8 = 2;
 /// Failed, and so did the undo.
-const MIXED: u8 = 4;
+pub const MIXED: u8 = 4;
 /// A deadline passed.
 const DEADLINE: u8 = 5;
 
 impl Failure {
     /// Something failed; the system is as it was.
     pub fn new(what: impl Into<String>) -> Failure {
-        Failure { what: what.into(), causes: Vec::new(), left: Vec::new(), hint: None, code: FAILED }
+        Failure { what: what.into(), causes: Vec::new(), left: Vec::new(), hint: None, details: None, code: FAILED }
     }
 
     /// What was typed makes no sense.
@@ -130,6 +136,19 @@ impl From<Unsupported> for Failure {
 impl From<NameError> for Failure {
     fn from(error: NameError) -> Failure {
         Failure::usage(error.to_string())
+    }
+}
+
+impl From<Mistakes> for Failure {
+    fn from(mistakes: Mistakes) -> Failure {
+        let count = match mistakes.list().len() {
+            1 => "a mistake".to_owned(),
+            count => format!("{count} mistakes"),
+        };
+        let mut failure = Failure::usage(format!("{} has {count}", mistakes.name()));
+        failure.left = vec![mistakes.render(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())];
+        failure.details = Some(Box::new(mistakes.to_json()));
+        failure
     }
 }
 

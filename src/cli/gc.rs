@@ -106,7 +106,7 @@ async fn half_made(session: &Session<'_>, run: &Interrupted) -> Result<Plan, Fai
 async fn dead(session: &Session<'_>, observed: &State) -> Result<State, Failure> {
     let marked = || observed.entries().filter(|entry| entry.owner.is_some());
     let rows = marked().filter_map(|entry| match &entry.resource {
-        Resource::Port(port) if port.backend == BackendName::Ovs => Some((entry, &port.device)),
+        Resource::Port(port) if port.backend == BackendName::Ovs => Some((entry, port.host_device()?)),
         _ => None,
     });
     let key = |name: &crate::model::IfName| Key::Device { place: Place::Host, name: name.clone() };

@@ -83,6 +83,11 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Seconds, with or without an `s` behind them.
+pub fn seconds_with_unit(text: &str) -> Result<Duration, String> {
+    seconds(text.strip_suffix('s').unwrap_or(text))
+}
+
 impl Global {
     /// Sends tracing to stderr: warnings, or what `-v` and `RUST_LOG` ask for.
     pub fn start_tracing(&self) {

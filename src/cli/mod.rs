@@ -9,6 +9,7 @@ mod failure;
 mod gc;
 mod global;
 mod inside;
+mod lab;
 mod link;
 mod nat;
 mod netns;
@@ -140,6 +141,28 @@ enum Verb {
     Gc(gc::Gc),
     /// Take away everything that bears our mark
     Teardown(teardown::Teardown),
+    /// Show what `apply` would change to make the system as a lab file says
+    Plan(lab::PlanVerb),
+    /// Make the system as a lab file says
+    Apply(lab::Apply),
+    /// Show how the system differs from what a lab file says
+    Diff(lab::Diff),
+    /// Take a lab away
+    Destroy(lab::Destroy),
+    /// Go back to what was before the last `apply` of a lab
+    Rollback(lab::Rollback),
+    /// Show the labs of this host, or one of them
+    Status(lab::Status),
+    /// Write the lab file that would make what there is
+    Export(lab::Export),
+    /// Check a lab file, and tell all its mistakes
+    Check(lab::Check),
+    /// Format lab files
+    Fmt(lab::Fmt),
+    /// Print a lab file with a topology
+    New(lab::New),
+    /// Print the JSON Schema of lab files
+    Schema(lab::Schema),
     /// Run a private Open vSwitch
     Ovs(ovs::Ovs),
     /// Speak to an OVSDB server, in the manner of ovsdb-client
@@ -208,6 +231,10 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
+        Verb::Check(args) => args.run(),
+        Verb::Fmt(args) => args.run(),
+        Verb::New(args) => args.run(&cli.global),
+        Verb::Schema(args) => args.run(),
         Verb::Completions(args) => args.run(),
         Verb::Man(args) => args.run(),
         _ => {
@@ -261,7 +288,18 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,
+        Verb::Plan(args) => args.run(&session).await,
+        Verb::Apply(args) => args.run(&session).await,
+        Verb::Diff(args) => args.run(&session).await,
+        Verb::Destroy(args) => args.run(&session).await,
+        Verb::Rollback(args) => args.run(&session).await,
+        Verb::Status(args) => args.run(&session).await,
+        Verb::Export(args) => args.run(&session).await,
         Verb::Identify(_)
+        | Verb::Check(_)
+        | Verb::Fmt(_)
+        | Verb::New(_)
+        | Verb::Schema(_)
         | Verb::Exec(_)
         | Verb::Shell(_)
         | Verb::Ovs(_)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
@@ -86,12 +87,17 @@ impl<'a> Session<'a> {
 
     /// Before a change: the privilege, the lock, and what an interrupted run left behind. Nothing of it before a `--dry-run`.
     pub async fn begin(&self, change: &Change) -> Result<Option<Lock>, Failure> {
+        self.begin_within(change, self.global.timeout).await
+    }
+
+    /// The same, where another run may take so long.
+    pub async fn begin_within(&self, change: &Change, patience: Duration) -> Result<Option<Lock>, Failure> {
         if !change.applies() {
             return Ok(None);
         }
         check_privileges()?;
         self.stop_on_signals();
-        let (lock, interrupted) = self.engine.begin(self.global.timeout).await?;
+        let (lock, interrupted) = self.engine.begin(patience).await?;
         if let Some(run) = interrupted {
             let (pid, command) = (run.pid, run.command);
             self.output.note(&format!("took back what `{command}` (pid {pid}) had begun when it was interrupted"));
@@ -115,9 +121,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// From here on the run outlives its terminal.
-    pub fn stay_without_terminal(&self) {
+    /// A change that goes back unless it is confirmed is in effect. From here on the run outlives its terminal.
+    pub fn wait_for_confirmation(&self, within: Duration) {
         self.stays_without_terminal.store(true, Ordering::Relaxed);
+        let seconds = within.as_secs_f32();
+        self.output.note(&format!("done; unless `ovsns confirm` comes within {seconds} s, everything goes back"));
     }
 
     /// The switch of this name. Fails where there is none, and says what may be the matter.

@@ -98,7 +98,7 @@ fn without_name(state: &State) -> BTreeSet<Place> {
 fn device_keys(state: &State) -> Vec<Key> {
     let device = |resource: &Resource| match resource {
         Resource::Switch(switch) => Some(switch.name.device()),
-        Resource::Port(port) => Some(port.device.clone()),
+        Resource::Port(port) => port.host_device().cloned(),
         _ => None,
     };
     state.resources().filter_map(device).map(|name| Key::Device { place: Place::Host, name }).collect()
@@ -132,7 +132,11 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
     });
     let error = errors.get(port.device.as_str());
     let impairment = impairment(state, &Place::Host, &port.device);
-    let state = port_state(device_of(state, &port.device), link, error);
+    let state = match (port.host_device(), error) {
+        (Some(device), error) => port_state(device_of(state, device), link, error),
+        (None, Some(error)) => format!("failed: {error}"),
+        (None, None) => "up".to_owned(),
+    };
     PortTree { port: port.clone(), owner: entry.owner.clone(), state, impairment, inside }
 }
 
@@ -224,6 +228,9 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
     if switch.stp == Some(true) {
         line(text, 1, format_args!("stp: on"));
     }
+    if switch.rstp == Some(true) {
+        line(text, 1, format_args!("rstp: on"));
+    }
     if switch.vlan_filtering == Some(true) {
         line(text, 1, format_args!("vlan_filtering: on"));
     }
@@ -235,6 +242,9 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
 fn port_text(text: &mut String, tree: &PortTree) {
     line(text, 1, format_args!("Port {}", tree.port.device));
     line(text, 2, format_args!("state: {}", tree.state));
+    if let Some(peer) = &tree.port.patch {
+        line(text, 2, format_args!("patch to: {peer}"));
+    }
     if let Some(tag) = tree.port.vlan.tag {
         line(text, 2, format_args!("tag: {tag}"));
     }

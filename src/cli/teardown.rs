@@ -42,51 +42,61 @@ Examples:
 impl Teardown {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let _lock = session.begin(&self.change).await?;
-        let all = session.observe(Scope::All).await?;
-        let (doomed, in_use) = self.doomed(&all)?;
-        let observed: State = all.entries().filter(|entry| doomed.has(entry)).cloned().collect();
-        let mut observed = with_states(session, observed).await?;
-        let mut desired = returned(session, &observed).await?;
-        port::give_back(session, &mut observed, &mut desired).await?;
-        if !self.change.applies() {
-            in_use.iter().for_each(|line| session.output.note(line));
-            return self.change.carry_out(session, &observed, &desired).await;
-        }
-        let plan = change::plan(session, &observed, &desired).await?;
-        let remains = session.engine.tear_down(&plan).await?;
-        match remains.left.is_empty() && in_use.is_empty() {
-            true => {
-                remains.errors.iter().for_each(|error| session.output.note(error));
-                Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
-            }
-            false => Err(failed(plan.steps.len(), remains, in_use)),
-        }
+        tear_down(session, &self.owner, &Scope::All, self.force, &self.change).await
     }
+}
 
-    /// What goes, and what is said of the namespaces that are in use and therefore stay.
-    fn doomed(&self, all: &State) -> Result<(Doomed<'_>, Vec<String>), Failure> {
-        let ours = || all.entries().filter(|entry| entry.owner.as_ref() == Some(&self.owner));
-        let name = |entry: &Entry| if let Resource::Netns(n) = &entry.resource { Some(n.name.clone()) } else { None };
-        let switch =
-            |entry: &Entry| if let Resource::Switch(s) = &entry.resource { Some(s.name.clone()) } else { None };
-        let names: Vec<NetnsName> = ours().filter_map(name).collect();
-        let (mut ending, mut kept) = (BTreeSet::new(), BTreeSet::new());
-        let mut in_use = Vec::new();
-        for (name, keepers) in names.iter().zip(session::keepers(&names)?) {
-            let place = Place::Named(name.clone());
-            if !self.force && is_in_use(name, &keepers) {
-                in_use.push(format!("namespace {name}: processes run in it:"));
-                in_use.extend(users(&keepers));
-                kept.insert(place);
-            } else if fate(&keepers) == Fate::Ends {
-                ending.insert(place);
-            }
-        }
-        let switches = ours().filter_map(switch).collect();
-        let mut doomed = Doomed { owner: &self.owner, ending, kept, switches, devices: BTreeMap::new() };
-        doomed.devices = doomed.devices(all);
-        Ok((doomed, in_use))
+/// Takes away what bears the mark of `owner`, as far as `scope` shows it and as far as it goes; what is left is a failure.
+pub async fn tear_down(
+    session: &Session<'_>,
+    owner: &Owner,
+    scope: &Scope,
+    force: bool,
+    change: &Change,
+) -> Result<Report, Failure> {
+    let all = session.observe(scope.clone()).await?;
+    let (doomed, in_use) = doomed(&all, owner, force)?;
+    let observed: State = all.entries().filter(|entry| doomed.has(entry)).cloned().collect();
+    let mut observed = with_states(session, observed).await?;
+    let mut desired = returned(session, &observed).await?;
+    port::give_back(session, &mut observed, &mut desired).await?;
+    if !change.applies() {
+        in_use.iter().for_each(|line| session.output.note(line));
+        return change.carry_out(session, &observed, &desired).await;
     }
+    let plan = change::plan(session, &observed, &desired).await?;
+    let remains = session.engine.tear_down(&plan).await?;
+    match remains.left.is_empty() && in_use.is_empty() {
+        true => {
+            remains.errors.iter().for_each(|error| session.output.note(error));
+            Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
+        }
+        false => Err(failed(plan.steps.len(), remains, in_use)),
+    }
+}
+
+/// What goes, and what is said of the namespaces that are in use and therefore stay.
+fn doomed<'a>(all: &State, owner: &'a Owner, force: bool) -> Result<(Doomed<'a>, Vec<String>), Failure> {
+    let ours = || all.entries().filter(|entry| entry.owner.as_ref() == Some(owner));
+    let name = |entry: &Entry| if let Resource::Netns(n) = &entry.resource { Some(n.name.clone()) } else { None };
+    let switch = |entry: &Entry| if let Resource::Switch(s) = &entry.resource { Some(s.name.clone()) } else { None };
+    let names: Vec<NetnsName> = ours().filter_map(name).collect();
+    let (mut ending, mut kept) = (BTreeSet::new(), BTreeSet::new());
+    let mut in_use = Vec::new();
+    for (name, keepers) in names.iter().zip(session::keepers(&names)?) {
+        let place = Place::Named(name.clone());
+        if !force && is_in_use(name, &keepers) {
+            in_use.push(format!("namespace {name}: processes run in it:"));
+            in_use.extend(users(&keepers));
+            kept.insert(place);
+        } else if fate(&keepers) == Fate::Ends {
+            ending.insert(place);
+        }
+    }
+    let switches = ours().filter_map(switch).collect();
+    let mut doomed = Doomed { owner, ending, kept, switches, devices: BTreeMap::new() };
+    doomed.devices = doomed.devices(all);
+    Ok((doomed, in_use))
 }
 
 /// What a teardown takes away.

@@ -1,9 +1,12 @@
 //! Apply, verify, and undo on failure.
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Batch, Fault, Scope};
-use crate::model::{Kind, State};
+use crate::model::{IfName, Kind, Place, State};
 use crate::plan::{Plan, Step};
 
 use super::confirm::Confirmation;
@@ -11,38 +14,50 @@ use super::error::chain;
 use super::recover::{cleared, way_back};
 use super::{Engine, EngineError};
 
-/// A confirmation to be waited for, and what is to be done when the waiting begins.
-type Asked<'a> = (Confirmation, Box<dyn FnOnce() + Send + 'a>);
+/// How a plan is carried out, other than plainly.
+#[derive(Default)]
+pub struct Terms<'a> {
+    confirm: Option<(Duration, Call<'a>)>,
+    record: Option<PathBuf>,
+}
+
+/// What is done when the time for a confirmation begins.
+type Call<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// What [`Terms`] come to when a run begins.
+struct Agreed<'a> {
+    confirm: Option<(Confirmation, Call<'a>)>,
+    record: Option<PathBuf>,
+}
+
+impl<'a> Terms<'a> {
+    /// For a change that may cut off whoever makes it: it goes back by itself unless [`Confirmation::tell`] says within this time
+    /// that it may stay. `in_effect` is called when the time begins.
+    pub fn unless_confirmed(self, within: Duration, in_effect: impl FnOnce() + Send + 'a) -> Terms<'a> {
+        Terms { confirm: Some((within, Box::new(in_effect))), ..self }
+    }
+
+    /// The journal of the run is kept at `record` when it has ended well, for [`recovery`](super::recovery) at any later time. It
+    /// is on the journal's file system, in a directory that is there.
+    pub fn recorded_at(self, record: PathBuf) -> Terms<'a> {
+        Terms { record: Some(record), ..self }
+    }
+}
 
 impl Engine {
     /// Carries `plan` out. `Ok`: every step is in effect and was seen to be. `Err`: the system is as it was, except for
     /// [`EngineError::Mixed`].
     pub async fn apply(&self, plan: &Plan) -> Result<(), EngineError> {
-        self.apply_confirmed(plan, None).await
+        self.apply_on(plan, Terms::default()).await
     }
 
-    /// The same for a change that may cut off whoever makes it: it goes back by itself unless [`Confirmation::tell`] says within
-    /// this time that it may stay. `in_effect` is called when the time begins.
-    pub async fn apply_unless_confirmed(
-        &self,
-        plan: &Plan,
-        within: Duration,
-        in_effect: impl FnOnce() + Send,
-    ) -> Result<(), EngineError> {
-        let Some(journal) = &self.journal else { return self.apply(plan).await };
-        let confirmation = Confirmation::open(journal.directory(), within)?;
-        self.apply_confirmed(plan, Some((confirmation, Box::new(in_effect)))).await
-    }
-
-    async fn apply_confirmed(&self, plan: &Plan, confirm: Option<Asked<'_>>) -> Result<(), EngineError> {
+    /// The same, on these terms.
+    pub async fn apply_on(&self, plan: &Plan, terms: Terms<'_>) -> Result<(), EngineError> {
         if plan.is_empty() {
             return Ok(());
         }
-        self.backends.check(plan)?;
-        if let Some(journal) = &self.journal {
-            journal.write(plan)?;
-        }
-        let (applied, result) = self.carry_out(plan, confirm).await;
+        let agreed = self.begin_to_apply(plan, terms)?;
+        let (applied, result) = self.carry_out(plan, agreed).await;
         let Err(cause) = result else { return Ok(()) };
         tracing::info!(applied, of = plan.steps.len(), "undoing");
         let error = self.undo(plan, applied, cause).await;
@@ -51,14 +66,27 @@ impl Engine {
             return Err(error);
         }
         // The caller is told of the failure; if the journal stays, the next run finds nothing to take back.
-        if let Err(error) = self.forget() {
+        if let Err(error) = self.forget(None) {
             tracing::warn!(%error, "the journal stays");
         }
         Err(error)
     }
 
+    fn begin_to_apply<'a>(&self, plan: &Plan, terms: Terms<'a>) -> Result<Agreed<'a>, EngineError> {
+        self.backends.check(plan)?;
+        let Some(journal) = &self.journal else { return Ok(Agreed { confirm: None, record: None }) };
+        let confirm = match terms.confirm {
+            Some((within, call)) => Some((Confirmation::open(journal.directory(), within)?, call)),
+            None => None,
+        };
+        let start = Instant::now();
+        journal.write(plan)?;
+        self.timings.note("journal", plan.steps.len(), start);
+        Ok(Agreed { confirm, record: terms.record })
+    }
+
     /// Applies, verifies, and commits. Returns how many steps are in effect.
-    async fn carry_out(&self, plan: &Plan, confirm: Option<Asked<'_>>) -> (usize, Result<(), EngineError>) {
+    async fn carry_out(&self, plan: &Plan, agreed: Agreed<'_>) -> (usize, Result<(), EngineError>) {
         let (applied, result) = self.forward(plan).await;
         if result.is_err() {
             return (applied, result);
@@ -66,12 +94,13 @@ impl Engine {
         if let Err(failed) = self.verify(plan).await {
             return (applied, Err(failed));
         }
-        let Some((confirmation, in_effect)) = confirm else { return (applied, self.forget()) };
+        let record = agreed.record.as_deref();
+        let Some((confirmation, in_effect)) = agreed.confirm else { return (applied, self.forget(record)) };
         in_effect();
         tokio::select! {
             // Who confirmed is answered, by the end of the stream, once it is true.
             heard = confirmation.wait() => match heard {
-                Ok(_stream) => (applied, self.forget()),
+                Ok(_stream) => (applied, self.forget(record)),
                 Err(error) => (applied, Err(error)),
             },
             () = self.stop.requested() => (applied, Err(EngineError::Stopped)),
@@ -79,10 +108,11 @@ impl Engine {
     }
 
     /// As long as the journal is there, the next run would take this one back: its removal is what makes a plan stay.
-    fn forget(&self) -> Result<(), EngineError> {
-        match &self.journal {
-            Some(journal) => Ok(journal.remove()?),
-            None => Ok(()),
+    pub(super) fn forget(&self, record: Option<&Path>) -> Result<(), EngineError> {
+        match (&self.journal, record) {
+            (Some(journal), Some(record)) => Ok(journal.keep(record)?),
+            (Some(journal), None) => Ok(journal.remove()?),
+            (None, _) => Ok(()),
         }
     }
 
@@ -98,6 +128,7 @@ impl Engine {
                 return (applied, Err(EngineError::Stopped));
             }
             tracing::debug!(backend = backend.name(), steps = steps.len(), "apply");
+            let start = Instant::now();
             tokio::select! {
                 result = backend.apply(steps) => if let Err(error) = result {
                     return (applied + error.applied.min(steps.len()), Err(EngineError::Backend(*error.source)));
@@ -105,6 +136,7 @@ impl Engine {
                 // How far the batch came nobody knows: it counts as applied, as all that was begun does.
                 () = self.stop.requested() => return (applied + steps.len(), Err(EngineError::Stopped)),
             }
+            self.timings.note(&format!("apply {}", backend.name()), steps.len(), start);
             applied += steps.len();
         }
         (applied, Ok(()))
@@ -112,7 +144,9 @@ impl Engine {
 
     /// Looks again: after a plan was carried out, nothing of it may be left to do.
     async fn verify(&self, plan: &Plan) -> Result<(), EngineError> {
+        let start = Instant::now();
         let missing = self.missing(plan).await?;
+        self.timings.note("verify", plan.steps.len(), start);
         if missing.is_empty() { Ok(()) } else { Err(EngineError::NotInEffect { missing }) }
     }
 
@@ -159,40 +193,84 @@ impl Engine {
         Ok(way_back(plan, done, &self.look_at(plan).await?))
     }
 
-    /// Applies what can be applied; returns what failed, a line each.
+    /// Applies what can be applied; returns what failed, a line each. What stands on something that could not be made is left out:
+    /// that it cannot be is said already.
     pub(super) async fn apply_each(&self, plan: &Plan) -> Vec<String> {
         let batches = match self.backends.batches(plan) {
             Ok(batches) => batches,
             Err(unsupported) => return vec![unsupported.to_string()],
         };
-        let mut errors = Vec::new();
+        let mut failed = Failed::default();
         for Batch { backend, steps } in batches {
-            let Err(error) = backend.apply(steps).await else { continue };
-            let rest = steps.get(error.applied..).unwrap_or_default();
+            let possible = failed.leave_out(steps);
+            let start = Instant::now();
+            let result = backend.apply(&possible).await;
+            self.timings.note(&format!("apply {}", backend.name()), possible.len(), start);
+            let Err(error) = result else { continue };
+            let rest = possible.get(error.applied..).unwrap_or_default();
             // A step alone has had its try, and a system that does not answer would keep us a deadline for each.
             if rest.len() <= 1 || is_silent(&error.source) {
-                errors.push(chain(&*error.source));
+                failed.errors.push(chain(&*error.source));
+                rest.iter().for_each(|step| failed.lose(step));
                 continue;
             }
-            errors.extend(one_by_one(backend.as_ref(), rest).await);
+            failed.one_by_one(backend.as_ref(), rest).await;
         }
-        errors
+        failed.errors
     }
 }
 
-/// The steps of a batch that failed, each for itself: which of them a transaction failed by is not said. Returns what failed, a
-/// line each.
-async fn one_by_one(backend: &dyn Backend, steps: &[Step]) -> Vec<String> {
-    let mut errors = Vec::new();
-    for step in steps {
-        if let Err(error) = backend.apply(std::slice::from_ref(step)).await {
-            errors.push(chain(&*error.source));
+/// What could not be done.
+#[derive(Default)]
+struct Failed {
+    /// Why, a line a step.
+    errors: Vec<String>,
+    /// The devices that are not there for it.
+    lost: BTreeSet<(Place, IfName)>,
+}
+
+impl Failed {
+    /// `steps`, without those that stand on what could not be made.
+    fn leave_out<'a>(&mut self, steps: &'a [Step]) -> Cow<'a, [Step]> {
+        if self.lost.is_empty() {
+            return Cow::Borrowed(steps);
+        }
+        let possible = |step: &&Step| {
+            let possible = !self.is_lost(step);
+            if !possible {
+                self.lose(step);
+            }
+            possible
+        };
+        Cow::Owned(steps.iter().filter(possible).cloned().collect())
+    }
+
+    fn is_lost(&self, step: &Step) -> bool {
+        let makes = !matches!(step, Step::Delete(_));
+        makes && step.entry().resource.needs().iter().any(|device| self.lost.contains(device))
+    }
+
+    fn lose(&mut self, step: &Step) {
+        if matches!(step, Step::Create(_)) {
+            self.lost.extend(step.entry().resource.provides());
+        }
+    }
+
+    /// The steps of a batch that failed, each for itself: which of them a transaction failed by is not said.
+    async fn one_by_one(&mut self, backend: &dyn Backend, steps: &[Step]) {
+        for step in steps {
+            if self.is_lost(step) {
+                self.lose(step);
+                continue;
+            }
+            let Err(error) = backend.apply(std::slice::from_ref(step)).await else { continue };
+            self.errors.push(chain(&*error.source));
+            self.lose(step);
             if is_silent(&error.source) {
                 break;
             }
         }
     }
-    errors
 }
 
 fn is_silent(error: &BackendError) -> bool {

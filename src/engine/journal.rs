@@ -45,10 +45,71 @@ pub enum JournalError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What does not parse.
+        /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: Damage,
     },
+}
+
+/// What is wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// A part of it is missing, or other than it was written.
+    #[error("it is truncated, or was changed: its checksum is wrong")]
+    Checksum,
+    /// It is whole, and makes no sense.
+    #[error("it does not read as a plan")]
+    Senseless(#[source] serde_json::Error),
+}
+
+impl Interrupted {
+    /// A run of this process.
+    pub(super) fn of_this_process(plan: Plan) -> Interrupted {
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        Interrupted { pid: std::process::id(), command, plan }
+    }
+
+    /// Writes it to `path`: whole or not at all, since a rename is one step.
+    pub(super) fn write_to(&self, path: &Path) -> Result<(), JournalError> {
+        let senseless = |source| JournalError::Damaged { path: path.to_owned(), source: Damage::Senseless(source) };
+        let file = self.write().map_err(senseless)?;
+        let new = path.with_extension("new");
+        std::fs::write(&new, file).map_err(|source| {
+            // On a full disk, what there was room for would only be in the way.
+            let _ = std::fs::remove_file(&new);
+            JournalError::Io { path: new.clone(), source }
+        })?;
+        std::fs::rename(&new, path).map_err(|source| JournalError::Io { path: path.to_owned(), source })
+    }
+
+    /// The file: a line with the CRC-32 of the rest, in hexadecimal digits, and then the run as JSON.
+    fn write(&self) -> serde_json::Result<Vec<u8>> {
+        let text = serde_json::to_vec(self)?;
+        let mut file = format!("{:08x}\n", crc32fast::hash(&text)).into_bytes();
+        file.extend(text);
+        Ok(file)
+    }
+
+    fn parse(file: &[u8]) -> Result<Interrupted, Damage> {
+        let line = file.iter().position(|byte| *byte == b'\n').ok_or(Damage::Checksum)?;
+        let (sum, text) = (&file[..line], &file[line + 1..]);
+        if sum != format!("{:08x}", crc32fast::hash(text)).as_bytes() {
+            return Err(Damage::Checksum);
+        }
+        serde_json::from_slice(text).map_err(Damage::Senseless)
+    }
+
+    /// The run of which [`Journal::keep`] has left the journal at `path`.
+    pub fn of(path: &Path) -> Result<Option<Interrupted>, JournalError> {
+        match std::fs::read(path) {
+            Ok(file) => match Interrupted::parse(&file) {
+                Ok(run) => Ok(Some(run)),
+                Err(source) => Err(JournalError::Damaged { path: path.to_owned(), source }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(JournalError::Io { path: path.to_owned(), source }),
+        }
+    }
 }
 
 impl Journal {
@@ -67,15 +128,10 @@ impl Journal {
         self.directory.join(format!("journal-{}.json", netns_id()))
     }
 
-    /// Writes what is about to be done: whole or not at all, since a rename is one step.
+    /// Writes what is about to be done.
     pub fn write(&self, plan: &Plan) -> Result<(), JournalError> {
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let run = Interrupted { pid: std::process::id(), command, plan: plan.clone() };
-        let (path, new) = (self.path(), self.unfinished());
-        let text = serde_json::to_vec(&run).map_err(|source| JournalError::Damaged { path: path.clone(), source })?;
         make_directory(&self.directory)?;
-        std::fs::write(&new, text).map_err(|source| JournalError::Io { path: new.clone(), source })?;
-        std::fs::rename(&new, &path).map_err(|source| JournalError::Io { path, source })
+        Interrupted::of_this_process(plan.clone()).write_to(&self.path())
     }
 
     /// Where it is while it is written.
@@ -85,20 +141,12 @@ impl Journal {
 
     /// Takes away what a run that was killed while it wrote its journal has left: it had done nothing yet.
     pub fn discard_unfinished(&self) -> Result<(), JournalError> {
-        remove(self.unfinished())
+        remove(&self.unfinished())
     }
 
     /// The run that is under way or was interrupted.
     pub fn read(&self) -> Result<Option<Interrupted>, JournalError> {
-        let path = self.path();
-        match std::fs::read(&path) {
-            Ok(text) => match serde_json::from_slice(&text) {
-                Ok(run) => Ok(Some(run)),
-                Err(source) => Err(JournalError::Damaged { path, source }),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(JournalError::Io { path, source }),
-        }
+        Interrupted::of(&self.path())
     }
 
     /// Renames it to `….damaged`.
@@ -110,13 +158,21 @@ impl Journal {
 
     /// Takes it away: the run has ended, and the system is as it should be.
     pub fn remove(&self) -> Result<(), JournalError> {
-        remove(self.path())
+        remove(&self.path())
+    }
+
+    /// The same, and keeps it at `record`, in place of what is there: in one step, so that a run has ended just if it has left its
+    /// record.
+    pub(super) fn keep(&self, record: &Path) -> Result<(), JournalError> {
+        std::fs::rename(self.path(), record).map_err(|source| JournalError::Io { path: record.to_owned(), source })
     }
 }
 
-fn remove(path: PathBuf) -> Result<(), JournalError> {
-    match std::fs::remove_file(&path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(JournalError::Io { path, source }),
+pub(super) fn remove(path: &Path) -> Result<(), JournalError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(JournalError::Io { path: path.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }

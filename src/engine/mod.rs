@@ -5,35 +5,41 @@ mod confirm;
 mod error;
 mod journal;
 mod lock;
+mod records;
 mod recover;
 mod stop;
 mod teardown;
+mod timings;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::backend::{BackendSet, Scope};
 use crate::model::State;
 
+pub use apply::Terms;
 pub use confirm::{Confirmation, Told};
 pub use error::EngineError;
-pub use journal::{Interrupted, Journal, JournalError};
+pub use journal::{Damage, Interrupted, Journal, JournalError};
 pub use lock::{Lock, LockError};
+pub use records::Records;
 pub use recover::recovery;
 pub use stop::Stop;
 pub use teardown::Remains;
+pub use timings::{Phase, Timings};
 
 /// Looks and acts, through one set of backends.
 pub struct Engine {
     backends: BackendSet,
     journal: Option<Journal>,
     stop: Stop,
+    timings: Timings,
 }
 
 impl Engine {
     /// An engine that keeps no journal: what is interrupted by `kill -9` stays as it is.
     pub fn new(backends: BackendSet) -> Engine {
-        Engine { backends, journal: None, stop: Stop::new() }
+        Engine { backends, journal: None, stop: Stop::new(), timings: Timings::default() }
     }
 
     /// The same, with a journal and a lock in `directory` (see [`Journal`]).
@@ -47,12 +53,20 @@ impl Engine {
         self.stop.clone()
     }
 
+    /// How long the parts of the run have taken so far.
+    pub fn timings(&self) -> Timings {
+        self.timings.clone()
+    }
+
     /// What there is within `scope`.
     pub async fn observe(&self, scope: &Scope) -> Result<State, EngineError> {
-        tokio::select! {
-            state = self.backends.observe(scope) => Ok(state?),
-            () = self.stop.requested() => Err(EngineError::Stopped),
-        }
+        let start = Instant::now();
+        let state = tokio::select! {
+            state = self.backends.observe(scope) => state?,
+            () = self.stop.requested() => return Err(EngineError::Stopped),
+        };
+        self.timings.note("observe", state.entries().len(), start);
+        Ok(state)
     }
 
     /// The backends.

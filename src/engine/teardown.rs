@@ -1,11 +1,14 @@
-//! Taking away as much as can be taken away.
+//! As much as can be done.
+
+use std::path::Path;
+use std::time::Instant;
 
 use crate::plan::{Doomed, Plan, Step};
 
 use super::error::chain;
 use super::{Engine, EngineError};
 
-/// What is not done of a teardown.
+/// What is not done of a plan.
 #[derive(Debug)]
 pub struct Remains {
     /// Why, a line each.
@@ -29,13 +32,28 @@ impl Engine {
         Ok(Remains { errors, left: again.left })
     }
 
+    /// Carries out as much of `plan` as goes: a step that fails keeps only those that stand on it, and nothing is taken back. If this
+    /// run is killed, the next one takes it back; its journal is kept at `record` when it has ended.
+    pub async fn apply_what_goes(&self, plan: &Plan, record: &Path) -> Result<Remains, EngineError> {
+        self.backends.check(plan)?;
+        if let Some(journal) = &self.journal {
+            journal.write(plan)?;
+        }
+        let remains = self.attempt(plan, plan).await;
+        self.forget(Some(record))?;
+        Ok(remains)
+    }
+
     /// Carries out what can be carried out of `part`; tells what is left of `plan`.
     async fn attempt(&self, part: &Plan, plan: &Plan) -> Remains {
         let mut errors = tokio::select! {
             errors = self.apply_each(part) => errors,
             () = self.stop.requested() => vec!["interrupted".to_owned()],
         };
-        let left = match self.missing(plan).await {
+        let start = Instant::now();
+        let missing = self.missing(plan).await;
+        self.timings.note("verify", plan.steps.len(), start);
+        let left = match missing {
             Ok(left) => left,
             Err(error) => {
                 // Nobody can look.

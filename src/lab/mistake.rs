@@ -42,6 +42,11 @@ pub struct Mistakes {
 }
 
 impl Mistakes {
+    /// What the file is called.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
     /// What is wrong.
     pub fn list(&self) -> &[Mistake] {
         &self.list
@@ -157,7 +162,9 @@ impl Found {
             return;
         }
         if self.list.len() < MISTAKES_MAX {
-            self.list.push((span.clone(), wrong));
+            // Two names of one range: there is but one place.
+            let other = wrong.other.filter(|(other, _)| other != span);
+            self.list.push((span.clone(), Wrong { other, ..wrong }));
         } else {
             self.more += 1;
         }

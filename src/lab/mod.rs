@@ -8,6 +8,7 @@
 
 mod build;
 mod count;
+mod export;
 mod fields;
 mod format;
 mod mistake;
@@ -27,6 +28,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
+pub use export::{Export, export};
 pub use format::format;
 pub use mistake::{Mistake, Mistakes};
 pub use parts::{
@@ -43,7 +45,7 @@ use mistake::{Found, Wrong};
 use vars::Given;
 
 /// The longest file that is read, in bytes.
-const FILE_MAX: usize = 4 << 20;
+pub const FILE_MAX: usize = 4 << 20;
 
 /// Reads a lab. `vars` are the variables of the command line; `env` tells those of the environment.
 ///

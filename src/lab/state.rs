@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{
     Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
     Route, State, Switch, SwitchName, Sysctl, Vlan,
@@ -9,8 +11,11 @@ use crate::model::{
 
 use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
 
+/// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
+pub(super) const MTU: u32 = 1500;
+
 /// What the host decides where a lab leaves it open.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Facts {
     /// The backend of switches of which none is said.
     pub backend: BackendName,
@@ -63,11 +68,11 @@ impl<'a> Making<'a> {
         self.inside(&Place::Host, &self.lab.host);
         for nat in &self.lab.nats {
             if let Some(out) = nat.out.clone().or_else(|| self.facts.out.clone()) {
-                self.unmarked(Resource::Nat(Nat { switch: nat.switch.clone(), out }));
+                self.owned(Resource::Nat(Nat { switch: nat.switch.clone(), out }));
             }
         }
         for published in &self.lab.published {
-            self.unmarked(Resource::Published(published.clone()));
+            self.owned(Resource::Published(published.clone()));
         }
     }
 
@@ -119,7 +124,23 @@ impl<'a> Making<'a> {
             iface_id,
             netns: netns.filter(|_| ovs),
             lent: None,
+            patch: None,
         }));
+    }
+
+    /// One end of a patch between two switches of Open vSwitch.
+    fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
+        let port = Port {
+            switch: switch.name.clone(),
+            device: device.clone(),
+            backend: switch.backend,
+            vlan: vlan.clone(),
+            iface_id: None,
+            netns: None,
+            lent: None,
+            patch: Some(peer.clone()),
+        };
+        self.owned(Resource::Port(port));
     }
 
     fn namespace(&mut self, namespace: &Namespace) {
@@ -137,7 +158,7 @@ impl<'a> Making<'a> {
         let names = &port.names;
         let host = End {
             altname: names.host_full.clone(),
-            mtu: port.mtu,
+            mtu: Some(port.mtu.unwrap_or(MTU)),
             arp: no_arp(&switch),
             ..End::new(Place::Host, names.host.clone())
         };
@@ -145,7 +166,7 @@ impl<'a> Making<'a> {
         let inside = End {
             altname: names.inside_full.clone(),
             mac: port.mac,
-            mtu: port.mtu,
+            mtu: Some(port.mtu.unwrap_or(MTU)),
             tx_checksum: (userspace && self.facts.tx_checksum_off).then_some(false),
             ..End::new(place.clone(), names.inside.clone())
         };
@@ -172,7 +193,7 @@ impl<'a> Making<'a> {
         let end = |end: &LinkEnd| End {
             altname: end.altname.clone(),
             mac: end.mac,
-            mtu: link.mtu,
+            mtu: Some(link.mtu.unwrap_or(MTU)),
             ..End::new(end.place.clone(), end.name.clone())
         };
         self.owned(Resource::Link(Link::new(end(&link.a), end(&link.b))));
@@ -188,9 +209,17 @@ impl<'a> Making<'a> {
     fn trunk(&mut self, trunk: &Trunk) {
         let (a, b) = (self.switches.get(&trunk.a.switch).cloned(), self.switches.get(&trunk.b.switch).cloned());
         let (Some(a), Some(b)) = (a, b) else { return };
+        // See [`Switch::rstp`].
+        let both_rapid = [&a, &b].iter().all(|switch| switch.rstp == Some(true));
+        let both_ovs = [&a, &b].iter().all(|switch| switch.backend == BackendName::Ovs);
+        if both_ovs && !both_rapid && a.datapath == b.datapath {
+            self.patch(&a, &trunk.a.device, &trunk.b.device, &trunk.vlan);
+            self.patch(&b, &trunk.b.device, &trunk.a.device, &trunk.vlan);
+            return;
+        }
         let end = |end: &TrunkEnd, switch: &Switch| End {
             altname: end.altname.clone(),
-            mtu: trunk.mtu,
+            mtu: Some(trunk.mtu.unwrap_or(MTU)),
             arp: no_arp(switch),
             ..End::new(Place::Host, end.device.clone())
         };
@@ -240,7 +269,9 @@ impl LabSwitch {
             // The same whenever the lab is applied. Left to itself the address follows the ports.
             mac: Some(self.mac.unwrap_or_else(|| Mac::of_names(&[owner.as_str(), self.name.as_str()]))),
             mtu: self.mtu,
-            stp: self.stp.map(|stp| stp != Stp::Off),
+            // What the file says nothing of is off: it may have said something before.
+            stp: Some(self.stp == Some(Stp::On)),
+            rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
             vlan_filtering: self.vlan_filtering,
         }
     }

@@ -24,7 +24,8 @@ fn is_something_else(text: &str) -> bool {
 }
 
 fn in_quotes(text: &str) -> String {
-    let ugly = text.chars().any(|c| c.is_control() || c == '\u{feff}' || c == '\u{2028}' || c == '\u{2029}' || c == '\u{85}');
+    let ugly =
+        text.chars().any(|c| c.is_control() || c == '\u{feff}' || c == '\u{2028}' || c == '\u{2029}' || c == '\u{85}');
     if text.contains(['"', '\\']) && !text.contains('\'') && !ugly {
         return format!("'{text}'");
     }

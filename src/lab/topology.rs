@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::model::BackendName;
+
 use super::names::PARTS_MAX;
 
 /// The kinds of topology, and the numbers that each takes.
@@ -15,20 +17,24 @@ pub const TOPOLOGIES: [(&str, &str); 7] = [
     ("full-mesh", "full-mesh,SWITCHES: switches with a host each, all joined to each other"),
 ];
 
+/// A tree that branches at all has no more levels.
+const LEVELS_MAX: u32 = 16;
 /// The network of the hosts holds as many.
 const HOSTS_MAX: u64 = 65_534;
 
-/// A file of lab `name` with switches `s1` … and hosts `h1` … in the network 10.0.0.0/16.
+/// A file of lab `name` with switches `s1` … and hosts `h1` … in the network 10.0.0.0/16. Switches are made with `backend`, or with
+/// whichever there is.
 ///
 /// # Errors
 ///
 /// What is wrong with the kind or its numbers, and which there are.
-pub fn topology(name: &str, kind: &str, numbers: &[u32]) -> Result<String, String> {
+pub fn topology(name: &str, kind: &str, numbers: &[u32], backend: Option<BackendName>) -> Result<String, String> {
     let Some((_, usage)) = TOPOLOGIES.iter().find(|(known, _)| *known == kind) else {
         let known = TOPOLOGIES.map(|(known, _)| known).join(", ");
         return Err(format!("topology `{kind}` is none of {known}"));
     };
-    let title = std::iter::once(kind.to_owned()).chain(numbers.iter().map(u32::to_string)).collect::<Vec<_>>().join(",");
+    let title =
+        std::iter::once(kind.to_owned()).chain(numbers.iter().map(u32::to_string)).collect::<Vec<_>>().join(",");
     let body = match (kind, numbers) {
         ("single", [hosts]) => single(*hosts),
         ("linear", [switches]) => linear(*switches, 1),
@@ -42,7 +48,8 @@ pub fn topology(name: &str, kind: &str, numbers: &[u32]) -> Result<String, Strin
         _ => return Err(format!("topology {title} has the wrong count of numbers; it is {usage}")),
     };
     let body = body.map_err(|why| format!("topology {title}: {why}; it is {usage}"))?;
-    Ok(head(name, &title, body.loops) + &body.text)
+    let defaults = backend.map(|backend| format!("defaults: {{ backend: {backend} }}\n")).unwrap_or_default();
+    Ok(head(name, &title, body.loops) + &defaults + &body.text)
 }
 
 struct Body {
@@ -191,6 +198,9 @@ fn torus(x: u32, y: u32) -> Result<Body, String> {
 fn tree(depth: u32, fanout: u32) -> Result<Body, String> {
     at_least(1, "levels", depth)?;
     at_least(1, "branches", fanout)?;
+    if depth > LEVELS_MAX {
+        return Err(format!("{depth} levels are too many, {LEVELS_MAX} is the most"));
+    }
     let fan = u64::from(fanout);
     let power = |exponent: u32| fan.checked_pow(exponent).unwrap_or(u64::MAX);
     let hosts = power(depth);

@@ -85,7 +85,9 @@ impl Out {
                     value.behind(&head, indent + 2, text);
                 }
             }
-            Out::List(members) => members.iter().for_each(|member| member.behind(&format!("{space}-"), indent + 2, text)),
+            Out::List(members) => {
+                members.iter().for_each(|member| member.behind(&format!("{space}-"), indent + 2, text))
+            }
             Out::Word(_) | Out::Text(_) => text.push_str(&format!("{space}{}\n", self.flow())),
         }
     }
@@ -246,23 +248,30 @@ fn switch(of: &LabSwitch) -> Out {
     keys.few("ip", &of.ip);
     keys.text("mac", of.mac);
     keys.word("mtu", of.mtu);
-    keys.word("stp", of.stp.map(|stp| match stp {
-        Stp::Off => "false",
-        Stp::On => "true",
-        Stp::Rapid => "rstp",
-    }));
+    keys.word(
+        "stp",
+        of.stp.map(|stp| match stp {
+            Stp::Off => "false",
+            Stp::On => "true",
+            Stp::Rapid => "rstp",
+        }),
+    );
     keys.word("datapath", of.datapath);
     keys.word("vlan-filtering", of.vlan_filtering);
     keys.flag("nodad", of.nodad);
-    let uplinks: Vec<Out> = of.uplinks.iter().map(|uplink| {
-        if uplink.vlan.is_any() {
-            return Out::text(&uplink.device);
-        }
-        let mut keys = Entries::default();
-        keys.text("device", Some(&uplink.device));
-        keys.vlan("tag", "trunks", &uplink.vlan);
-        keys.out()
-    }).collect();
+    let uplinks: Vec<Out> = of
+        .uplinks
+        .iter()
+        .map(|uplink| {
+            if uplink.vlan.is_any() {
+                return Out::text(&uplink.device);
+            }
+            let mut keys = Entries::default();
+            keys.text("device", Some(&uplink.device));
+            keys.vlan("tag", "trunks", &uplink.vlan);
+            keys.out()
+        })
+        .collect();
     keys.list("uplinks", uplinks);
     keys.out()
 }
@@ -335,16 +344,22 @@ fn programs(all: &[Program]) -> Vec<(String, Out)> {
     let mut places: Vec<(String, Vec<Out>)> = Vec::new();
     for program in all {
         let mut keys = Entries::default();
-        keys.put("command", match &program.command {
-            Command::Line(line) => Out::text(line),
-            Command::Words(words) => Out::List(words.iter().map(Out::text).collect()),
-        });
+        keys.put(
+            "command",
+            match &program.command {
+                Command::Line(line) => Out::text(line),
+                Command::Words(words) => Out::List(words.iter().map(Out::text).collect()),
+            },
+        );
         keys.text("name", Some(&program.name));
-        keys.word("restart", match program.restart {
-            Restart::No => None,
-            Restart::OnFailure => Some("on-failure"),
-            Restart::Always => Some("always"),
-        });
+        keys.word(
+            "restart",
+            match program.restart {
+                Restart::No => None,
+                Restart::OnFailure => Some("on-failure"),
+                Restart::Always => Some("always"),
+            },
+        );
         let place = program.place.to_string();
         match places.last_mut().filter(|(last, _)| *last == place) {
             Some((_, list)) => list.push(keys.out()),

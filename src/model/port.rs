@@ -108,6 +108,10 @@ pub struct Port {
     /// Linux bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<Lent>,
+    /// OVS only: the other end of a patch cable, a port of this or another switch (Interface type `patch`, `options:peer`,
+    /// ovs-vswitchd.conf.db(5)). Such a port has no device on the host; `device` is but its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<IfName>,
 }
 
 /// What a device of the host had before it was taken over by a switch, and gets back when it leaves it.
@@ -165,6 +169,17 @@ impl FromStr for Lent {
 }
 
 impl Port {
+    /// A port of which nothing but switch, name and backend is asked.
+    pub fn new(switch: SwitchName, device: IfName, backend: BackendName) -> Port {
+        let vlan = Vlan::default();
+        Port { switch, device, backend, vlan, iface_id: None, netns: None, lent: None, patch: None }
+    }
+
+    /// Its device on the host, which a patch port has none of.
+    pub fn host_device(&self) -> Option<&IfName> {
+        if self.patch.is_none() { Some(&self.device) } else { None }
+    }
+
     /// This port, with what it leaves open taken from `observed`, and its VLANs written as there where that is the same.
     pub(super) fn over(&self, observed: &Port) -> Port {
         let mut port = self.clone();

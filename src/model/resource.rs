@@ -254,7 +254,10 @@ impl Resource {
             (Resource::Switch(wanted), Resource::Switch(seen)) => {
                 wanted.backend == seen.backend && (wanted.datapath.is_none() || wanted.datapath == seen.datapath)
             }
-            (Resource::Port(wanted), Resource::Port(seen)) => wanted.backend == seen.backend,
+            // A port with a device and one without are two things to ovs-vswitchd.
+            (Resource::Port(wanted), Resource::Port(seen)) => {
+                wanted.backend == seen.backend && wanted.patch.is_some() == seen.patch.is_some()
+            }
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
@@ -287,7 +290,8 @@ impl Resource {
     pub fn needs(&self) -> Vec<(Place, IfName)> {
         match self {
             Resource::Port(port) => {
-                vec![(Place::Host, port.switch.device()), (Place::Host, port.device.clone())]
+                let own = port.host_device().cloned();
+                [port.switch.device()].into_iter().chain(own).map(|device| (Place::Host, device)).collect()
             }
             Resource::Device(device) => vec![(device.place.clone(), device.name.clone())],
             Resource::Sysctl(sysctl) => vec![(sysctl.place.clone(), sysctl.key.device().unwrap_or_else(IfName::lo))],

@@ -68,6 +68,12 @@ impl Route {
         matches!(self.destination, IpNet::V4(_))
     }
 
+    /// Whether somebody typed it, in ovsns or in iproute2 (`RTPROT_BOOT`, `RTPROT_STATIC`), and not the kernel or a daemon that has
+    /// its own protocol number.
+    pub fn is_typed(&self) -> bool {
+        matches!(self.protocol, None | Some(3 | 4 | ROUTE_PROTOCOL | NAT_ROUTE_PROTOCOL))
+    }
+
     /// The destination as `ip route` prints it.
     pub fn destination_text(&self) -> String {
         if self.destination.prefix_len() == 0 { "default".to_owned() } else { self.destination.to_string() }

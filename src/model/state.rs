@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Kind, Owner, Resource};
+use super::{BackendName, Key, Kind, Owner, Resource};
 
 /// A resource and whose it is. `owner` is `None` for what is not ours, and for what bears no mark of its own: an address, a
 /// device's state.
@@ -38,7 +38,8 @@ impl Entry {
     /// from what was there. A mark is put on, never taken off; most kinds have
     /// none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
-        let marked = matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror);
+        let marked = matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror)
+            || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }
@@ -77,7 +78,7 @@ impl State {
     }
 
     /// The entries, in creation order.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> + ExactSizeIterator {
         self.0.values()
     }
 

@@ -1,10 +1,12 @@
 //! Offloads of a link: `ethtool -k` and `-K`, over generic netlink (Documentation/networking/ethtool-netlink.rst).
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::OnceLock;
 
 use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NLA_F_NESTED, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable,
-    NlaBuffer, NlasIterator, parse_string, parse_u16,
+    NlaBuffer, NlasIterator, parse_string, parse_u16, parse_u32,
 };
 use netlink_sys::protocols::NETLINK_GENERIC;
 use nix::errno::Errno;
@@ -22,21 +24,38 @@ const CTRL_ATTR_FAMILY_ID: u16 = 1;
 const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 
 // linux/ethtool_netlink.h
+const ETHTOOL_MSG_STRSET_GET: u8 = 1;
 const ETHTOOL_MSG_FEATURES_GET: u8 = 11;
 const ETHTOOL_MSG_FEATURES_SET: u8 = 12;
 const ETHTOOL_A_HEADER_DEV_INDEX: u16 = 1;
 const ETHTOOL_A_HEADER_FLAGS: u16 = 3;
+const ETHTOOL_FLAG_COMPACT_BITSETS: u32 = 1;
 const ETHTOOL_FLAG_OMIT_REPLY: u32 = 1 << 1;
 const ETHTOOL_A_FEATURES_HEADER: u16 = 1;
 const ETHTOOL_A_FEATURES_WANTED: u16 = 3;
 const ETHTOOL_A_FEATURES_ACTIVE: u16 = 4;
 const ETHTOOL_A_BITSET_BITS: u16 = 3;
+const ETHTOOL_A_BITSET_VALUE: u16 = 4;
+const ETHTOOL_A_STRSET_HEADER: u16 = 1;
+const ETHTOOL_A_STRSET_STRINGSETS: u16 = 2;
+const ETHTOOL_A_STRINGSETS_STRINGSET: u16 = 1;
+const ETHTOOL_A_STRINGSET_ID: u16 = 1;
+const ETHTOOL_A_STRINGSET_STRINGS: u16 = 3;
+const ETHTOOL_A_STRING_INDEX: u16 = 1;
+const ETHTOOL_A_STRING_VALUE: u16 = 2;
+/// `enum ethtool_stringset`, linux/ethtool.h.
+const ETH_SS_FEATURES: u32 = 4;
 const ETHTOOL_A_BITSET_BITS_BIT: u16 = 1;
 const ETHTOOL_A_BITSET_BIT_NAME: u16 = 2;
 const ETHTOOL_A_BITSET_BIT_VALUE: u16 = 3;
 
 /// What `ethtool -K DEV tx` stands for: the features that it calls `tx-checksum-*`, but the one for Fibre Channel.
 const TX_CHECKSUMS: [&str; 4] = ["tx-checksum-ipv4", "tx-checksum-ip-generic", "tx-checksum-ipv6", "tx-checksum-sctp"];
+
+/// The number of the ethtool family, which the kernel gives once, whatever the namespace.
+static FAMILY: OnceLock<u16> = OnceLock::new();
+/// Which bits of a set of features stand for [`TX_CHECKSUMS`]: as numbers, an answer takes a tenth of its length.
+static TX_CHECKSUM_BITS: OnceLock<Vec<u32>> = OnceLock::new();
 
 /// `ethtool -K DEV tx on|off`, where the link is given by index: who computes the checksums of outgoing packets.
 ///
@@ -59,7 +78,12 @@ pub(super) struct Checksum {
 impl Netlink {
     /// Whether TX checksum offload is on: `tx-checksumming` in `ethtool -k`.
     pub fn tx_checksum(&mut self, link: u32) -> Result<bool, Error> {
-        self.ethtool.tx_checksum(link).map_err(|failure| failure.of(format!("ethtool -k if{link}")))
+        self.ethtool()?.tx_checksum(link).map_err(|failure| failure.of(format!("ethtool -k if{link}")))
+    }
+
+    /// The same of all links of the namespace, by index.
+    pub fn tx_checksums(&mut self) -> Result<HashMap<u32, bool>, Error> {
+        self.ethtool()?.tx_checksums().map_err(|failure| failure.of("ethtool -k"))
     }
 }
 
@@ -67,13 +91,11 @@ impl Netlink {
 #[derive(Debug)]
 pub(super) struct Ethtool {
     socket: Socket,
-    /// The number of the ethtool family, once asked for.
-    family: Option<u16>,
 }
 
 impl Ethtool {
     pub fn open() -> io::Result<Self> {
-        Ok(Self { socket: Socket::open(NETLINK_GENERIC)?, family: None })
+        Ok(Self { socket: Socket::open(NETLINK_GENERIC)? })
     }
 
     /// Sets it, and looks: the kernel acknowledges a change of what is fixed, and does not make it.
@@ -81,7 +103,11 @@ impl Ethtool {
         let family = self.family()?;
         let bits: Vec<_> = TX_CHECKSUMS.iter().map(|name| bit(name, checksum.on)).collect();
         let wanted = nest(ETHTOOL_A_FEATURES_WANTED, &[nest(ETHTOOL_A_BITSET_BITS, &bits)]);
-        let message = Generic::new(family, ETHTOOL_MSG_FEATURES_SET, &[header(checksum.link), wanted]);
+        let message = Generic::new(
+            family,
+            ETHTOOL_MSG_FEATURES_SET,
+            &[header(Some(checksum.link), ETHTOOL_FLAG_OMIT_REPLY), wanted],
+        );
         self.socket.change(vec![(0, message)])?;
         match self.tx_checksum(checksum.link)? == checksum.on {
             true => Ok(()),
@@ -90,29 +116,47 @@ impl Ethtool {
     }
 
     fn tx_checksum(&mut self, link: u32) -> Result<bool, Failure> {
-        let family = self.family()?;
-        let question = Generic::new(family, ETHTOOL_MSG_FEATURES_GET, &[header(link)]);
+        let (family, bits) = (self.family()?, self.tx_checksum_bits()?);
+        let header = header(Some(link), ETHTOOL_FLAG_COMPACT_BITSETS);
+        let answer: Option<Generic> = self.socket.get(Generic::new(family, ETHTOOL_MSG_FEATURES_GET, &[header]))?;
+        answer.map_or(Ok(false), |answer| has_any(&answer.attributes, bits)).map_err(Failure::Answer)
+    }
+
+    fn tx_checksums(&mut self) -> Result<HashMap<u32, bool>, Failure> {
+        let (family, bits) = (self.family()?, self.tx_checksum_bits()?);
+        let header = header(None, ETHTOOL_FLAG_COMPACT_BITSETS);
+        let answers: Vec<Generic> = self.socket.dump(Generic::new(family, ETHTOOL_MSG_FEATURES_GET, &[header]))?;
+        let read = |answer: Generic| Ok((device(&answer.attributes)?, has_any(&answer.attributes, bits)?));
+        answers.into_iter().map(read).collect::<Result<_, DecodeError>>().map_err(Failure::Answer)
+    }
+
+    fn tx_checksum_bits(&mut self) -> Result<&'static [u32], Failure> {
+        if let Some(bits) = TX_CHECKSUM_BITS.get() {
+            return Ok(bits);
+        }
+        let id = DefaultNla::new(ETHTOOL_A_STRINGSET_ID, ETH_SS_FEATURES.to_ne_bytes().to_vec());
+        let set = nest(ETHTOOL_A_STRSET_STRINGSETS, &[nest(ETHTOOL_A_STRINGSETS_STRINGSET, &[id])]);
+        let question = Generic::new(self.family()?, ETHTOOL_MSG_STRSET_GET, &[nest(ETHTOOL_A_STRSET_HEADER, &[]), set]);
         let answer: Option<Generic> = self.socket.get(question)?;
-        let names = answer.map_or(Ok(Vec::new()), |answer| active(&answer.attributes)).map_err(Failure::Answer)?;
-        Ok(names.iter().any(|name| TX_CHECKSUMS.contains(&name.as_str())))
+        let bits = numbers(&answer.unwrap_or_default().attributes, &TX_CHECKSUMS).map_err(Failure::Answer)?;
+        Ok(TX_CHECKSUM_BITS.get_or_init(|| bits))
     }
 
     fn family(&mut self) -> Result<u16, Failure> {
-        if let Some(family) = self.family {
-            return Ok(family);
+        if let Some(family) = FAMILY.get() {
+            return Ok(*family);
         }
         let name = DefaultNla::new(CTRL_ATTR_FAMILY_NAME, b"ethtool\0".to_vec());
         let answer: Option<Generic> = self.socket.get(Generic::new(CONTROLLER, CTRL_CMD_GETFAMILY, &[name]))?;
         let answer = answer.unwrap_or_default();
         let id = find(&answer.attributes, CTRL_ATTR_FAMILY_ID).map_err(Failure::Answer)?;
         let family = id.map_or(Err("no family id".into()), |id| parse_u16(id.value())).map_err(Failure::Answer)?;
-        self.family = Some(family);
-        Ok(family)
+        Ok(*FAMILY.get_or_init(|| family))
     }
 }
 
 /// A generic netlink message of any family.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Generic {
     family: u16,
     command: u8,
@@ -151,15 +195,11 @@ impl NetlinkDeserializable for Generic {
     }
 }
 
-/// Which link. `OMIT_REPLY` is for changes and of no meaning to questions.
-fn header(link: u32) -> DefaultNla {
-    nest(
-        ETHTOOL_A_FEATURES_HEADER,
-        &[
-            DefaultNla::new(ETHTOOL_A_HEADER_DEV_INDEX, link.to_ne_bytes().to_vec()),
-            DefaultNla::new(ETHTOOL_A_HEADER_FLAGS, ETHTOOL_FLAG_OMIT_REPLY.to_ne_bytes().to_vec()),
-        ],
-    )
+/// Which link; `None`: all.
+fn header(link: Option<u32>, flags: u32) -> DefaultNla {
+    let link = link.map(|link| DefaultNla::new(ETHTOOL_A_HEADER_DEV_INDEX, link.to_ne_bytes().to_vec()));
+    let flags = DefaultNla::new(ETHTOOL_A_HEADER_FLAGS, flags.to_ne_bytes().to_vec());
+    nest(ETHTOOL_A_FEATURES_HEADER, &link.into_iter().chain([flags]).collect::<Vec<_>>())
 }
 
 /// A bit of a bitset by its name: its presence is the mask, `VALUE` the value.
@@ -180,17 +220,39 @@ fn encode(attributes: &[DefaultNla]) -> Vec<u8> {
     bytes
 }
 
-/// The names of the features that are on. An answer lists those only: it has no mask.
-fn active(attributes: &[u8]) -> Result<Vec<String>, DecodeError> {
-    let mut names = Vec::new();
-    let Some(active) = find(attributes, ETHTOOL_A_FEATURES_ACTIVE)? else { return Ok(names) };
-    let Some(bits) = find(active.value(), ETHTOOL_A_BITSET_BITS)? else { return Ok(names) };
-    for bit in NlasIterator::new(bits.value()) {
-        if let Some(name) = find(bit?.value(), ETHTOOL_A_BITSET_BIT_NAME)? {
-            names.push(parse_string(name.value())?);
+/// Which link an answer is about.
+fn device(attributes: &[u8]) -> Result<u32, DecodeError> {
+    let header = find(attributes, ETHTOOL_A_FEATURES_HEADER)?.ok_or("no header")?;
+    parse_u32(find(header.value(), ETHTOOL_A_HEADER_DEV_INDEX)?.ok_or("no device")?.value())
+}
+
+/// Whether any of these features is on. A set of bits is an array of numbers of 32 bits.
+fn has_any(attributes: &[u8], wanted: &[u32]) -> Result<bool, DecodeError> {
+    let Some(active) = find(attributes, ETHTOOL_A_FEATURES_ACTIVE)? else { return Ok(false) };
+    let Some(value) = find(active.value(), ETHTOOL_A_BITSET_VALUE)? else { return Ok(false) };
+    let words = value.value().chunks_exact(4).map(parse_u32).collect::<Result<Vec<_>, _>>()?;
+    let is_set = |bit: &u32| words.get((bit / 32) as usize).is_some_and(|word| word >> (bit % 32) & 1 == 1);
+    Ok(wanted.iter().any(is_set))
+}
+
+/// The numbers of the features with these names.
+fn numbers(attributes: &[u8], names: &[&str]) -> Result<Vec<u32>, DecodeError> {
+    let mut rest = attributes.to_vec();
+    for kind in [ETHTOOL_A_STRSET_STRINGSETS, ETHTOOL_A_STRINGSETS_STRINGSET, ETHTOOL_A_STRINGSET_STRINGS] {
+        rest = find(&rest, kind)?.ok_or("no names of features")?.value().to_vec();
+    }
+    let mut numbers = Vec::new();
+    for string in NlasIterator::new(rest.as_slice()) {
+        let string = string?;
+        let name =
+            find(string.value(), ETHTOOL_A_STRING_VALUE)?.map_or(Ok(String::new()), |v| parse_string(v.value()))?;
+        if names.contains(&name.as_str()) {
+            // The first number is 0, and an attribute all the same.
+            let number = find(string.value(), ETHTOOL_A_STRING_INDEX)?.ok_or("a feature without a number")?;
+            numbers.push(parse_u32(number.value())?);
         }
     }
-    Ok(names)
+    Ok(numbers)
 }
 
 fn find(attributes: &[u8], kind: u16) -> Result<Option<NlaBuffer<&[u8]>>, DecodeError> {

@@ -54,7 +54,7 @@ mod watch;
 pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
 pub use link::{Device, Link, Mac};
-pub use netns::{NetnsDir, NetnsFile, Status};
+pub use netns::{NetnsDir, NetnsFile, Status, Traveller, travel};
 pub use request::{Netlink, Request};
 pub use route::Route;
 pub use watch::{Watch, wait_for_link};

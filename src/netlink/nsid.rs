@@ -29,7 +29,44 @@ fn question(netns: &NetnsFile) -> NsidMessage {
     message
 }
 
+/// A number of another namespace's, and what we call the namespace that it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Number {
+    /// The number there.
+    pub there: i32,
+    /// The number here; `None` where it has none, or is this very namespace.
+    pub here: Option<i32>,
+}
+
 impl Netlink {
+    /// All numbers that the namespace with number `target` has given. Kernels before 5.0 do not tell.
+    pub fn numbers_of(&mut self, target: i32) -> Result<Vec<Number>, Error> {
+        let mut message = NsidMessage::default();
+        message.attributes.push(NsidAttribute::TargetNsid(target));
+        let answers = self.route.dump(RouteNetlinkMessage::GetNsId(message));
+        let answers: Vec<RouteNetlinkMessage> = answers.map_err(|failure| failure.of("netns list-id target-nsid"))?;
+        let numbers = answers.into_iter().filter_map(|answer| {
+            let RouteNetlinkMessage::NewNsId(message) = answer else { return None };
+            let here = message.attributes.iter().find_map(|attribute| match attribute {
+                NsidAttribute::CurrentNsid(id) if *id != NOT_ASSIGNED => Some(*id),
+                _ => None,
+            });
+            Some(Number { there: message.attributes.iter().find_map(number)?, here })
+        });
+        Ok(numbers.collect())
+    }
+
+    /// The number of `netns` in the namespace that has number `target` here. Kernels before 5.0 do not tell.
+    pub fn nsid_in(&mut self, target: i32, netns: &NetnsFile) -> Result<Option<i32>, Error> {
+        let mut message = question(netns);
+        message.attributes.push(NsidAttribute::TargetNsid(target));
+        let answer = self.route.get(RouteNetlinkMessage::GetNsId(message));
+        match answer.map_err(|failure| failure.of("netns list-id target-nsid"))? {
+            Some(RouteNetlinkMessage::NewNsId(message)) => Ok(message.attributes.iter().find_map(number)),
+            _ => Ok(None),
+        }
+    }
+
     /// The number of `netns` in this connection's namespace; `None`: it has none, so no link shown so far leads there.
     pub fn nsid(&mut self, netns: &NetnsFile) -> Result<Option<i32>, Error> {
         let answer = self.route.get(RouteNetlinkMessage::GetNsId(question(netns)));

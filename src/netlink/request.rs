@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use super::error::{BatchError, Error};
 use super::ethtool::{self, Ethtool};
 use super::netns::NetnsFile;
-use super::socket::{Failure, Socket};
+use super::socket::Socket;
 
 /// One change, ready to be sent: what [`link`](super::link), [`address`](super::address) and the others build. It displays
 /// in `ip` words, such as `address add 192.168.0.1/24 dev if5`.
@@ -83,7 +83,10 @@ impl fmt::Display for Request {
 #[derive(Debug)]
 pub struct Netlink {
     pub(super) route: Socket,
-    pub(super) ethtool: Ethtool,
+    /// Opened when it is needed, which is seldom.
+    ethtool: Option<Ethtool>,
+    /// The namespace; `None`: that of the thread, which stays there.
+    netns: Option<NetnsFile>,
 }
 
 impl Netlink {
@@ -94,32 +97,47 @@ impl Netlink {
 
     /// Opens a connection inside `netns`. Needs `CAP_SYS_ADMIN`.
     pub fn open(netns: &NetnsFile) -> Result<Self, Error> {
-        netns.inside(Self::of_this_thread)?
+        netns.inside(|| Self::of_this_thread_in(netns))?
     }
 
+    /// For the use of this thread, as long as it is in its namespace.
     pub(super) fn of_this_thread() -> Result<Self, Error> {
         let route = Socket::open(NETLINK_ROUTE).map_err(|error| Error::io("open an rtnetlink socket", error))?;
-        let ethtool = Ethtool::open().map_err(|error| Error::io("open a generic netlink socket", error))?;
-        Ok(Self { route, ethtool })
+        Ok(Self { route, ethtool: None, netns: None })
+    }
+
+    /// For the use of any thread. The calling one is in `netns` now.
+    pub(super) fn of_this_thread_in(netns: &NetnsFile) -> Result<Self, Error> {
+        Ok(Self { netns: Some(netns.clone()), ..Self::of_this_thread()? })
+    }
+
+    pub(super) fn ethtool(&mut self) -> Result<&mut Ethtool, Error> {
+        let ethtool = match (self.ethtool.take(), &self.netns) {
+            (Some(ethtool), _) => Ok(ethtool),
+            (None, Some(netns)) => netns.inside(Ethtool::open)?,
+            (None, None) => Ethtool::open(),
+        };
+        Ok(self.ethtool.insert(ethtool.map_err(|error| Error::io("open a generic netlink socket", error))?))
     }
 
     /// Carries out one change: it is in effect when this returns `Ok`, and is not when it returns `Err`.
     pub fn request(&mut self, request: Request) -> Result<(), Error> {
         let Request { words, datagrams, retreat, needs, netns } = request;
-        let result = datagrams.into_iter().try_for_each(|datagram| self.send(datagram));
+        let result = datagrams.into_iter().try_for_each(|datagram| self.send(&words, datagram));
         if let (Err(_), Some(retreat)) = (&result, retreat) {
             // Fails where the first message failed already, and then there is nothing to take back.
             let _ = self.route.change(vec![retreat]);
         }
         drop(netns);
-        result.map_err(|failure| failure.of(words).without(needs))
+        result.map_err(|error| error.without(needs))
     }
 
-    fn send(&mut self, datagram: Datagram) -> Result<(), Failure> {
-        match datagram {
+    fn send(&mut self, words: &str, datagram: Datagram) -> Result<(), Error> {
+        let sent = match datagram {
             Datagram::Route(messages) => self.route.change(messages),
-            Datagram::Ethtool(checksum) => self.ethtool.set(checksum),
-        }
+            Datagram::Ethtool(checksum) => self.ethtool()?.set(checksum),
+        };
+        sent.map_err(|failure| failure.of(words))
     }
 
     /// Carries out the changes in order and stops at the first that fails: then exactly the first

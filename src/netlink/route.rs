@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
 };
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::address::family;
 use super::error::Error;
@@ -129,17 +129,12 @@ impl Netlink {
     /// The unicast routes of the main table, of both families, as `ip route` and `ip -6 route` show them. Routes over
     /// several next hops show the first only.
     pub fn routes(&mut self) -> Result<Vec<Route>, Error> {
-        let mut routes = self.routes_of(IpAddr::V4(Ipv4Addr::UNSPECIFIED))?;
-        routes.extend(self.routes_of(IpAddr::V6(Ipv6Addr::UNSPECIFIED))?);
-        Ok(routes)
-    }
-
-    fn routes_of(&mut self, any: IpAddr) -> Result<Vec<Route>, Error> {
         let mut message = RouteMessage::default();
-        message.header.address_family = family(any);
+        // One question for both families (`rtnl_dump_all`, net/core/rtnetlink.c): IPv4 comes first.
+        message.header.address_family = AddressFamily::Unspec;
         message.header.table = RouteHeader::RT_TABLE_MAIN;
         match self.route.dump(RouteNetlinkMessage::GetRoute(message)) {
-            Ok(answers) => Ok(answers.into_iter().filter_map(|answer| Route::read(answer, any)).collect()),
+            Ok(answers) => Ok(answers.into_iter().filter_map(Route::read).collect()),
             // A main table that never held a route does not exist yet.
             Err(failure) => match failure.of("route show table main") {
                 error if error.is_missing() => Ok(Vec::new()),
@@ -150,11 +145,16 @@ impl Netlink {
 }
 
 impl Route {
-    fn read(message: RouteNetlinkMessage, any: IpAddr) -> Option<Self> {
+    fn read(message: RouteNetlinkMessage) -> Option<Self> {
         let RouteNetlinkMessage::NewRoute(message) = message else { return None };
         if message.header.table != RouteHeader::RT_TABLE_MAIN || message.header.kind != RouteType::Unicast {
             return None;
         }
+        let any: IpAddr = match message.header.address_family {
+            AddressFamily::Inet => Ipv4Addr::UNSPECIFIED.into(),
+            AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
+            _ => return None,
+        };
         let mut route = Self {
             destination: IpNet::new(any, message.header.destination_prefix_length).ok()?,
             via: None,

@@ -4,6 +4,7 @@
 //! nothing to await between the two, so this is plain blocking code: usable on a thread without a runtime, and never
 //! cancelled half-way, which is what makes "exactly the first n requests are in effect" true.
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,12 @@ use super::error::{Error, Refusal};
 
 /// The kernel sizes the parts of a dump after the reader's buffer, up to this (`netlink_dump`, net/netlink/af_netlink.c).
 const BUFFER: usize = 32 * 1024;
+
+thread_local! {
+    /// What this thread reads answers into: thousands of connections may be open.
+    static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// In seconds. The answer is there when the request returns: this only ends a wait that a bug would make endless.
 const ANSWER_DEADLINE: i64 = 10;
 /// How long a listing that others keep changing is begun anew. One of a few dozen things comes in one part, and is never
@@ -57,7 +64,6 @@ impl Failure {
 pub(super) struct Socket {
     inner: netlink_sys::Socket,
     sequence: u32,
-    buffer: Vec<u8>,
 }
 
 impl Socket {
@@ -68,7 +74,7 @@ impl Socket {
         inner.set_cap_ack(true)?;
         inner.set_netlink_get_strict_chk(true)?;
         setsockopt(&inner, ReceiveTimeout, &TimeVal::seconds(ANSWER_DEADLINE))?;
-        Ok(Self { inner, sequence: 0, buffer: Vec::with_capacity(BUFFER) })
+        Ok(Self { inner, sequence: 0 })
     }
 
     /// Sends `messages` as one datagram, so that the kernel has handled all of them before this process runs, or dies,
@@ -111,11 +117,21 @@ impl Socket {
         let mut answers = Answers::new(self.sequence.wrapping_add(1), messages.len(), acked);
         let datagram = self.encode(messages);
         self.inner.send_to(&datagram, &SocketAddr::new(0, 0), 0).map_err(Failure::Io)?;
-        while !answers.are_complete() {
-            self.receive().map_err(Failure::Io)?;
-            answers.read(&self.buffer).map_err(Failure::Answer)?;
-        }
+        let mut buffer = READ.take();
+        buffer.clear();
+        buffer.reserve(BUFFER);
+        let read = self.read(&mut buffer, &mut answers);
+        READ.set(buffer);
+        read?;
         answers.finish()
+    }
+
+    fn read<A: NetlinkDeserializable>(&self, buffer: &mut Vec<u8>, answers: &mut Answers<A>) -> Result<(), Failure> {
+        while !answers.are_complete() {
+            self.receive(buffer).map_err(Failure::Io)?;
+            answers.read(buffer).map_err(Failure::Answer)?;
+        }
+        Ok(())
     }
 
     fn encode<Q: NetlinkSerializable>(&mut self, messages: Vec<(u16, Q)>) -> Vec<u8> {
@@ -134,11 +150,11 @@ impl Socket {
     }
 
     /// Reads one datagram of the kernel's (port 0) into the buffer; another process's is passed over.
-    fn receive(&mut self) -> io::Result<()> {
+    fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<()> {
         loop {
-            self.buffer.clear();
-            match self.inner.recv_from(&mut self.buffer, nix::libc::MSG_TRUNC) {
-                Ok((len, _)) if len > self.buffer.len() => return Err(Errno::EMSGSIZE.into()),
+            buffer.clear();
+            match self.inner.recv_from(buffer, nix::libc::MSG_TRUNC) {
+                Ok((len, _)) if len > buffer.len() => return Err(Errno::EMSGSIZE.into()),
                 Ok((_, sender)) if sender.port_number() == 0 => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,7 +9,12 @@ use super::netns::NetnsFile;
 /// where there is no such file.
 pub fn read(netns: &NetnsFile, path: &str) -> Result<Option<String>, Error> {
     // Which namespace's it is follows from the thread that opens the file.
-    match netns.inside(|| fs::read_to_string(path))? {
+    netns.inside(|| read_here(path))?
+}
+
+/// The same in the namespace of the calling thread.
+pub fn read_here(path: &str) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io(format!("read {path}"), error)),

@@ -31,7 +31,7 @@ impl Watch {
         netns.inside(|| {
             let _entered = runtime.enter();
             let events = subscribe().map_err(|error| Error::io("watch links and addresses", error))?;
-            Ok(Self { events, netlink: Netlink::of_this_thread()? })
+            Ok(Self { events, netlink: Netlink::of_this_thread_in(netns)? })
         })?
     }
 

@@ -123,11 +123,14 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("mac", switch.mac),
             Field::new("mtu", switch.mtu),
             Field::new("stp", switch.stp.map(on)),
+            // Off is how each switch begins.
+            Field::new("rstp", switch.rstp.map(on)).quiet_if(switch.rstp == Some(false)),
             Field::new("vlan_filtering", switch.vlan_filtering.map(on)),
         ],
         Resource::Link(link) => [end_fields(&link.a), end_fields(&link.b)].into_iter().flatten().collect(),
         Resource::Port(port) => vec![
             Field::new("switch", Some(&port.switch)).quiet_if(true),
+            Field::new("patch to", port.patch.as_ref()),
             Field::new("tag", port.vlan.tag),
             Field::new("trunks", trunks(&port.vlan)),
             Field::new("iface-id", port.iface_id.as_ref()),

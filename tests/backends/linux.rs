@@ -41,15 +41,7 @@ pub fn port(switch: &str, device: &str) -> Entry {
 }
 
 fn plain_port(switch: &str, device: &str) -> Port {
-    Port {
-        switch: switch.parse().unwrap(),
-        device: name(device),
-        backend: BackendName::Linux,
-        vlan: Vlan::default(),
-        iface_id: None,
-        netns: None,
-        lent: None,
-    }
+    Port::new(switch.parse().unwrap(), name(device), BackendName::Linux)
 }
 
 fn switch_variants() -> Vec<Entry> {

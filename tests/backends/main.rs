@@ -13,6 +13,7 @@ mod linux;
 mod memory;
 mod nft;
 mod ovs;
+mod owned;
 mod packets;
 mod scopes;
 mod singles;

@@ -46,15 +46,7 @@ fn switch(text: &str) -> Entry {
 }
 
 fn plain_port(switch: &str, device: &str) -> Port {
-    Port {
-        switch: switch.parse().unwrap(),
-        device: name(device),
-        backend: BackendName::Ovs,
-        vlan: Vlan::default(),
-        iface_id: None,
-        netns: None,
-        lent: None,
-    }
+    Port::new(switch.parse().unwrap(), name(device), BackendName::Ovs)
 }
 
 fn port(switch: &str, device: &str) -> Entry {
@@ -69,7 +61,8 @@ fn switch_variants() -> Vec<Entry> {
         Switch { mac: mac("02:00:00:00:00:01"), ..plain.clone() },
         Switch { mtu: Some(1400), ..plain.clone() },
         Switch { stp: Some(true), ..plain.clone() },
-        Switch { stp: Some(false), mtu: Some(1300), mac: mac("02:00:00:00:00:02"), ..plain },
+        Switch { rstp: Some(true), ..plain.clone() },
+        Switch { stp: Some(false), rstp: Some(false), mtu: Some(1300), mac: mac("02:00:00:00:00:02"), ..plain },
     ];
     variants.into_iter().map(|switch| ours(Resource::Switch(switch))).collect()
 }
@@ -94,6 +87,26 @@ fn port_variants() -> Vec<Entry> {
     variants.into_iter().map(|port| ours(Resource::Port(port))).collect()
 }
 
+/// One end of a cable, of which the other may not be there.
+fn patch_variants() -> Vec<Entry> {
+    let plain = plain_port("sw1", "patch1");
+    let to = |peer: &str| Some(name(peer));
+    let tag = Vlan { tag: Some(5u16.try_into().unwrap()), ..Vlan::default() };
+    let variants = [
+        Port { patch: to("patch2"), ..plain.clone() },
+        Port { patch: to("patch3"), vlan: tag, ..plain.clone() },
+        // another switch: the end moves there
+        Port { patch: to("patch2"), switch: "sw2".parse().unwrap(), ..plain },
+    ];
+    variants.into_iter().map(|port| ours(Resource::Port(port))).collect()
+}
+
+/// A switch, and the end of a cable that the other end lacks.
+fn half_a_cable() -> Vec<Entry> {
+    let patch = Some(name("patch1"));
+    vec![switch("sw1"), switch("sw2"), ours(Resource::Port(Port { patch, ..plain_port("sw2", "patch2") }))]
+}
+
 fn two_switches() -> Vec<Entry> {
     vec![switch("sw1"), switch("sw2"), pair(("host", "veth1"), ("host", "veth2"))]
 }
@@ -103,6 +116,7 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
+        Specimen { below: half_a_cable(), variants: patch_variants() },
     ]
 }
 
@@ -200,7 +214,7 @@ impl Vsctl {
 
     fn their_switch(&self, switch: &Switch) -> Option<Entry> {
         let name = switch.name.as_str();
-        let columns = ["datapath_type", "other_config:hwaddr", "stp_enable", "external_ids:ovsns-owner"];
+        let columns = ["datapath_type", "other_config:hwaddr", "stp_enable", "external_ids:ovsns-owner", "rstp_enable"];
         let found = self.get("Bridge", name, &columns)?;
         let [mtu, mac, mtu_in_use] = &self.get("Interface", name, &["mtu_request", "mac_in_use", "mtu"])?[..] else {
             panic!("three columns")
@@ -213,6 +227,7 @@ impl Vsctl {
             mac: found[1].parse().ok(),
             mtu: mtu.parse().ok(),
             stp: Some(found[2] == "true"),
+            rstp: Some(found[4] == "true"),
             vlan_filtering: None,
             ..switch.clone()
         });
@@ -231,7 +246,7 @@ impl Vsctl {
     fn their_port(&self, port: &Port) -> Option<Entry> {
         let device = port.device.as_str();
         let found = self.get("Port", device, &["tag", "trunks", "external_ids:ovsns-owner"])?;
-        let columns = ["external_ids:iface-id", "external_ids:ovsns-netns", "ofport", "error"];
+        let columns = ["external_ids:iface-id", "external_ids:ovsns-netns", "type", "options:peer"];
         let interface = self.get("Interface", device, &columns)?;
         let mut vsctl = Command::new("ovs-vsctl");
         let output = vsctl.env("OVS_RUNDIR", &self.rundir).args(["port-to-br", device]).output().unwrap();
@@ -242,6 +257,7 @@ impl Vsctl {
             vlan: Vlan { tag: found[0].parse().ok(), trunks: numbers.collect() },
             iface_id: text(&interface[0]),
             netns: text(&interface[1]).map(|netns| netns.parse().unwrap()),
+            patch: text(&interface[3]).filter(|_| interface[2] == "patch").map(|peer| peer.parse().unwrap()),
             ..port.clone()
         });
         Some(Entry { resource, owner: found[2].parse().ok() })

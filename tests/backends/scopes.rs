@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ovsns::backend::Scope;
-use ovsns::model::{Entry, Key, Kind, Owner, Place, Resource};
+use ovsns::model::{BackendName, Entry, IfName, Key, Kind, Owner, Place, Resource};
 
 use super::fixture::Fixture;
 
@@ -17,7 +17,12 @@ pub async fn each_scope_shows_what_it_says(fixture: &Fixture) {
                 let keys: BTreeSet<Key> = found.iter().map(Entry::key).collect();
                 assert_eq!(keys.len(), found.len(), "each once: {found:?}");
                 for entry in &ours {
-                    assert_eq!(keys.contains(&entry.key()), within(&scope, entry), "{} in {scope:?}", entry.key());
+                    assert_eq!(
+                        keys.contains(&entry.key()),
+                        within(&scope, entry, &world),
+                        "{} in {scope:?}",
+                        entry.key()
+                    );
                 }
                 // the same of a thing, whatever it was asked by
                 for entry in &found {
@@ -47,13 +52,13 @@ fn scopes(world: &[Entry]) -> Vec<Scope> {
 }
 
 /// The words of `Scope`'s own doc.
-fn within(scope: &Scope, entry: &Entry) -> bool {
+fn within(scope: &Scope, entry: &Entry, world: &[Entry]) -> bool {
     match scope {
         Scope::All => true,
         Scope::Keys(keys) => keys.contains(&entry.key()),
         Scope::Kind(kind) => entry.resource.kind() == *kind,
         Scope::Ruleset => matches!(entry.resource.kind(), Kind::Ruleset | Kind::Nat | Kind::Published),
-        Scope::Owner(owner) => entry.owner.as_ref().is_some_and(|of: &Owner| of == owner),
+        Scope::Owner(owner) => is_owned(owner, entry, world),
         Scope::Place(place) => is_in(place, &entry.resource),
         Scope::Within(place, kind) => {
             entry.resource.kind() == *kind && *kind != Kind::Netns && is_in(place, &entry.resource)
@@ -64,6 +69,28 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Mirror(mirror) => mirror.switch == *name,
             _ => false,
         },
+    }
+}
+
+/// Whether it bears the mark, or is in or on what does. Of the world's devices each bears its own mark or none.
+fn is_owned(owner: &Owner, entry: &Entry, world: &[Entry]) -> bool {
+    let marked = || world.iter().filter(|entry| entry.owner.as_ref() == Some(owner)).map(|entry| &entry.resource);
+    let on = |place: &Place, device: Option<&IfName>| {
+        marked().any(|resource| match resource {
+            Resource::Netns(netns) => place.name() == Some(&netns.name),
+            Resource::Link(link) => {
+                [&link.a, &link.b].iter().any(|end| end.place == *place && Some(&end.name) == device)
+            }
+            Resource::Switch(switch) => *place == Place::Host && Some(&switch.name.device()) == device,
+            _ => false,
+        })
+    };
+    match &entry.resource {
+        Resource::Address(address) => on(&address.place, Some(&address.device)),
+        Resource::Route(route) => on(&route.place, route.device.as_ref()),
+        Resource::Impairment(impairment) => on(&impairment.place, Some(&impairment.device)),
+        Resource::Port(port) if port.backend == BackendName::Linux => on(&Place::Host, Some(&port.device)),
+        _ => entry.owner.as_ref() == Some(owner),
     }
 }
 

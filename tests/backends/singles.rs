@@ -65,7 +65,17 @@ fn what_cannot_be_is_said_at_once() {
             error.to_string(),
             "vlan_filtering of switch sw1 is not possible on backend ovs: Open vSwitch always looks at VLAN tags"
         );
+        let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
+        let both = Switch { stp: Some(true), rstp: Some(true), ..plain };
+        let error = ovs.backend.check(&Resource::Switch(both)).unwrap_err().to_string();
+        assert_eq!(error, "stp and rstp of switch sw1 is not possible on backend ovs: a switch speaks one of the two");
+        let Resource::Port(plain) = (ovs.port)("sw1", "p1").resource else { unreachable!("a port") };
+        let error = ovs.backend.check(&Resource::Port(Port { patch: Some(name("p1")), ..plain })).unwrap_err();
+        assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
+        let error = LinuxBridge.check(&Resource::Switch(Switch { rstp: Some(true), ..plain.clone() })).unwrap_err();
+        assert!(error.to_string().starts_with("rstp of switch br1 is not possible on backend linux"), "{error}");
+        assert!(error.hint.unwrap().contains("mstpd"));
         let error =
             LinuxBridge.check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain })).unwrap_err();
         assert!(
@@ -76,6 +86,10 @@ fn what_cannot_be_is_said_at_once() {
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
         let error = LinuxBridge.check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
+        let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
+        let error = LinuxBridge.check(&Resource::Port(Port { patch: Some(name("v2")), ..plain })).unwrap_err();
+        assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
+        assert!(error.hint.unwrap().contains("veth pair"));
 
         let kernel = Kernel::new(DEADLINE);
         let unseen = Place::Nsid(3);
@@ -116,6 +130,46 @@ fn a_batch_is_one_transaction_of_ovs() {
                 assert_eq!(rounds() - before, 3);
                 fixture.backend.apply(&plan.inverse().steps).await.unwrap();
                 assert_eq!(rounds() - before, 4);
+            })
+            .await;
+    });
+}
+
+/// Both ends of a patch cable in one transaction: that one is in effect without an error. One end alone is as it should be, too;
+/// one that leads to a switch of another kind of datapath is not.
+#[test]
+fn both_ends_of_a_patch_are_made_in_one_transaction() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let fixture = ovs::fixture().await;
+        let vsctl = |words: &[&str]| fixture.ovs.as_ref().unwrap().vsctl(words).trim().to_owned();
+        let rounds = || vsctl(&["get", "Open_vSwitch", ".", "next_cfg"]).parse::<u32>().unwrap();
+        let end = |switch: &str, device: &str, peer: &str| {
+            let Resource::Port(plain) = (fixture.port)(switch, device).resource else { unreachable!("a port") };
+            ours(Resource::Port(Port { patch: Some(name(peer)), ..plain }))
+        };
+        fixture
+            .upon(&[(fixture.switch)("sw1"), (fixture.switch)("sw2")], async || {
+                let before = rounds();
+                let cable = [end("sw1", "p1", "p2"), end("sw2", "p2", "p1")];
+                fixture.backend.apply(&cable.clone().map(Step::Create)).await.unwrap();
+                assert_eq!(rounds() - before, 1);
+                for device in ["p1", "p2"] {
+                    let ofport: i64 = vsctl(&["get", "Interface", device, "ofport"]).parse().unwrap();
+                    assert!(ofport > 0);
+                    assert_eq!(vsctl(&["get", "Interface", device, "error"]), "[]");
+                }
+                fixture.step(Step::Delete(cable[1].clone())).await;
+                fixture.step(Step::Delete(cable[0].clone())).await;
+                fixture.step(Step::Create(cable[0].clone())).await;
+                assert!(vsctl(&["get", "Interface", "p1", "error"]).contains("No usable peer"));
+                fixture.step(Step::Create(cable[1].clone())).await;
+                assert_eq!(vsctl(&["get", "Interface", "p1", "error"]), "[]");
+                vsctl(&["add-port", "sw2", "p3", "--", "set", "Interface", "p3", "type=internal"]);
+                let error = fixture.backend.apply(&[Step::Create(end("sw1", "p4", "p3"))]).await.unwrap_err();
+                assert!(error.source.source.unwrap().to_string().contains("No usable peer"));
+                vsctl(&["del-port", "p3", "--", "del-port", "p4"]);
+                fixture.backend.apply(&cable.map(Step::Delete)).await.unwrap();
             })
             .await;
     });

@@ -117,7 +117,19 @@ impl World {
 
     fn rows(&mut self, ovs: &Ovs) {
         let tables: [(&str, &[&str]); 3] = [
-            ("Bridge", &["name", "ports", "datapath_type", "other_config", "fail_mode", "stp_enable", "external_ids"]),
+            (
+                "Bridge",
+                &[
+                    "name",
+                    "ports",
+                    "datapath_type",
+                    "other_config",
+                    "fail_mode",
+                    "stp_enable",
+                    "rstp_enable",
+                    "external_ids",
+                ],
+            ),
             ("Port", &["name", "interfaces", "tag", "trunks", "vlan_mode", "external_ids"]),
             ("Interface", &["name", "type", "mtu_request", "external_ids"]),
         ];

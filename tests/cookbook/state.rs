@@ -197,7 +197,7 @@ impl State {
 
     fn of_ovs(&mut self, ovs: &Ovs) {
         for (table, columns) in [
-            ("Bridge", "name,datapath_type,fail_mode,stp_enable,other_config,external_ids"),
+            ("Bridge", "name,datapath_type,fail_mode,stp_enable,rstp_enable,other_config,external_ids"),
             ("Port", "name,tag,trunks,vlan_mode,other_config,external_ids"),
             ("Interface", "name,type,options,mtu_request,other_config,external_ids,error"),
         ] {

@@ -113,7 +113,7 @@ fn nftables() -> Vec<String> {
 
 fn rows(ovs: &Ovs) -> Vec<String> {
     let tables = [
-        ("Bridge", "name,datapath_type,fail_mode,stp_enable,other_config,external_ids"),
+        ("Bridge", "name,datapath_type,fail_mode,stp_enable,rstp_enable,other_config,external_ids"),
         ("Port", "name,tag,trunks,vlan_mode,other_config,external_ids"),
         ("Interface", "name,type,mtu_request,options,other_config,external_ids,error"),
     ];

@@ -98,7 +98,9 @@ impl Look {
         let mtu = switch.mtu.is_none_or(|mtu| column("interface", "mtu") == mtu.to_string());
         let datapath = switch.datapath.is_none_or(|datapath| column("bridge", "datapath_type") == datapath.as_str());
         let marked = owner.is_none_or(|owner| has(&column("bridge", "external_ids"), "ovsns-owner", owner.as_str()));
-        [(mac, "mac"), (mtu, "mtu"), (datapath, "datapath"), (marked, "mark")]
+        let is = |name, wanted: Option<bool>| wanted.is_none_or(|on| column("bridge", name) == on.to_string());
+        let (stp, rstp) = (is("stp_enable", switch.stp), is("rstp_enable", switch.rstp));
+        [(mac, "mac"), (mtu, "mtu"), (datapath, "datapath"), (marked, "mark"), (stp, "stp"), (rstp, "rstp")]
             .into_iter()
             .filter(|(right, _)| !right)
             .map(|(_, what)| format!("{name}: {what} differs"))
@@ -145,6 +147,10 @@ impl Look {
         problems.extend(unless(port.iface_id.as_ref().is_none_or(|id| has(&ids, "iface-id", id)), "other iface-id"));
         let netns = port.netns.as_ref().is_none_or(|netns| has(&ids, "ovsns-netns", &netns.to_string()));
         problems.extend(unless(netns, "other netns"));
+        let peer = port.patch.as_ref().map_or(String::new(), |peer| format!("patch {{peer={peer}}}"));
+        let (kind, options) = (column("interface", "type"), column("interface", "options"));
+        let seen = if kind == "patch" { format!("{kind} {options}") } else { String::new() };
+        problems.extend(unless(seen == peer, "other end of the patch"));
         problems
     }
 

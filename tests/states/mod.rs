@@ -78,6 +78,7 @@ struct Choices {
     switches: Vec<Option<(Switch, Option<Owner>)>>,
     links: Vec<Option<(Link, Option<Owner>)>>,
     ports: Vec<Option<PortChoice>>,
+    patches: Vec<Option<PatchChoice>>,
     devices: Vec<Option<bool>>,
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
@@ -87,6 +88,8 @@ struct Choices {
 
 /// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
 type PortChoice = (usize, Vlan, Option<String>, Option<Place>, Option<Owner>);
+/// The number of a switch, that of the other end, and an owner.
+type PatchChoice = (usize, u8, Option<Owner>);
 /// One of the devices, the address, and `nodad`.
 type AddressChoice = (prop::sample::Index, IpNet, bool);
 /// One of the bases of that kind, the number of the destination, and the metric.
@@ -131,8 +134,8 @@ fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
     (backend, datapath, mac(), mtu(), flags, owner()).prop_map(move |(backend, datapath, mac, mtu, flags, owner)| {
         let switch = Switch::new(parse(format!("sw{number}")), backend);
         let datapath = datapath.filter(|_| backend == BackendName::Ovs);
-        let vlan_filtering = flags.1.filter(|_| backend == BackendName::Linux);
-        (Switch { datapath, mac, mtu, stp: flags.0, vlan_filtering, ..switch }, owner)
+        let (rstp, vlan_filtering) = if backend == BackendName::Ovs { (flags.1, None) } else { (None, flags.1) };
+        (Switch { datapath, mac, mtu, stp: flags.0, rstp, vlan_filtering, ..switch }, owner)
     })
 }
 
@@ -185,16 +188,18 @@ fn choices() -> impl Strategy<Value = Choices> {
         each(3, |_| owner()),
         each(SWITCHES, switch),
         each(LINKS, link),
-        vec(option::weighted(0.7, port), LINKS + UPLINKS.len()),
+        (vec(option::weighted(0.7, port), LINKS + UPLINKS.len()), vec(option::of((0..SWITCHES, 0u8..3, owner())), 2)),
         vec(option::of(any::<bool>()), SWITCHES + UPLINKS.len()),
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
         vec(option::weighted(0.6, impairment), 3),
         translation(SWITCHES),
     )
-        .prop_map(|(netns, switches, links, ports, devices, addresses, routes, impairments, translation)| {
-            Choices { netns, switches, links, ports, devices, addresses, routes, impairments, translation }
-        })
+        .prop_map(
+            |(netns, switches, links, (ports, patches), devices, addresses, routes, impairments, translation)| {
+                Choices { netns, switches, links, ports, patches, devices, addresses, routes, impairments, translation }
+            },
+        )
 }
 
 /// Bits, taken from the lowest: which of two states a slot comes from.
@@ -217,6 +222,7 @@ impl Choices {
             switches: mask.pick(&self.switches, &other.switches),
             links: mask.pick(&self.links, &other.links),
             ports: mask.pick(&self.ports, &other.ports),
+            patches: mask.pick(&self.patches, &other.patches),
             devices: mask.pick(&self.devices, &other.devices),
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
@@ -237,6 +243,11 @@ impl Choices {
         for (slot, choice) in self.ports.iter().enumerate() {
             if let Some(choice) = choice {
                 builder.add_port(slot, choice.clone());
+            }
+        }
+        for (slot, choice) in self.patches.iter().enumerate() {
+            if let Some(choice) = choice {
+                builder.add_patch(slot, choice.clone());
             }
         }
         for (slot, up) in self.devices.iter().enumerate() {
@@ -305,10 +316,19 @@ impl Builder {
         if self.devices().contains(&(Place::Host, IfName::clone(&device))) {
             let ovs = backend == BackendName::Ovs;
             let (iface_id, netns, owner) = (iface_id.filter(|_| ovs), netns.filter(|_| ovs), owner.filter(|_| ovs));
-            self.add(Some((
-                Resource::Port(Port { switch: name, device, backend, vlan, iface_id, netns, lent: None }),
-                owner,
-            )));
+            self.add(Some((Resource::Port(Port { vlan, iface_id, netns, ..Port::new(name, device, backend) }), owner)));
+        }
+    }
+
+    /// Some under the name of a device, which the port is not any more, then.
+    fn add_patch(&mut self, slot: usize, (switch, peer, owner): PatchChoice) {
+        let name = parse::<ovsns::model::SwitchName>(format!("sw{switch}"));
+        let key = ovsns::model::Key::Switch { name: name.clone() };
+        if self.state.get(&key).and_then(|entry| entry.resource.backend()) == Some(BackendName::Ovs) {
+            let device = if slot == 0 { parse("veth0") } else { parse(format!("patch{slot}")) };
+            let patch = Some(parse(format!("patch{}", peer + 5)));
+            let port = Port { patch, ..Port::new(name, device, BackendName::Ovs) };
+            self.add(Some((Resource::Port(port), owner)));
         }
     }
 

@@ -6,9 +6,11 @@ use crate::model::{
 use crate::netlink::{self, Error, Status, address, ethtool, link, route};
 use crate::plan::{Doomed, Step};
 
+use super::entries;
 use super::observe::find_link;
 use super::places::Places;
 use super::qdisc;
+use super::snapshot::{Routes, Snapshot, Wish};
 use crate::backend::{ApplyError, BackendError};
 
 /// From so many on, veth pairs go in one message: the kernel takes 15 ms for each that goes alone, and as long for all that go
@@ -397,14 +399,18 @@ fn kernel_route(places: &mut Places, wanted: &Route) -> Result<netlink::Route, E
 }
 
 fn add_route(places: &mut Places, wanted: &Route) -> Result<(), Error> {
-    let there =
-        super::observe::observe(places, &crate::backend::Scope::Keys(vec![Resource::Route(wanted.clone()).key()]))?;
-    let resource = Resource::Route(wanted.clone());
-    if there.iter().any(|entry| resource.over(&entry.resource) == entry.resource) {
-        return Ok(());
-    }
     let request = route::add(&kernel_route(places, wanted)?);
-    places.at(&wanted.place)?.netlink.request(request)
+    let located = places.at(&wanted.place)?;
+    match located.netlink.request(request) {
+        Err(error) if error.is_exists() => {
+            let routes = Routes::To([wanted.destination.trunc()].into());
+            let snapshot = Snapshot::read(&mut located.netlink, &Wish { routes, ..Wish::default() })?;
+            let resource = Resource::Route(wanted.clone());
+            let same = |seen: &Entry| seen.key() == resource.key() && resource.over(&seen.resource) == seen.resource;
+            if entries::routes(&wanted.place, &snapshot).iter().any(same) { Ok(()) } else { Err(error) }
+        }
+        result => result,
+    }
 }
 
 /// Whoever's it is: the user named it.

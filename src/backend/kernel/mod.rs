@@ -4,13 +4,17 @@ mod apply;
 mod containers;
 mod dad;
 mod enter;
+mod entries;
 mod inventory;
 mod observe;
+mod owned;
 mod physical;
 mod places;
 mod processes;
 mod qdisc;
 pub mod seen;
+mod snapshot;
+mod survey;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};

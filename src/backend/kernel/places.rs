@@ -149,11 +149,13 @@ impl Places {
         self.file(place)?.is_same(&NetnsFile::host()?)
     }
 
-    /// The host and all namespaces that have a name, each by its plainest.
+    /// The host and all that may be a namespace with a name, each by its plainest: of a file that is none, nobody has looked.
     pub fn all(&mut self) -> Result<Vec<Place>, Error> {
+        let names = self.directory.list()?.into_iter().filter_map(|name| name.parse().ok());
+        let (podmans, others): (Vec<NetnsName>, Vec<NetnsName>) = names.partition(is_podmans);
         let mut places = vec![Place::Host];
-        places.extend(self.named()?);
-        for place in self.of_podman()? {
+        places.extend(others.into_iter().map(Place::Named));
+        for place in podmans.into_iter().map(Place::Named) {
             let plainest = self.plainest(&place);
             places.push(plainest.ok().flatten().unwrap_or(place));
         }
@@ -168,24 +170,35 @@ impl Places {
         Ok(places)
     }
 
-    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks at the host and those that are open before it
+    /// Which place the namespace with number `nsid`, as seen from `from`, is. Looks at the host and those that are `near` before it
     /// looks at all that have a name, at those before it asks for containers, and at those before it looks at the processes: a verb
     /// that names its namespaces does not pay for the others. Each is asked for its number once.
-    pub fn of_nsid(&mut self, from: &Place, nsid: i32) -> Result<Place, Error> {
+    pub fn of_nsid<'a>(
+        &mut self,
+        from: &Place,
+        nsid: i32,
+        near: impl Iterator<Item = &'a Place> + Clone,
+    ) -> Result<Place, Error> {
         if let Some(place) = self.remembered(from, nsid)? {
             return Ok(place);
         }
-        if let Some(place) = self.search(from, nsid)? {
+        let near = std::iter::once(&Place::Host).chain(near);
+        if let Some(place) = self.search(from, nsid, near.clone())? {
             return Ok(place);
         }
         // What was made anew under its name has another number than the one that is remembered.
         self.numbers.remove(from);
-        Ok(self.search(from, nsid)?.unwrap_or(Place::Nsid(nsid)))
+        Ok(self.search(from, nsid, near)?.unwrap_or(Place::Nsid(nsid)))
     }
 
-    fn search(&mut self, from: &Place, nsid: i32) -> Result<Option<Place>, Error> {
-        for place in self.at_hand() {
-            if let Some(found) = self.remember(from, place, nsid)? {
+    fn search<'a>(
+        &mut self,
+        from: &Place,
+        nsid: i32,
+        near: impl Iterator<Item = &'a Place>,
+    ) -> Result<Option<Place>, Error> {
+        for place in near {
+            if let Some(found) = self.remember(from, place.clone(), nsid)? {
                 return Ok(Some(found));
             }
         }
@@ -229,10 +242,6 @@ impl Places {
         Ok(vec![Place::Host])
     }
 
-    fn at_hand(&self) -> Vec<Place> {
-        std::iter::once(Place::Host).chain(self.open.keys().cloned()).collect()
-    }
-
     /// Those to which somebody gave a name.
     fn named(&mut self) -> Result<Vec<Place>, Error> {
         Ok(self.names()?.into_iter().filter(|name| !is_podmans(name)).map(Place::Named).collect())
@@ -254,19 +263,6 @@ impl Places {
             Err(Error::NetnsMissing { .. } | Error::NotNetns { .. }) => Ok(None),
             // A process that is just ending answers EACCES, or whatever comes of that.
             Err(_) if matches!(place, Place::Pid(_) | Place::Container(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Places {
-    /// Whether the device with this index leaves checksums to its hardware (`ethtool -k`, tx-checksumming); `None` where it
-    /// cannot be asked.
-    pub fn tx_checksum(&mut self, place: &Place, index: u32) -> Result<Option<bool>, Error> {
-        match self.at(place)?.netlink.tx_checksum(index) {
-            Ok(on) => Ok(Some(on)),
-            Err(Error::Unsupported { .. }) => Ok(None),
-            Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
     }

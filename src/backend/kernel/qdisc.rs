@@ -1,7 +1,5 @@
 //! Impairments as queueing disciplines, in both directions.
 
-use std::collections::BTreeMap;
-
 use crate::model::{Delay, Discipline, Entry, IfName, Impairment, Loss, Place, Rate, Resource, Spot};
 use crate::netlink::qdisc::{self, Handle, Kind, Netem, Qdisc, Tbf};
 use crate::netlink::{self, Error};
@@ -9,19 +7,10 @@ use crate::netlink::{self, Error};
 use super::apply::gone;
 use super::places::Places;
 
-/// The impairments of the devices `links` of one namespace.
-pub fn observe(places: &mut Places, place: &Place, links: &[netlink::Link]) -> Result<Vec<Entry>, Error> {
-    let Some(located) = places.find(place)? else { return Ok(Vec::new()) };
-    let mut of_links: BTreeMap<u32, Vec<Qdisc>> = BTreeMap::new();
-    for qdisc in located.netlink.qdiscs()? {
-        of_links.entry(qdisc.link).or_default().push(qdisc);
-    }
-    let impaired = links.iter().filter_map(|link| {
-        let device: IfName = link.name.parse().ok()?;
-        let impairment = read(Impairment::none(place.clone(), device), of_links.get(&link.index)?);
-        (!impairment.is_none()).then(|| Entry::unmarked(Resource::Impairment(impairment)))
-    });
-    Ok(impaired.collect())
+/// What of the disciplines of a device is an impairment of ours, if any is.
+pub fn impairment(place: &Place, device: IfName, qdiscs: &[Qdisc]) -> Option<Entry> {
+    let impairment = read(Impairment::none(place.clone(), device), qdiscs);
+    (!impairment.is_none()).then(|| Entry::unmarked(Resource::Impairment(impairment)))
 }
 
 /// `none`, with what the disciplines of ours do.

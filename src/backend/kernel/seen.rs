@@ -1,5 +1,6 @@
 //! What is in a namespace, whoever made it: for lists that agree with what `ip` shows. Nothing here is compared or undone.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -13,7 +14,7 @@ use crate::netlink::link::OperState;
 use crate::netlink::{Error, Link, Netlink};
 
 use super::failed;
-use super::observe::{Names, find_link};
+use super::observe::find_link;
 use super::places::Places;
 
 /// A device.
@@ -84,6 +85,21 @@ pub struct SeenNeighbour {
     pub state: String,
     /// It is a router.
     pub router: bool,
+}
+
+/// The names of devices by index, each asked for once: few devices have addresses and routes, and there may be thousands.
+#[derive(Default)]
+struct Names(HashMap<u32, Option<IfName>>);
+
+impl Names {
+    /// The name; `None` where the device has gone, or has a name that no user could type.
+    fn of(&mut self, netlink: &mut Netlink, index: u32) -> Result<Option<IfName>, Error> {
+        if let Some(known) = self.0.get(&index) {
+            return Ok(known.clone());
+        }
+        let name = netlink.link(index)?.and_then(|link| link.name.parse().ok());
+        Ok(self.0.entry(index).or_insert(name).clone())
+    }
 }
 
 /// All devices of the namespace at `place`, by index.

@@ -124,6 +124,18 @@ impl Backend for Ovs {
                 reason: "Open vSwitch always looks at VLAN tags".to_owned(),
                 hint: None,
             }),
+            Resource::Switch(Switch { name, stp: Some(true), rstp: Some(true), .. }) => Err(Unsupported {
+                what: format!("stp and rstp of switch {name}"),
+                backend: "ovs",
+                reason: "a switch speaks one of the two".to_owned(),
+                hint: Some("rstp alone: it talks to switches that speak stp only, too".to_owned()),
+            }),
+            Resource::Port(Port { device, patch: Some(peer), .. }) if device == peer => Err(Unsupported {
+                what: format!("patch to {peer} of port {device}"),
+                backend: "ovs",
+                reason: "a patch cable has two ends".to_owned(),
+                hint: None,
+            }),
             _ => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
 use super::mirror;
-use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, vlan_columns};
+use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, PATCH, PEER, vlan_columns};
 use super::wait::Target;
 use crate::backend::BackendError;
 
@@ -139,6 +139,7 @@ impl Transaction {
             .with("datapath_type", datapath)
             .with("fail_mode", "standalone")
             .with("stp_enable", switch.stp.unwrap_or(false))
+            .with("rstp_enable", switch.rstp.unwrap_or(false))
             .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
         let new = NewBridge { insert: bridge, ports: vec![port], mirrors: Vec::new() };
@@ -164,13 +165,17 @@ impl Transaction {
 
     fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
         let mark = || entry.owner.iter().map(|owner| (OWNER, owner.to_string()));
-        let boot = boot_id().map(|boot| (BOOT, boot));
+        // It tells that a device is of another boot; a patch port has none that could be gone.
+        let boot = port.host_device().and_then(|_| boot_id()).map(|boot| (BOOT, boot));
         let netns = port.netns.iter().map(|netns| (NETNS, netns.to_string()));
         let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
         let lent = port.lent.iter().map(|lent| (LENT, lent.to_string()));
         let ids = Datum::map(mark().chain(boot).chain(netns).chain(id).chain(lent));
         let name = port.device.as_str();
-        let interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
+        let mut interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
+        if let Some(peer) = &port.patch {
+            interface = interface.with("type", PATCH).with("options", Datum::map([(PEER, peer.as_str())]));
+        }
         let interface = self.insert_interface(interface);
         let mut row = Insert::into_table("Port")
             .with("name", name)
@@ -255,6 +260,9 @@ impl Transaction {
         if let Some(stp) = new.stp.filter(|_| old.stp != new.stp) {
             update = update.with("stp_enable", stp);
         }
+        if let Some(rstp) = new.rstp.filter(|_| old.rstp != new.rstp) {
+            update = update.with("rstp_enable", rstp);
+        }
         self.push(update);
         if old.mac != new.mac {
             let mac = new.mac.map(|mac| mac.to_string());
@@ -286,6 +294,9 @@ impl Transaction {
         if old.lent != new.lent {
             let lent = new.lent.as_ref().map(ToString::to_string);
             self.set_ids("Interface", interface, LENT, lent.as_deref());
+        }
+        if old.patch != new.patch {
+            self.set_map("Interface", interface, "options", PEER, new.patch.as_ref().map(IfName::as_str));
         }
     }
 

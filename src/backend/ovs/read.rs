@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{
-    BackendName, Datapath, Entry, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName, Vlan, VlanId,
+    BackendName, Datapath, Entry, IfName, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName, Vlan, VlanId,
 };
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select};
 use crate::ovsdb::row::{Row, RowError};
@@ -24,10 +24,15 @@ pub const LENT: &str = "ovsns-lent";
 pub const BOOT: &str = "ovsns-boot";
 /// `external_ids` key, on an Interface: its name for controllers.
 pub const IFACE_ID: &str = "iface-id";
+/// `type` of an Interface that is one end of a patch cable.
+pub const PATCH: &str = "patch";
+/// `options` key of such an Interface: the name of the other end.
+pub const PEER: &str = "peer";
 
-const BRIDGE: [&str; 6] = ["_uuid", "name", "datapath_type", "other_config", "stp_enable", "external_ids"];
+const BRIDGE: [&str; 7] =
+    ["_uuid", "name", "datapath_type", "other_config", "stp_enable", "rstp_enable", "external_ids"];
 const PORT: [&str; 6] = ["_uuid", "name", "tag", "trunks", "vlan_mode", "external_ids"];
-const INTERFACE: [&str; 4] = ["_uuid", "name", "mtu_request", "external_ids"];
+const INTERFACE: [&str; 6] = ["_uuid", "name", "type", "options", "mtu_request", "external_ids"];
 
 /// Rows that the resources of a scope are read from.
 #[derive(Debug, Default)]
@@ -235,6 +240,7 @@ impl Rows {
             mac: config.get("hwaddr").and_then(|mac| mac.parse().ok()),
             mtu: mtu.and_then(|mtu| mtu.try_into().ok()),
             stp: Some(row.one("stp_enable")?),
+            rstp: Some(row.one("rstp_enable")?),
             vlan_filtering: None,
         };
         let entry = Entry { resource: Resource::Switch(switch), owner: owner(row)? };
@@ -260,6 +266,7 @@ impl Rows {
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
             lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
+            patch: interface.map(peer).transpose()?.flatten(),
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;
@@ -271,6 +278,15 @@ impl Rows {
 pub(super) fn guard(row: &Row, columns: &[&str]) -> Row {
     let wanted = row.iter().filter(|(name, _)| *name != "_uuid" && columns.contains(name));
     wanted.map(|(name, datum)| (name, datum.clone())).collect()
+}
+
+/// The other end of a patch cable. One that has none, or one that we could not name, is like a port whose device is gone.
+pub(super) fn peer(interface: &Row) -> Result<Option<IfName>, RowError> {
+    if interface.one::<String>("type")? != PATCH {
+        return Ok(None);
+    }
+    let options = interface.map::<String, String>("options")?;
+    Ok(options.get(PEER).and_then(|peer| peer.parse().ok()))
 }
 
 /// The empty string means `system` (ovs-vswitchd.conf.db(5)).

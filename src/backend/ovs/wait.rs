@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::IfName;
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select, Until, Wait};
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::Uuid;
 
-use super::{DATABASE, Ovs, refused};
+use super::{DATABASE, Ovs, read, refused};
 use crate::backend::{BackendError, Stage};
 
 /// What a transaction waits for.
@@ -83,36 +84,68 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
 }
 
 /// Each new interface has an OpenFlow port, or an error that says why not (ovs-vswitchd.conf.db(5), Interface `ofport`).
+///
+/// One end of a patch cable whose other end is not there yet has both: a port, and the error `No usable peer`. It is in effect, as far
+/// as it goes; the error ends when the other end comes, so with both in one transaction there is none.
 async fn ports(ovs: &Ovs, what: &str, interfaces: &[Uuid]) -> Result<(), BackendError> {
     let selects: Vec<Operation> = interfaces
         .iter()
         .map(|uuid| {
             let select = Select::from_table("Interface").filter(Condition::uuid(*uuid));
-            select.columns(["name", "ofport", "error"]).into()
+            select.columns(["name", "type", "options", "ofport", "error"]).into()
         })
         .collect();
     if selects.is_empty() {
         return Ok(());
     }
     let results = ovs.transact(what, &selects).await?;
-    let rows = results.iter().filter_map(OperationResult::rows).flatten();
-    rows.into_iter().try_for_each(|row| port(what, row))
+    for row in results.iter().filter_map(OperationResult::rows).flatten() {
+        let interface = Interface::read(row).map_err(|error| misread(what, error))?;
+        if !interface.waits_for_peer(ovs).await? {
+            interface.check(what)?;
+        }
+    }
+    Ok(())
 }
 
-fn port(what: &str, row: &Row) -> Result<(), BackendError> {
-    let get = |error| misread(what, error);
-    let name: String = row.one("name").map_err(get)?;
-    let error: Option<String> = row.optional("error").map_err(get)?;
-    let ofport: Option<i64> = row.optional("ofport").map_err(get)?;
-    if let Some(error) = error {
-        return Err(BackendError::refused(format!("cannot {what}"), format!("ovs-vswitchd: {error}")));
+/// What ovs-vswitchd says of an interface.
+struct Interface {
+    name: String,
+    ofport: Option<i64>,
+    error: Option<String>,
+    /// The other end of a patch cable.
+    peer: Option<IfName>,
+}
+
+impl Interface {
+    fn read(row: &Row) -> Result<Interface, RowError> {
+        let (ofport, error) = (row.optional("ofport")?, row.optional("error")?);
+        Ok(Interface { name: row.one("name")?, ofport, error, peer: read::peer(row)? })
     }
-    if ofport.is_some_and(|ofport| ofport > 0) {
-        return Ok(());
+
+    /// Whether it is one end of a patch cable, in order but for the other end, which is not there.
+    async fn waits_for_peer(&self, ovs: &Ovs) -> Result<bool, BackendError> {
+        let Some(peer) = self.peer.as_ref().filter(|_| self.error.is_some() && self.has_port()) else {
+            return Ok(false);
+        };
+        let found = read::select(ovs, [read::by_name("Interface", peer.as_str(), &["_uuid"])]).await?;
+        Ok(found.iter().all(Vec::is_empty))
     }
-    let why = format!("ovs-vswitchd did not set up {name}; its log says why");
-    Err(BackendError::refused(format!("cannot {what}"), why)
-        .hint("where the kernel has no module openvswitch, a switch needs --datapath netdev (ovsns doctor tells)"))
+
+    fn has_port(&self) -> bool {
+        self.ofport.is_some_and(|ofport| ofport > 0)
+    }
+
+    fn check(&self, what: &str) -> Result<(), BackendError> {
+        let refused = |why: String| BackendError::refused(format!("cannot {what}"), why);
+        match &self.error {
+            Some(error) => Err(refused(format!("ovs-vswitchd: {error}"))),
+            None if self.has_port() => Ok(()),
+            None => Err(refused(format!("ovs-vswitchd did not set up {}; its log says why", self.name)).hint(
+                "where the kernel has no module openvswitch, a switch needs --datapath netdev (ovsns doctor tells)",
+            )),
+        }
+    }
 }
 
 fn misread(what: &str, error: RowError) -> BackendError {

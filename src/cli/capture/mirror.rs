@@ -9,7 +9,7 @@ use crate::backend::Scope;
 use crate::capture::Device;
 use crate::model::{
     BackendName, End, Entry, IfName, Key, Link, MTU_MAX, Mirror, Netns, NetnsName, Owner, Place, Port, Resource, State,
-    Switch, SwitchName, Vlan,
+    Switch, SwitchName,
 };
 use crate::plan::Plan;
 
@@ -104,15 +104,7 @@ fn parts(switch: &Switch, output: &IfName, inside: Place) -> Result<State, Failu
     // Frames of any size are to fit.
     let end = |place, name| End { mtu: Some(MTU_MAX), ..End::new(place, name) };
     let link = Link::new(end(Place::Host, output.clone()), end(inside, INSIDE.parse()?));
-    let port = Port {
-        switch: switch.name.clone(),
-        device: output.clone(),
-        backend: BackendName::Ovs,
-        vlan: Vlan::default(),
-        iface_id: None,
-        netns: None,
-        lent: None,
-    };
+    let port = Port::new(switch.name.clone(), output.clone(), BackendName::Ovs);
     let mirror = Mirror { switch: switch.name.clone(), name: own_name(), output: output.clone() };
     Ok([Resource::Link(link), Resource::Port(port), Resource::Mirror(mirror)].into_iter().map(ours).collect())
 }

@@ -37,7 +37,7 @@ fn is_usable(address: &SeenAddress) -> bool {
 }
 
 /// The devices of the host's default routes, the one that IPv4 takes first.
-fn default_devices() -> Result<Vec<IfName>, Failure> {
+pub fn default_devices() -> Result<Vec<IfName>, Failure> {
     let mut routes = seen::routes(&Place::Host)?;
     routes.retain(|route| route.dst.prefix_len() == 0);
     routes.sort_by_key(|route| (!route.dst.addr().is_ipv4(), route.metric.unwrap_or(0)));

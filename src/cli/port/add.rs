@@ -17,7 +17,7 @@ use crate::model::{
 
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
-use crate::cli::global::seconds;
+use crate::cli::global::seconds_with_unit;
 use crate::cli::output::Report;
 use crate::cli::place;
 use crate::cli::session::{self, Session, seen};
@@ -57,7 +57,7 @@ pub struct AddPort {
     #[arg(long)]
     take_over: bool,
     /// How long to wait for `ovsns confirm` before everything that --take-over did goes back, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "take_over", value_parser = confirm_within)]
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "take_over", value_parser = seconds_with_unit)]
     confirm: Duration,
     /// Do not wait for a confirmation
     #[arg(long, requires = "take_over", conflicts_with = "confirm")]
@@ -68,11 +68,6 @@ pub struct AddPort {
 
 const TARGETS: &str =
     "a target is a namespace's name, dev:DEVICE, docker:CONTAINER, podman:CONTAINER, pid:PID or path:FILE";
-
-/// Seconds, with or without an `s` behind them.
-fn confirm_within(text: &str) -> Result<Duration, String> {
-    seconds(text.strip_suffix('s').unwrap_or(text))
-}
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,13 +122,9 @@ impl AddPort {
     fn port(&self, switch: &Switch, device: &IfName, netns: Option<Place>, there: Option<&Port>) -> Port {
         let ovs = switch.backend == BackendName::Ovs;
         self.settings.port(Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
             vlan: there.map(|port| port.vlan.clone()).unwrap_or_default(),
-            iface_id: None,
             netns: netns.filter(|_| ovs),
-            lent: None,
+            ..Port::new(switch.name.clone(), device.clone(), switch.backend)
         })
     }
 

@@ -39,7 +39,11 @@ pub(super) enum Content {
     AsIs(String),
     /// Quoted, or on several lines.
     Text(String, ScalarStyle),
-    Collection { is_map: bool, flow: bool, items: Vec<Item> },
+    Collection {
+        is_map: bool,
+        flow: bool,
+        items: Vec<Item>,
+    },
 }
 
 /// A file.
@@ -70,14 +74,8 @@ pub(super) fn document(text: &str) -> Option<Document> {
     let mut options = Options::default();
     options.emit_anchor_events = true;
     options.max_buffered_comment_events = 10_000;
-    let mut collector = Collector {
-        text,
-        lines: Lines::of(text),
-        open: Vec::new(),
-        pending: Vec::new(),
-        anchor: None,
-        root: None,
-    };
+    let mut collector =
+        Collector { text, lines: Lines::of(text), open: Vec::new(), pending: Vec::new(), anchor: None, root: None };
     let events: Vec<_> = Parser::new_from_str_with_options(text, options).collect::<Result<_, _>>().ok()?;
     for (at, (event, span)) in events.iter().enumerate() {
         // The name of an anchor comes behind the event of its value.
@@ -101,7 +99,11 @@ impl Collector<'_> {
                     return None;
                 }
                 let content = match style {
-                    ScalarStyle::Plain if text.contains('\n') => Content::Text(text.to_string(), ScalarStyle::DoubleQuoted),
+                    ScalarStyle::Plain if text.contains('\n') => {
+                        Content::Text(text.to_string(), ScalarStyle::DoubleQuoted)
+                    }
+                    // Where nothing stands, nothing is to stand.
+                    ScalarStyle::Plain if slice.trim().is_empty() => Content::AsIs(String::new()),
                     ScalarStyle::Plain => Content::AsIs(text.to_string()),
                     style => Content::Text(text.to_string(), *style),
                 };
@@ -184,7 +186,9 @@ impl Collector<'_> {
     /// Makes an item for a value that begins at `start`, unless one waits for it: that of its key.
     fn place(&mut self, start: usize) {
         let waits = match self.open.last() {
-            Some(open) => open.is_map && open.items.last().is_some_and(|item| item.key.is_some() && item.value.is_none()),
+            Some(open) => {
+                open.is_map && open.items.last().is_some_and(|item| item.key.is_some() && item.value.is_none())
+            }
             None => false,
         };
         if waits {

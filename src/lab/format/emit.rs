@@ -86,7 +86,8 @@ fn entry(head: &str, item: &Item, indent: usize, out: &mut String) {
         (_, _, Content::Collection { items, is_map, .. }) => {
             let properties = value.properties.trim_end();
             // A map in a list begins behind the dash.
-            if head.ends_with('-') && *is_map && properties.is_empty() && right.is_empty() && items[0].above.is_empty() {
+            if head.ends_with('-') && *is_map && properties.is_empty() && right.is_empty() && items[0].above.is_empty()
+            {
                 let mut below = String::new();
                 lines(value, items, indent + 2, &mut below);
                 return out.push_str(&format!("{head} {}", below.trim_start()));
@@ -136,9 +137,10 @@ fn flow(is_map: bool, items: &[Item]) -> Option<String> {
         });
     }
     let inner = parts.join(", ");
-    let nested = items.iter().filter_map(|item| item.value.as_ref()).any(|value| {
-        matches!(&value.content, Content::Collection { items, .. } if !items.is_empty())
-    });
+    let nested = items
+        .iter()
+        .filter_map(|item| item.value.as_ref())
+        .any(|value| matches!(&value.content, Content::Collection { items, .. } if !items.is_empty()));
     Some(match (is_map, nested) {
         (true, _) => format!("{{ {inner} }}"),
         (false, true) => format!("[ {inner} ]"),

@@ -52,6 +52,7 @@ impl Link {
             libc::IFLA_IFALIAS => self.alias = Some(parse_string(value)?),
             libc::IFLA_GROUP => self.group = parse_u32(value)?,
             libc::IFLA_PROMISCUITY => self.promiscuity = parse_u32(value)?,
+            libc::IFLA_QDISC => self.qdisc = Some(parse_string(value)?),
             libc::IFLA_PARENT_DEV_NAME => self.parent_device = Some(parse_string(value)?),
             libc::IFLA_LINKINFO => self.take_info(value)?,
             _ => {}

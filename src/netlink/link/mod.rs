@@ -128,6 +128,8 @@ pub struct Link {
     pub group: u32,
     /// How many users asked for promiscuous mode.
     pub promiscuity: u32,
+    /// The queueing discipline at its root: `noqueue`, `fq_codel`, `netem` …
+    pub qdisc: Option<String>,
     /// The bus device below, such as `0000:00:03.0`: the mark of a physical device.
     pub parent_device: Option<String>,
     /// The settings of a bridge.

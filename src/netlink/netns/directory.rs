@@ -103,9 +103,9 @@ impl NetnsDir {
         on_fresh_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET)
                 .map_err(|errno| Error::io("make a network namespace (unshare)", errno))?;
-            let mut netlink = Netlink::of_this_thread()?;
-            prepare(&mut netlink)?;
             let netns = NetnsFile::host()?;
+            let mut netlink = Netlink::of_this_thread_in(&netns)?;
+            prepare(&mut netlink)?;
             self.bind(name, OF_THIS_THREAD)?;
             Ok((netns, netlink))
         })

@@ -8,6 +8,7 @@ mod directory;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,7 +38,8 @@ pub struct NetnsFile(Arc<OwnedFd>);
 impl NetnsFile {
     /// The calling thread's own network namespace: the host's, as no thread of a runtime ever leaves it.
     pub fn host() -> Result<Self, Error> {
-        Self::open(Path::new(OF_THIS_THREAD))
+        let file = File::open(OF_THIS_THREAD).map_err(|error| Error::io(format!("open {OF_THIS_THREAD}"), error))?;
+        Ok(Self(Arc::new(file.into())))
     }
 
     /// The network namespace of a process.
@@ -49,6 +51,18 @@ impl NetnsFile {
     ///
     /// Fails with [`Error::NetnsMissing`] where there is no file, and [`Error::NotNetns`] where the file is something else.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        // A thread asks over one connection, since thousands may be opened, whichever namespace it is in.
+        ASKED.with_borrow_mut(|asked| {
+            let netlink = match asked {
+                Some(netlink) => netlink,
+                None => asked.insert(Netlink::of_this_thread()?),
+            };
+            Ok(Self::open_and_number(path, netlink)?.0)
+        })
+    }
+
+    /// The same, and its number in the namespace of `netlink`, if it has one there.
+    pub fn open_and_number(path: &Path, netlink: &mut Netlink) -> Result<(Self, Option<i32>), Error> {
         let failed = |error| Error::io(format!("open {}", path.display()), error);
         let file = File::open(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NetnsMissing { path: path.to_owned() },
@@ -56,26 +70,15 @@ impl NetnsFile {
         })?;
         let of_any_kind = fstatfs(&file).map_err(|errno| failed(errno.into()))?.filesystem_type() == NSFS_MAGIC;
         let netns = Self(Arc::new(file.into()));
-        match of_any_kind && netns.is_of_the_network()? {
-            true => Ok(netns),
-            false => Err(Error::NotNetns { path: path.to_owned() }),
-        }
-    }
-
-    /// The kernel refuses the number of what is a namespace of another kind (EINVAL, `rtnl_net_getid`), whichever namespace it
-    /// is asked in: a thread asks over one connection, since thousands may be opened.
-    fn is_of_the_network(&self) -> Result<bool, Error> {
-        ASKED.with_borrow_mut(|asked| {
-            let netlink = match asked {
-                Some(netlink) => netlink,
-                None => asked.insert(Netlink::of_this_thread()?),
-            };
-            match netlink.nsid(self) {
-                Ok(_) => Ok(true),
-                Err(error) if error.errno() == Some(Errno::EINVAL) => Ok(false),
-                Err(error) => Err(error),
+        if of_any_kind {
+            // The kernel refuses the number of what is a namespace of another kind (EINVAL, `rtnl_net_getid`).
+            match netlink.nsid(&netns) {
+                Ok(number) => return Ok((netns, number)),
+                Err(error) if error.errno() == Some(Errno::EINVAL) => {}
+                Err(error) => return Err(error),
             }
-        })
+        }
+        Err(Error::NotNetns { path: path.to_owned() })
     }
 
     /// Whether both are the same namespace: one inode of one nsfs (namespaces(7), `/proc/PID/ns`).
@@ -94,10 +97,14 @@ impl NetnsFile {
     /// Needs `CAP_SYS_ADMIN`. The calling thread waits and stays where it is.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
         on_fresh_thread(|| {
-            setns(&*self.0, CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| Error::io("enter the network namespace (setns)", errno))?;
+            self.enter()?;
             Ok(work())
         })
+    }
+
+    fn enter(&self) -> Result<(), Error> {
+        let entered = setns(&*self.0, CloneFlags::CLONE_NEWNET);
+        entered.map_err(|errno| Error::io("enter the network namespace (setns)", errno))
     }
 }
 
@@ -111,6 +118,29 @@ impl AsRawFd for NetnsFile {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
+}
+
+/// The thread that goes from one namespace to the next: see [`travel`].
+pub struct Traveller(PhantomData<*const ()>);
+
+impl Traveller {
+    /// Enters `netns`, stays until the next one is entered, and does `work` over a connection there. Needs `CAP_SYS_ADMIN`.
+    pub fn visit<T>(&self, netns: &NetnsFile, work: impl FnOnce(&mut Netlink) -> T) -> Result<T, Error> {
+        netns.enter()?;
+        Ok(work(&mut Netlink::of_this_thread()?))
+    }
+
+    /// Enters `netns`, stays until the next one is entered, and opens a connection for the use of any thread.
+    pub fn open(&self, netns: &NetnsFile) -> Result<Netlink, Error> {
+        netns.enter()?;
+        Netlink::of_this_thread_in(netns)
+    }
+}
+
+/// Runs `journey` on a thread of its own, which may go into as many namespaces as it likes, and ends. The calling thread waits
+/// and stays where it is.
+pub fn travel<T: Send>(journey: impl FnOnce(&Traveller) -> Result<T, Error> + Send) -> Result<T, Error> {
+    on_fresh_thread(|| journey(&Traveller(PhantomData)))
 }
 
 /// Runs `work` on a thread that nothing else uses, waits for it, and passes on its panic.

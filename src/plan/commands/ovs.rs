@@ -1,6 +1,6 @@
 //! The commands of `ovs-vsctl`.
 
-use crate::model::{Mirror, Owner, Port, Switch, Vlan};
+use crate::model::{IfName, Mirror, Owner, Port, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -27,6 +27,7 @@ impl Vsctl {
         columns.extend(switch.datapath.map(|datapath| format!("datapath_type={datapath}")));
         columns.extend(switch.mac.map(|mac| format!("other_config:hwaddr={}", string(&mac.to_string()))));
         columns.extend(switch.stp.map(|stp| format!("stp_enable={stp}")));
+        columns.extend(switch.rstp.map(|rstp| format!("rstp_enable={rstp}")));
         columns.extend(owner.map(mark));
         // Its own port and interface bear the mark too.
         let own: Vec<String> = owner.map(mark).into_iter().collect();
@@ -50,6 +51,9 @@ impl Vsctl {
         if old.stp != new.stp {
             columns.push(format!("stp_enable={}", new.stp.unwrap_or(false)));
         }
+        if old.rstp != new.rstp {
+            columns.push(format!("rstp_enable={}", new.rstp.unwrap_or(false)));
+        }
         columns.extend(owner.map(mark));
         let mut parts: Vec<String> = set("bridge", &name, &columns).into_iter().collect();
         let mac = new.mac.map(|mac| mac.to_string());
@@ -66,7 +70,8 @@ impl Vsctl {
         let device = quote(port.device.as_str());
         let mut columns = vlan_columns(&port.vlan);
         columns.extend(owner.map(mark));
-        let mut ids: Vec<String> = owner.map(mark).into_iter().collect();
+        let mut ids: Vec<String> = port.patch.iter().map(|peer| format!("type=patch {}", peer_option(peer))).collect();
+        ids.extend(owner.map(mark));
         ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
         ids.extend(port.lent.iter().map(|lent| format!("external_ids:ovsns-lent={}", string(&lent.to_string()))));
         ids.extend(port.iface_id.iter().map(|id| format!("external_ids:iface-id={}", string(id))));
@@ -105,6 +110,8 @@ impl Vsctl {
         let lent = new.lent.as_ref().map(ToString::to_string);
         let lent = key("interface", &device, "external_ids", "ovsns-lent", lent);
         parts.extend(lent.filter(|_| old.lent != new.lent));
+        let peer = new.patch.as_ref().filter(|_| old.patch != new.patch);
+        parts.extend(peer.map(|peer| format!("set interface {device} {}", peer_option(peer))));
         self.run(&parts)
     }
 
@@ -150,6 +157,11 @@ fn output(mirror: &Mirror) -> String {
 
 fn note_output(mirror: &Mirror) -> String {
     format!("external_ids:ovsns-output={}", string(mirror.output.as_str()))
+}
+
+/// The other end of a patch cable.
+fn peer_option(peer: &IfName) -> String {
+    format!("options:peer={}", string(peer.as_str()))
 }
 
 fn set(table: &str, record: &str, columns: &[String]) -> Option<String> {

@@ -1,0 +1,129 @@
+//! The way from a lab as it is to the lab as its file says.
+
+use std::collections::BTreeMap;
+
+use crate::cli::change;
+use crate::cli::failure::Failure;
+use crate::cli::nat;
+use crate::cli::netns::{is_in_use, returned, users, with_states};
+use crate::cli::session::{self, OvsDatabase, Session};
+use crate::lab::{Facts, Lab};
+use crate::model::{BackendName, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
+use crate::plan::Plan;
+
+use super::sight;
+
+/// A lab as it is, as it should be, and the way there.
+pub struct Changes {
+    pub owner: Owner,
+    pub observed: State,
+    pub desired: State,
+    pub plan: Plan,
+}
+
+impl Changes {
+    /// Looks at the system, and works the way out. What others have made under the names of the file is refused, unless it is to be
+    /// made the lab's own with `adopt`.
+    pub async fn of(session: &Session<'_>, lab: &Lab, adopt: bool) -> Result<Changes, Failure> {
+        let facts = facts(session, lab).await?;
+        let desired = lab.state(&facts);
+        let observed = sight::observe(session, &lab.owner, &desired).await?;
+        if !adopt {
+            check_others(&observed, &desired, &lab.owner)?;
+        }
+        Changes::between(session, lab.owner.clone(), observed, desired).await
+    }
+
+    /// The way between these two states.
+    pub async fn between(
+        session: &Session<'_>,
+        owner: Owner,
+        observed: State,
+        mut desired: State,
+    ) -> Result<Changes, Failure> {
+        let observed = with_states(session, observed).await?;
+        let going: State = observed.entries().filter(|entry| !desired.contains(&entry.key())).cloned().collect();
+        returned(session, &going).await?.entries().for_each(|entry| desired.insert(entry.clone()));
+        let plan = change::plan(session, &observed, &desired).await?;
+        session.engine.backends().check(&plan)?;
+        Ok(Changes { owner, observed, desired, plan })
+    }
+
+    /// Fails where processes run in namespaces that the plan deletes. They would live on, without a name and without a network.
+    pub fn check_use(&self, force: bool) -> Result<(), Failure> {
+        let name = |key: &Key| if let Key::Netns { name } = key { Some(name.clone()) } else { None };
+        let going: Vec<NetnsName> =
+            self.observed.keys().filter(|key| !self.desired.contains(key)).filter_map(name).collect();
+        if force || going.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for (name, kept) in going.iter().zip(session::keepers(&going)?) {
+            if is_in_use(name, &kept) {
+                lines.push(format!("in {name}:"));
+                lines.extend(users(&kept));
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut failure = Failure::new(format!("lab {} is to lose namespaces in which processes run", self.owner));
+        failure.left = lines;
+        Err(failure.hint("end them; or take --force: the namespaces live on with them, without names and ports"))
+    }
+}
+
+/// What the system says where the file leaves the choice.
+pub async fn facts(session: &Session<'_>, lab: &Lab) -> Result<Facts, Failure> {
+    let facts = facts_of_host(session).await?;
+    let open = lab.switches.iter().find(|switch| switch.backend.is_none() && !switch.external);
+    if let (Some(switch), (_, Some(why))) = (open, session.backend_for_new()) {
+        session.output.note(&format!("switch {} {why}", switch.name));
+    }
+    let on_ovs = lab.switches.iter().find(|switch| switch.backend == Some(BackendName::Ovs) && !switch.external);
+    if let (OvsDatabase::Absent(why), Some(switch)) = (&session.ovs, on_ovs) {
+        return Err(Failure::new(format!("switch {} is to be on Open vSwitch, and {why}", switch.name))
+            .hint("start it: ovsns ovs start; or give the switch backend: linux"));
+    }
+    let mut external = BTreeMap::new();
+    for switch in lab.switches.iter().filter(|switch| switch.external) {
+        external.insert(switch.name.clone(), existing(session, &switch.name).await?);
+    }
+    Ok(Facts { external, ..facts })
+}
+
+/// What the host says, whatever the lab.
+pub async fn facts_of_host(session: &Session<'_>) -> Result<Facts, Failure> {
+    let (backend, _) = session.backend_for_new();
+    let (datapath, _) = session.datapath_for_new().await?;
+    let tx_checksum_off = match &session.ovs {
+        OvsDatabase::Ready(ovs, _) => !ovs.computes_checksums().await?,
+        OvsDatabase::Absent(_) | OvsDatabase::Unused => false,
+    };
+    let out = nat::default_devices()?.into_iter().next();
+    Ok(Facts { backend, datapath, tx_checksum_off, external: BTreeMap::new(), out })
+}
+
+/// A switch that the file says is there.
+async fn existing(session: &Session<'_>, name: &SwitchName) -> Result<Switch, Failure> {
+    let (_, switch) = session.switch(name).await?;
+    Ok(switch)
+}
+
+/// Fails where `desired` names what others have made.
+fn check_others(observed: &State, desired: &State, owner: &Owner) -> Result<(), Failure> {
+    let lines = sight::of_others(observed, desired, owner);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(format!("lab {owner} names what is there already and is not its own"));
+    failure.left = lines;
+    let adoptable = desired.entries().all(|entry| match observed.get(&entry.key()) {
+        Some(there) => entry.resource.can_follow(&there.resource) || !matches!(entry.resource, Resource::Switch(_)),
+        None => true,
+    });
+    Err(failure.hint(match adoptable {
+        true => "choose other names; or make these the lab's own: --adopt",
+        false => "choose other names, or delete what is there",
+    }))
+}

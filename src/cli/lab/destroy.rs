@@ -1,0 +1,49 @@
+//! `destroy`.
+
+use clap::Args;
+
+use crate::backend::Scope;
+use crate::cli::change::Change;
+use crate::cli::failure::Failure;
+use crate::cli::output::Report;
+use crate::cli::session::Session;
+use crate::cli::teardown::tear_down;
+use crate::engine::EngineError;
+
+use super::begin;
+use super::which::Which;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything that the lab has made goes, by its mark: the file is not needed, and it does not matter if a part is gone already. What
+others have made stays. What cannot be deleted does not keep the rest, and is told at the end, with exit status 1.
+
+Examples:
+  ovsns destroy lab.yaml
+  ovsns destroy --lab campus
+  ovsns destroy --lab campus --dry-run")]
+pub struct Destroy {
+    #[command(flatten)]
+    which: Which,
+    /// Also namespaces in which processes run: they lose their names and their ports, and live on with them
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl Destroy {
+    pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
+        let owner = self.which.owner()?;
+        let _lock = begin(session, &self.change).await?;
+        let (records, scope) = (super::records(&owner), Scope::Owner(owner.clone()));
+        if !self.change.applies() {
+            return tear_down(session, &owner, &scope, self.force, &self.change).await;
+        }
+        super::tell_destruction(session, &owner)?;
+        records.begin_to_destroy().map_err(EngineError::from)?;
+        let report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
+        records.remove().map_err(EngineError::from)?;
+        Ok(report)
+    }
+}

@@ -1,0 +1,90 @@
+//! Labs: one file that says what should be.
+
+mod adopt;
+mod apply;
+mod changes;
+mod destroy;
+mod export;
+mod file;
+mod plan;
+mod progress;
+mod rollback;
+mod saved;
+mod sight;
+mod status;
+mod text;
+mod which;
+
+use std::time::Duration;
+
+use crate::engine::{EngineError, Lock, Phase, Records};
+use crate::model::Owner;
+use crate::plan::Plan;
+
+use super::change::Change;
+use super::failure::Failure;
+use super::session::{self, Session};
+
+pub use apply::Apply;
+pub use destroy::Destroy;
+pub use export::Export;
+pub use plan::{Diff, PlanVerb};
+pub use rollback::Rollback;
+pub use status::Status;
+pub use text::{Check, Fmt, New, Schema};
+
+/// How many steps are printed one by one at the end of a run.
+const LINES: usize = 100;
+
+/// How long another run is waited for at least: that of a large lab takes its time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is kept of the lab of `owner`.
+fn records(owner: &Owner) -> Records {
+    Records::of(&session::run_directory(), owner)
+}
+
+/// Before a change (see [`Session::begin`]).
+async fn begin(session: &Session<'_>, change: &Change) -> Result<Option<Lock>, Failure> {
+    tell_interrupted(session)?;
+    session.begin_within(change, session.global.timeout.max(PATIENCE)).await
+}
+
+/// Says if a run was interrupted and nothing has taken it back yet.
+fn tell_interrupted(session: &Session<'_>) -> Result<(), Failure> {
+    if let Some(run) = session.engine.interrupted()? {
+        let (command, pid, steps) = (run.command, run.pid, run.plan.steps.len());
+        session.output.note(&format!(
+            "`{command}` (pid {pid}) was interrupted within its {steps} steps; the next verb that changes something takes it back first"
+        ));
+    }
+    Ok(())
+}
+
+/// Says if the lab of `owner` was being destroyed, and that was interrupted.
+fn tell_destruction(session: &Session<'_>, owner: &Owner) -> Result<(), Failure> {
+    if let Some(run) = records(owner).destroyer().map_err(EngineError::from)? {
+        let (command, pid) = (run.command, run.pid);
+        session.output.note(&format!("`{command}` (pid {pid}) did not end well; what it has left goes now"));
+    }
+    Ok(())
+}
+
+/// A plan that was carried out, for people: its steps, or their number where there are many.
+fn shown(plan: &Plan) -> String {
+    match plan.steps.len() {
+        0 => "nothing to do".to_owned(),
+        1..=LINES => format!("{plan}\n{}", plan.summary()),
+        _ => plan.summary(),
+    }
+}
+
+/// How long each phase took, a line each.
+fn timings(phases: &[Phase]) -> String {
+    let line = |phase: &Phase| {
+        let seconds = phase.took.as_secs_f64();
+        let each = if phase.items == 0 { 0.0 } else { seconds * 1e6 / phase.items as f64 };
+        format!("{:<14} {:>9.1} ms {:>8} items {each:>8.1} us each", phase.name, seconds * 1e3, phase.items)
+    };
+    phases.iter().map(line).collect::<Vec<_>>().join("\n")
+}
