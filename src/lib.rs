@@ -24,3 +24,4 @@ pub mod nft;
 pub mod ovsdb;
 pub mod plan;
 pub mod process;
+pub mod watch;

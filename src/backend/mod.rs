@@ -6,6 +6,7 @@ pub mod linux_bridge;
 pub mod memory;
 pub mod nat;
 pub mod ovs;
+mod progress;
 mod set;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use crate::model::{Entry, Key, Kind, Owner, Place, Resource, SwitchName};
 use crate::plan::Step;
 
 pub use error::{ApplyError, BackendError, Fault, Stage, Unsupported};
+pub use progress::{Direction, Progress};
 pub use set::BackendSet;
 pub(crate) use set::Batch;
 
@@ -59,8 +61,8 @@ pub trait Backend: Send + Sync {
     /// Whether this backend looks after `resource`: exactly one backend of a set does.
     fn claims(&self, resource: &Resource) -> bool;
 
-    /// Tells, without I/O, whether the backend can express `resource`, and if not what could.
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported>;
+    /// Tells, without I/O, whether the backend can express `entry`, its mark included, and if not what could.
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported>;
 
     /// Reads the resources that it looks after within `scope`, in the shape of desired ones: `==` is the diff.
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError>;

@@ -60,9 +60,9 @@ impl BackendSet {
     /// Checks that every step of `plan` can be expressed, before any is carried out. What goes was there, whatever it is.
     pub fn check(&self, plan: &Plan) -> Result<(), Unsupported> {
         plan.steps.iter().try_for_each(|step| {
-            let resource = &step.entry().resource;
-            let backend = self.of(resource)?;
-            if matches!(step, Step::Delete(_)) { Ok(()) } else { backend.check(resource) }
+            let entry = step.entry();
+            let backend = self.of(&entry.resource)?;
+            if matches!(step, Step::Delete(_)) { Ok(()) } else { backend.check(entry) }
         })
     }
 

@@ -22,8 +22,7 @@ const LEVELS_MAX: u32 = 16;
 /// The network of the hosts holds as many.
 const HOSTS_MAX: u64 = 65_534;
 
-/// A file of lab `name` with switches `s1` … and hosts `h1` … in the network 10.0.0.0/16. Switches are made with `backend`, or with
-/// whichever there is.
+/// A file of lab `name` with switches `s1` … and hosts `h1` … in the network 10.0.0.0/16.
 ///
 /// # Errors
 ///
@@ -48,8 +47,7 @@ pub fn topology(name: &str, kind: &str, numbers: &[u32], backend: Option<Backend
         _ => return Err(format!("topology {title} has the wrong count of numbers; it is {usage}")),
     };
     let body = body.map_err(|why| format!("topology {title}: {why}; it is {usage}"))?;
-    let defaults = backend.map(|backend| format!("defaults: {{ backend: {backend} }}\n")).unwrap_or_default();
-    Ok(head(name, &title, body.loops) + &defaults + &body.text)
+    Ok(head(name, &title, backend, body.loops) + &body.text)
 }
 
 struct Body {
@@ -57,7 +55,7 @@ struct Body {
     loops: bool,
 }
 
-fn head(name: &str, title: &str, loops: bool) -> String {
+fn head(name: &str, title: &str, backend: Option<BackendName>, loops: bool) -> String {
     let mut text = format!(
         "# Made by: ovsns new {name} --topo {title}\n\
          # ovsns apply {name}.yaml makes it, ovsns test {name}.yaml pings all pairs, ovsns destroy {name}.yaml takes it away.\n"
@@ -68,6 +66,9 @@ fn head(name: &str, title: &str, loops: bool) -> String {
         );
     }
     let _ = write!(text, "\nlab: {name}\n");
+    if let Some(backend) = backend {
+        let _ = writeln!(text, "defaults: {{ backend: {backend} }}");
+    }
     text
 }
 

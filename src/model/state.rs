@@ -38,8 +38,10 @@ impl Entry {
     /// from what was there. A mark is put on, never taken off; most kinds have
     /// none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
-        let marked = matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror)
-            || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
+        let marked = matches!(
+            self.resource.kind(),
+            Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror | Kind::Nat | Kind::Published
+        ) || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }

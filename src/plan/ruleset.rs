@@ -3,13 +3,13 @@
 //! Its chains and their rules are always the same: what is translated and published stands in sets and maps, so that a packet is
 //! looked up once, however much there is, and one more element is all that one more port takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::model::{Chain, IfName, Place, Published, Resource, Setting};
+use crate::model::{Chain, Entry, IfName, Owner, Place, Published, Resource, Ruleset, Setting};
 
 /// The table, as nft has it in commands.
 pub const TABLE: &str = "inet ovsns";
@@ -27,12 +27,12 @@ pub const COMMENT_MAX: usize = 128;
 /// chain accepts what bears it. That rule knows the mark alone, since iptables(8) must be able to read it too: one that looks at
 /// connections makes iptables refuse its whole table ("incompatible, use 'nft' tool").
 pub const SKELETON: &str = r#"table inet ovsns {
-	# a switch, and the device at which its networks are translated
+	# a switch, and the device at which its networks are translated; the comment names the lab, if it is one's
 	set nat { type ifname . ifname; }
 	# a device of the host, and a network behind it
 	set networks4 { type ifname . ipv4_addr; flags interval; }
 	set networks6 { type ifname . ipv6_addr; flags interval; }
-	# protocol and port, at all addresses of the host or at one : where it leads to; the comment names the namespace
+	# protocol and port, at all addresses of the host or at one : where it leads to; the comment names the namespace, and the lab behind `%@`
 	map published4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
 	map published6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
 	map published_at4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }
@@ -97,6 +97,24 @@ pub const SKELETON: &str = r#"table inet ovsns {
 }
 "#;
 
+/// What makes a table complete that has lost rules or chains: what stands in its sets stays.
+pub const RESTORE: [&str; 2] = ["flush table inet ovsns", SKELETON];
+
+/// How many rules each chain of the table has.
+pub fn rules_of_skeleton() -> BTreeMap<&'static str, usize> {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut chain = None;
+    for line in SKELETON.lines().map(str::trim) {
+        match line.strip_prefix("chain ").and_then(|rest| rest.strip_suffix(" {")) {
+            Some(name) => chain = Some(name),
+            None if line == "}" => chain = None,
+            None if line.starts_with("type ") || line.starts_with('#') => {}
+            None => chain.into_iter().for_each(|chain| *rules.entry(chain).or_default() += 1),
+        }
+    }
+    rules
+}
+
 /// An element of a set, or of a map.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Element {
@@ -104,7 +122,7 @@ pub struct Element {
     pub set: &'static str,
     /// What is looked up.
     key: String,
-    /// The namespace that a published port leads to.
+    /// The namespace that a published port leads to, and the owner where it is a lab.
     comment: Option<String>,
     /// What is found; none in a set.
     value: Option<String>,
@@ -150,31 +168,35 @@ pub fn set_of(setting: Setting) -> &'static str {
     }
 }
 
-/// What of `resource` stands in the sets and maps of the table.
-pub fn elements(resource: &Resource) -> BTreeSet<Element> {
-    match resource {
-        Resource::Ruleset(ruleset) => {
-            let networks = ruleset.networks.iter().flat_map(|(device, nets)| nets.iter().map(move |net| (device, net)));
-            let networks = networks.map(|(device, net)| {
-                let set = if matches!(net, IpNet::V4(_)) { "networks4" } else { "networks6" };
-                Element::new(set, format!("{} . {net}", quoted(device)))
-            });
-            let ingress = ruleset.ingress.iter().map(|device| Element::new("ingress", quoted(device)));
-            let raised = ruleset.raised.iter().map(|r| Element::new(set_of(r.setting), quoted(&r.device)));
-            networks.chain(ingress).chain(raised).collect()
-        }
+/// What of `entry` stands in the sets and maps of the table.
+pub fn elements(entry: &Entry) -> BTreeSet<Element> {
+    let lab = entry.owner.as_ref().filter(|owner| **owner != Owner::verbs());
+    match &entry.resource {
+        Resource::Ruleset(ruleset) => shared(ruleset),
         Resource::Nat(nat) => {
             let key = format!("{} . {}", quoted(&nat.switch.device()), quoted(&nat.out));
-            BTreeSet::from([Element::new("nat", key)])
+            BTreeSet::from([Element { comment: lab.map(Owner::to_string), ..Element::new("nat", key) }])
         }
         Resource::Published(published) => {
-            published.targets.iter().map(|target| map_element(published, *target)).collect()
+            published.targets.iter().map(|target| map_element(published, lab, *target)).collect()
         }
         _ => BTreeSet::new(),
     }
 }
 
-fn map_element(published: &Published, target: IpAddr) -> Element {
+/// What of the table itself stands in its sets.
+pub fn shared(ruleset: &Ruleset) -> BTreeSet<Element> {
+    let networks = ruleset.networks.iter().flat_map(|(device, nets)| nets.iter().map(move |net| (device, net)));
+    let networks = networks.map(|(device, net)| {
+        let set = if matches!(net, IpNet::V4(_)) { "networks4" } else { "networks6" };
+        Element::new(set, format!("{} . {net}", quoted(device)))
+    });
+    let ingress = ruleset.ingress.iter().map(|device| Element::new("ingress", quoted(device)));
+    let raised = ruleset.raised.iter().map(|r| Element::new(set_of(r.setting), quoted(&r.device)));
+    networks.chain(ingress).chain(raised).collect()
+}
+
+fn map_element(published: &Published, lab: Option<&Owner>, target: IpAddr) -> Element {
     let Published { protocol, address, port, netns, to_port, .. } = published;
     let set = match (address, target) {
         (None, IpAddr::V4(_)) => "published4",
@@ -184,7 +206,7 @@ fn map_element(published: &Published, target: IpAddr) -> Element {
     };
     let address = address.map(|address| format!("{address} . ")).unwrap_or_default();
     let key = format!("{protocol} . {address}{port}");
-    Element { set, key, comment: Some(comment_of(netns)), value: Some(format!("{target} . {to_port}")) }
+    Element { set, key, comment: Some(comment_of(netns, lab)), value: Some(format!("{target} . {to_port}")) }
 }
 
 /// A device's name as nft reads it: one that ends in an asterisk would stand for all that begin so.
@@ -201,18 +223,34 @@ pub fn is_writable(device: &IfName) -> bool {
     !device.as_str().contains(['"', '\\'])
 }
 
-/// A namespace as a comment, in which what cannot stand is written as `%` and two digits, as in a URI (RFC 3986 section 2.1).
-pub fn comment_of(netns: &Place) -> String {
+/// Stands between a namespace and the lab whose a published port is. No namespace is written so: a percent sign in its name
+/// becomes `%25`.
+const OF_LAB: &str = "%@";
+
+/// The comment on a port that is published to `netns`, by `lab` if it is one: what cannot stand in it is written as `%` and two
+/// digits, as in a URI (RFC 3986 section 2.1).
+pub fn comment_of(netns: &Place, lab: Option<&Owner>) -> String {
     let written = |c: char| match c {
         '%' | '"' | '\\' => format!("%{:02X}", u32::from(c)),
         c if c.is_ascii_control() => format!("%{:02X}", u32::from(c)),
         c => c.to_string(),
     };
-    netns.to_string().chars().map(written).collect()
+    let netns: String = netns.to_string().chars().map(written).collect();
+    match lab {
+        Some(lab) => format!("{netns}{OF_LAB}{lab}"),
+        None => netns,
+    }
 }
 
-/// The namespace that a comment names.
-pub fn place_of(comment: &str) -> Option<Place> {
+/// The namespace that a comment names, and whose the port is.
+pub fn of_comment(comment: &str) -> Option<(Place, Owner)> {
+    match comment.split_once(OF_LAB) {
+        Some((netns, lab)) => Some((place_of(netns)?, lab.parse().ok()?)),
+        None => Some((place_of(comment)?, Owner::verbs())),
+    }
+}
+
+fn place_of(comment: &str) -> Option<Place> {
     let mut text = String::new();
     let mut rest = comment;
     while let Some(start) = rest.find('%') {
@@ -233,16 +271,22 @@ pub fn pass(chain: &Chain) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Nat, Protocol, Raised, Ruleset};
+    use crate::model::{Nat, Protocol, Raised};
 
     fn lines(resource: Resource) -> Vec<String> {
-        elements(&resource).iter().map(Element::add).collect()
+        lines_of("-", resource)
+    }
+
+    fn lines_of(owner: &str, resource: Resource) -> Vec<String> {
+        elements(&Entry::owned(resource, &owner.parse().unwrap())).iter().map(Element::add).collect()
     }
 
     #[test]
     fn each_element_is_one_command() {
         let nat = Nat { switch: "br1".parse().unwrap(), out: "eth*".parse().unwrap() };
-        assert_eq!(lines(Resource::Nat(nat)), [r#"add element inet ovsns nat { "br1" . "eth\*" }"#]);
+        assert_eq!(lines(Resource::Nat(nat.clone())), [r#"add element inet ovsns nat { "br1" . "eth\*" }"#]);
+        let lab = lines_of("campus", Resource::Nat(nat));
+        assert_eq!(lab, [r#"add element inet ovsns nat { "br1" . "eth\*" comment "campus" }"#]);
 
         let mut ruleset = Ruleset::default();
         ruleset.set_networks("br1".parse().unwrap(), ["10.0.0.254/24".parse().unwrap(), "fd00::1/64".parse().unwrap()]);
@@ -275,24 +319,39 @@ mod tests {
                 r#"add element inet ovsns published6 { tcp . 8080 comment "ns1" : fd00::1 . 80 }"#,
             ]
         );
+        assert_eq!(
+            lines_of("campus", Resource::Published(everywhere.clone()))[0],
+            r#"add element inet ovsns published4 { tcp . 8080 comment "ns1%@campus" : 10.0.0.1 . 80 }"#
+        );
         let at = Published {
             address: Some("192.0.2.1".parse().unwrap()),
             targets: BTreeSet::from(["10.0.0.1".parse().unwrap()]),
             ..everywhere
         };
-        let element = elements(&Resource::Published(at)).pop_first().unwrap();
+        let element = elements(&Entry::unmarked(Resource::Published(at))).pop_first().unwrap();
         assert_eq!(element.delete(), "delete element inet ovsns published_at4 { tcp . 192.0.2.1 . 8080 }");
     }
 
     #[test]
+    fn each_chain_has_its_rules() {
+        let expected = [("forward", 7), ("guard", 2), ("output", 2), ("passing", 1), ("postrouting", 6)];
+        let expected = expected.into_iter().chain([("prerouting", 1), ("published", 4)]);
+        assert_eq!(rules_of_skeleton(), expected.collect());
+    }
+
+    #[test]
     fn odd_names_come_back() {
-        for name in ["ns1", "a\"b", "100%", "%41", "path:/a b\\c\n", "pid:12", "ä"] {
+        let lab: Owner = "campus.v-1_2".parse().unwrap();
+        for name in ["ns1", "a\"b", "100%", "100%@x", "%41", "path:/a b\\c\n", "pid:12", "ä"] {
             let place: Place = name.parse().unwrap();
-            let comment = comment_of(&place);
-            assert!(!comment.contains('"'), "{comment}");
-            assert_eq!(place_of(&comment), Some(place));
+            for owner in [None, Some(&lab)] {
+                let comment = comment_of(&place, owner);
+                assert!(!comment.contains('"'), "{comment}");
+                assert_eq!(of_comment(&comment), Some((place.clone(), owner.cloned().unwrap_or_else(Owner::verbs))));
+            }
         }
-        assert_eq!(place_of("%"), None);
-        assert_eq!(place_of("%zz"), None);
+        for bad in ["%", "%zz", "ns1%@", "ns1%@a b", "ns1%@a%@b", "%@campus"] {
+            assert_eq!(of_comment(bad), None, "{bad}");
+        }
     }
 }

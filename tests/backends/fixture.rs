@@ -55,7 +55,7 @@ pub fn ours(resource: Resource) -> Entry {
     Entry::owned(resource, &Owner::verbs())
 }
 
-/// Whether a resource of this kind bears a mark of its own on the backend.
+/// Whether a resource of this kind may bear a mark of its own on the backend, and may bear none.
 pub fn bears_mark(fixture: &Fixture, entry: &Entry) -> bool {
     match entry.resource.kind() {
         Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror => true,
@@ -116,7 +116,7 @@ impl Fixture {
 /// `wanted` with what it leaves open from `seen`; kinds that bear no mark of their own bear any.
 fn over(wanted: &Entry, seen: &Entry) -> Entry {
     let owner = match wanted.resource.kind() {
-        Kind::Netns | Kind::Switch | Kind::Link => wanted.owner.clone(),
+        Kind::Netns | Kind::Switch | Kind::Link | Kind::Nat | Kind::Published => wanted.owner.clone(),
         _ => seen.owner.clone(),
     };
     Entry { owner, ..wanted.over(seen) }

@@ -8,6 +8,7 @@ use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::nat::Nft;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{Chain, Entry, Nat, Protocol, Published, Raised, Resource, Ruleset, Setting};
+use ovsns::plan::{Plan, Step, commands};
 
 use super::common::tool;
 use super::fixture::{Failing, Fixture, Specimen, ours};
@@ -17,12 +18,15 @@ use super::linux;
 /// A chain like the one that Docker leaves to others.
 const DOCKER: &str = "table ip filter { chain DOCKER-USER { counter; }; }";
 
+/// A lab of the longest name.
+const LONGEST: &str = "llllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll";
+
 pub fn fixture() -> Fixture {
     tool::run("ip link set lo up");
     tool::run_with("nft -f -", DOCKER);
     let backend: Arc<dyn Backend> = Arc::new(Nft::default());
     Fixture {
-        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), backend.clone()]),
+        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge::default()), backend.clone()]),
         backend,
         specimens: specimens(),
         theirs: Box::new(theirs),
@@ -39,7 +43,7 @@ pub fn fixture() -> Fixture {
 fn ruleset(edit: impl FnOnce(&mut Ruleset)) -> Entry {
     let mut ruleset = Ruleset::default();
     edit(&mut ruleset);
-    ours(Resource::Ruleset(ruleset))
+    Entry::unmarked(Resource::Ruleset(ruleset))
 }
 
 fn nat(switch: &str, out: &str) -> Entry {
@@ -52,6 +56,11 @@ fn published(port: u16, netns: &str, to_port: u16, targets: &[&str]) -> Entry {
     let (protocol, address) =
         if port == 53 { (Protocol::Udp, "192.0.2.1".parse().ok()) } else { (Protocol::Tcp, None) };
     ours(Resource::Published(Published { protocol, address, port, netns, to_port, targets }))
+}
+
+/// The same of a lab.
+fn of_lab(lab: &str, entry: Entry) -> Entry {
+    Entry::owned(entry.resource, &lab.parse().unwrap())
 }
 
 fn docker_user() -> Chain {
@@ -81,7 +90,14 @@ pub fn specimens() -> Vec<Specimen> {
     let below = || vec![linux::switch("br1"), ruleset(|_| {})];
     vec![
         Specimen { below: Vec::new(), variants: rulesets() },
-        Specimen { below: below(), variants: vec![nat("br1", "eth0")] },
+        Specimen {
+            below: below(),
+            variants: vec![
+                nat("br1", "eth0"),
+                of_lab("campus", nat("br1", "eth0")),
+                of_lab(LONGEST, nat("br1", "eth0")),
+            ],
+        },
         Specimen {
             below: below(),
             variants: vec![
@@ -89,6 +105,10 @@ pub fn specimens() -> Vec<Specimen> {
                 published(8080, "ns1", 8080, &["10.0.0.1", "fd00::1"]),
                 published(8080, "n\"s%2", 80, &["fd00::1"]),
                 published(8080, "pid:12", 80, &["10.0.0.2"]),
+                of_lab("campus", published(8080, "pid:12", 80, &["10.0.0.2"])),
+                of_lab("lab-2.x_", published(8080, "n\"s%2", 8080, &["10.0.0.1", "fd00::1"])),
+                // as long as a comment can be
+                of_lab(LONGEST, published(8080, &"n".repeat(62), 80, &["10.0.0.1"])),
             ],
         },
         Specimen { below: below(), variants: vec![published(53, "ns1", 53, &["10.0.0.1"])] },
@@ -119,10 +139,49 @@ fn world() -> Vec<Entry> {
         linux::switch("sw1"),
         ruleset(|ruleset| ruleset.set_networks(name("sw1"), ["10.0.0.254/24".parse().unwrap()])),
         nat("sw1", "eth0"),
-        nat("sw1", "eth1"),
+        of_lab("campus", nat("sw1", "eth1")),
+        of_lab("campus", published(8081, "ns1", 80, &["10.0.0.1"])),
         published(8080, "ns1", 80, &["10.0.0.1"]),
         published(53, "ns1", 53, &["10.0.0.1"]),
     ]
+}
+
+/// The longest comment is a specimen; one byte more is refused, with what to do.
+pub fn what_does_not_fit_is_refused() {
+    let backend = Nft::default();
+    let entry = |lab: &str, length: usize| of_lab(lab, published(8080, &"n".repeat(length), 80, &["10.0.0.1"]));
+    for fits in [entry(LONGEST, 62), entry("-", 128)] {
+        backend.check(&fits).unwrap();
+    }
+    let error = backend.check(&entry(LONGEST, 63)).unwrap_err();
+    assert!(error.reason.contains("the names of the namespace and the lab in a comment of at most 128 bytes"));
+    assert_eq!(error.hint.as_deref(), Some("use a namespace, or a lab, with a shorter name"));
+    let error = backend.check(&entry("-", 129)).unwrap_err();
+    assert_eq!(error.hint.as_deref(), Some("use a namespace with a shorter name"));
+}
+
+/// From each variant to the next one, another owner among them, by the commands that `--explain` prints.
+pub async fn what_is_explained_can_be_pasted() {
+    let fixture = fixture();
+    for specimen in &fixture.specimens {
+        let law = async || {
+            for pair in specimen.variants.windows(2) {
+                paste(Step::Create(pair[0].clone()));
+                let before = fixture.is_in_effect(&pair[0]).await;
+                paste(Step::Modify { before, after: pair[1].clone() });
+                let after = fixture.is_in_effect(&pair[1]).await;
+                paste(Step::Delete(after));
+                assert_eq!(fixture.observe(&pair[1]).await, None);
+            }
+        };
+        fixture.upon(&specimen.below, law).await;
+    }
+}
+
+fn paste(step: Step) {
+    let steps = commands(&Plan { steps: vec![step] }, None);
+    let lines: Vec<String> = steps.into_iter().flat_map(|(_, lines)| lines).collect();
+    tool::run_with("sh -eu", &lines.join("\n"));
 }
 
 /// What `nft list` prints of a set or a map, element by element; `None` where there is none.
@@ -138,12 +197,38 @@ fn theirs(like: &Entry) -> Option<Entry> {
     match &like.resource {
         Resource::Ruleset(_) => their_ruleset(),
         Resource::Nat(nat) => {
-            let shown = elements("set", "nat")?;
-            shown.contains(&format!("\"{}\" . \"{}\"", nat.switch, nat.out)).then(|| like.clone())
+            let key = format!("\"{}\" . \"{}\"", nat.switch, nat.out);
+            let shown = elements("set", "nat")?.into_iter().find(|element| element.starts_with(&key))?;
+            let lab = shown.strip_prefix(&format!("{key} comment ")).map_or("-", |comment| comment.trim_matches('"'));
+            Some(of_lab(lab, like.clone()))
         }
         Resource::Published(published) => their_published(published),
         _ => linux::theirs(like),
     }
+}
+
+/// The rules of all chains are counted by `nft list`; what was flushed comes back, and what stood in the sets is still there.
+pub async fn rules_that_were_flushed_come_back() {
+    let fixture = fixture();
+    let law = async || {
+        let rules = || tool::run("nft -a list table inet ovsns").matches(" # handle ").count();
+        let (before, complete) = (rules(), fixture.see(&ruleset(|_| {})).await);
+        for gone in ["flush table inet ovsns", "flush chain inet ovsns passing", "delete chain inet ovsns guard"] {
+            tool::run(&format!("nft {}", gone.replace("delete", "flush")));
+            tool::run(&format!("nft {gone}"));
+            let seen = fixture.observe(&complete).await.unwrap();
+            assert!(matches!(&seen.resource, Resource::Ruleset(ruleset) if ruleset.incomplete), "{gone}: {seen:?}");
+            let restored = Step::Modify { before: seen.clone(), after: complete.clone() };
+            assert_eq!(restored.to_string(), "~ ruleset inet ovsns: its rules back");
+            if gone.starts_with("flush chain") {
+                paste(restored)
+            } else {
+                fixture.step(restored).await
+            }
+            assert_eq!((rules(), fixture.see(&complete).await), (before, complete.clone()));
+        }
+    };
+    fixture.upon(&world(), law).await;
 }
 
 fn their_ruleset() -> Option<Entry> {
@@ -168,7 +253,7 @@ fn their_ruleset() -> Option<Entry> {
         1 => drop(ruleset.passes.insert(docker_user())),
         several => panic!("{several} marked rules: {marked}"),
     }
-    Some(ours(Resource::Ruleset(ruleset)))
+    Some(Entry::unmarked(Resource::Ruleset(ruleset)))
 }
 
 /// `tcp . 8080 comment "ns1" : 10.0.0.1 . 80`
@@ -176,18 +261,21 @@ fn their_published(like: &Published) -> Option<Entry> {
     let at = if like.address.is_some() { "_at" } else { "" };
     let address = like.address.map(|address| format!("{address} . ")).unwrap_or_default();
     let key = format!("{} . {address}{} comment ", like.protocol, like.port);
-    let mut seen: Option<Published> = None;
+    let (mut seen, mut owner): (Option<Published>, String) = (None, String::new());
     for version in ["4", "6"] {
         for element in elements("map", &format!("published{at}{version}"))? {
             let Some((comment, value)) = element.strip_prefix(&key).and_then(|rest| rest.split_once(" : ")) else {
                 continue;
             };
             let (target, to_port) = value.split_once(" . ").unwrap();
-            let netns = comment.trim_matches('"').replace("%22", "\"").replace("%25", "%").parse().unwrap();
+            let comment = comment.trim_matches('"');
+            let (netns, lab) = comment.split_once("%@").unwrap_or((comment, "-"));
+            owner = lab.to_owned();
+            let netns = netns.replace("%22", "\"").replace("%25", "%").parse().unwrap();
             let to_port = to_port.parse().unwrap();
             let one = seen.get_or_insert(Published { netns, to_port, targets: BTreeSet::new(), ..like.clone() });
             one.targets.insert(target.parse().unwrap());
         }
     }
-    seen.map(|published| ours(Resource::Published(published)))
+    seen.map(|published| of_lab(&owner, Entry::unmarked(Resource::Published(published))))
 }

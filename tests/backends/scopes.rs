@@ -41,7 +41,7 @@ fn scopes(world: &[Entry]) -> Vec<Scope> {
     scopes.extend(kinds.map(Scope::Kind));
     scopes.extend([Kind::Ruleset, Kind::Nat, Kind::Published].map(Scope::Kind));
     scopes.push(Scope::Ruleset);
-    scopes.extend(["-", "lab-1", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
+    scopes.extend(["-", "lab-1", "campus", "nobody"].map(|owner| Scope::Owner(owner.parse().unwrap())));
     scopes.extend(["n1", "n2", "nosuch", "host"].map(|place| Scope::Place(place.parse().unwrap())));
     for place in ["n1", "n2", "nosuch", "host"] {
         scopes

@@ -59,7 +59,7 @@ fn what_cannot_be_is_said_at_once() {
     sandbox::run(async || {
         let ovs = ovs::fixture().await;
         let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
-        let filtering = Resource::Switch(Switch { vlan_filtering: Some(true), ..plain });
+        let filtering = Entry::unmarked(Resource::Switch(Switch { vlan_filtering: Some(true), ..plain }));
         let error = ovs.backend.check(&filtering).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -67,27 +67,31 @@ fn what_cannot_be_is_said_at_once() {
         );
         let Resource::Switch(plain) = (ovs.switch)("sw1").resource else { unreachable!("a switch") };
         let both = Switch { stp: Some(true), rstp: Some(true), ..plain };
-        let error = ovs.backend.check(&Resource::Switch(both)).unwrap_err().to_string();
+        let error = ovs.backend.check(&Entry::unmarked(Resource::Switch(both))).unwrap_err().to_string();
         assert_eq!(error, "stp and rstp of switch sw1 is not possible on backend ovs: a switch speaks one of the two");
         let Resource::Port(plain) = (ovs.port)("sw1", "p1").resource else { unreachable!("a port") };
-        let error = ovs.backend.check(&Resource::Port(Port { patch: Some(name("p1")), ..plain })).unwrap_err();
+        let alone = Resource::Port(Port { patch: Some(name("p1")), ..plain });
+        let error = ovs.backend.check(&Entry::unmarked(alone)).unwrap_err();
         assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
-        let error = LinuxBridge.check(&Resource::Switch(Switch { rstp: Some(true), ..plain.clone() })).unwrap_err();
+        let rapid = Resource::Switch(Switch { rstp: Some(true), ..plain.clone() });
+        let error = LinuxBridge::default().check(&Entry::unmarked(rapid)).unwrap_err();
         assert!(error.to_string().starts_with("rstp of switch br1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("mstpd"));
-        let error =
-            LinuxBridge.check(&Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain })).unwrap_err();
+        let netdev = Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain });
+        let error = LinuxBridge::default().check(&Entry::unmarked(netdev)).unwrap_err();
         assert!(
             error.to_string().starts_with("datapath netdev of switch br1 is not possible on backend linux"),
             "{error}"
         );
         assert_eq!(error.hint.as_deref(), Some("Open vSwitch can: --backend ovs"));
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).unwrap_err();
+        let with_id = Resource::Port(Port { iface_id: Some("vm".into()), ..plain });
+        let error = LinuxBridge::default().check(&Entry::unmarked(with_id)).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let error = LinuxBridge.check(&Resource::Port(Port { patch: Some(name("v2")), ..plain })).unwrap_err();
+        let patch = Resource::Port(Port { patch: Some(name("v2")), ..plain });
+        let error = LinuxBridge::default().check(&Entry::unmarked(patch)).unwrap_err();
         assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("veth pair"));
 
@@ -96,10 +100,11 @@ fn what_cannot_be_is_said_at_once() {
         let address = Address::new(unseen.clone(), name("e1"), "10.0.0.1/24".parse().unwrap(), false);
         let link = Link::new(end("host", "v1"), End::new(unseen, name("e1")));
         for resource in [Resource::Address(address), Resource::Link(link)] {
-            let error = kernel.check(&resource).unwrap_err().to_string();
+            let error = kernel.check(&Entry::unmarked(resource)).unwrap_err().to_string();
             assert!(error.contains("in namespace nsid:3 is not possible"), "{error}");
         }
-        kernel.check(&Resource::Device(Device::new(place("n1"), name("e1"), true))).unwrap();
+        let device = Resource::Device(Device::new(place("n1"), name("e1"), true));
+        kernel.check(&Entry::unmarked(device)).unwrap();
     });
 }
 
@@ -130,6 +135,37 @@ fn a_batch_is_one_transaction_of_ovs() {
                 assert_eq!(rounds() - before, 3);
                 fixture.backend.apply(&plan.inverse().steps).await.unwrap();
                 assert_eq!(rounds() - before, 4);
+            })
+            .await;
+    });
+}
+
+/// Ports of the userspace datapath go together: their sockets are held while they do, and let go in the end.
+#[test]
+fn ports_that_go_together_leave_no_socket() {
+    require!(Root, OpenVswitch);
+    sandbox::run(async || {
+        let fixture = ovs::fixture().await;
+        // column 5 is the device that a socket is bound to
+        let sockets = |indexes: &[String]| {
+            let table = std::fs::read_to_string("/proc/thread-self/net/packet").unwrap();
+            let bound = |line: &&str| indexes.iter().any(|index| line.split_whitespace().nth(4) == Some(index));
+            table.lines().filter(bound).count()
+        };
+        let (below, hundred) = ovs::hundred();
+        fixture
+            .upon(&below, async || {
+                let index = |n| tool::link("host", &format!("v{n}")).unwrap()["ifindex"].to_string();
+                let indexes: Vec<String> = (0..hundred.len()).map(index).collect();
+                let plan = Plan { steps: hundred.iter().cloned().map(Step::Create).collect() };
+                fixture.backend.apply(&plan.steps).await.unwrap();
+                assert_eq!(sockets(&indexes), hundred.len());
+                fixture.backend.apply(&plan.inverse().steps).await.unwrap();
+                assert_eq!(sockets(&indexes), 0);
+                // and they come back as if nothing had been
+                fixture.create(&hundred[0]).await;
+                fixture.is_in_effect(&hundred[0]).await;
+                fixture.delete(&hundred[0]).await;
             })
             .await;
     });

@@ -1,7 +1,7 @@
 //! A lab file in other words: formatted, written anew, as a schema has it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ovsns::lab::{self, Format, Source};
@@ -28,7 +28,7 @@ fn a_lab_that_is_written_reads_as_the_same() {
 
 #[test]
 fn a_file_keeps_its_meaning_and_its_comments() {
-    let check = |path: std::path::PathBuf| {
+    let check = |path: PathBuf| {
         let (name, text) = (path.to_str().unwrap(), fs::read_to_string(&path).unwrap());
         let once = formatted(name, &text);
         assert_eq!(formatted(name, &once), once, "{name}: a second time changes nothing");
@@ -103,6 +103,89 @@ fn the_schema_that_is_shipped_is_the_one_that_is_made() {
     assert_eq!(fs::read_to_string(path).unwrap(), schema(), "ovsns schema > schema/lab.schema.json");
 }
 
+fn examples() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(yaml).collect();
+    paths.sort();
+    assert!(paths.len() > 7, "{paths:?}");
+    paths
+}
+
+#[test]
+fn examples_are_in_the_canonical_form() {
+    for path in examples() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(formatted("example.yaml", &text), text, "ovsns fmt {}", path.display());
+    }
+}
+
+/// The page that tells what can be said.
+fn page() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lab-file.md")).unwrap()
+}
+
+#[test]
+fn whole_files_of_the_page_are_good() {
+    let page = page();
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let whole: Vec<&str> = blocks.filter(|block| block.starts_with("lab:")).collect();
+    assert!(whole.len() > 2);
+    for text in whole {
+        read_text("page.yaml", text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    }
+}
+
+#[test]
+fn parts_on_the_page_are_as_the_schema_has_them() {
+    let page = page();
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut parts = 0;
+    for block in blocks.filter(|block| !block.starts_with("lab:")) {
+        parts += 1;
+        let mistakes = read_text("page.yaml", &format!("lab: page\n{block}")).err().unwrap_or_default();
+        // What is not of the part is not there: switches, namespaces, and so the way to a gateway.
+        let shape = mistakes.lines().filter(|line| line.starts_with("error")).find(|line| {
+            ["no switch `", "no namespace `", "outside every subnet", "has no device"]
+                .iter()
+                .all(|known| !line.contains(known))
+        });
+        assert_eq!(shape, None, "{block}");
+    }
+    assert!(parts > 8, "{parts}");
+}
+
+#[test]
+fn every_key_is_on_the_page() {
+    fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+        if let Some(properties) = schema["properties"].as_object() {
+            found.extend(properties.keys().cloned());
+        }
+        if let Some(definitions) = schema["$defs"].as_object() {
+            definitions.values().for_each(|definition| keys(definition, found));
+        }
+    }
+    let (page, mut found) = (page(), Vec::new());
+    keys(&lab::schema(), &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    // In the text, or in an example.
+    let told = |key: &&String| {
+        [
+            format!("`{key}`"),
+            format!("{key}: "),
+            format!("{key}:\n"),
+            format!("`{key} "),
+            format!(" {key} "),
+            format!(" {key}`"),
+        ]
+        .iter()
+        .any(|form| page.contains(form.as_str()))
+    };
+    let missing: Vec<&String> = found.iter().filter(|key| !told(key)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// Says of each file whether the schema takes it. Keys and scalars are as JSON has them.
 const VALIDATE: &str = r#"
 import json, sys, yaml
@@ -118,9 +201,10 @@ for path in sys.argv[2:]:
 fn the_schema_takes_good_files_and_refuses_bad_ones() {
     require!(JsonSchema);
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/lab.schema.json");
-    let yaml = |path: &std::path::PathBuf| path.extension().unwrap() == "yaml";
+    let yaml = |path: &PathBuf| path.extension().unwrap() == "yaml";
     let good: Vec<_> = files("good").into_iter().filter(yaml).collect();
     let bad: Vec<_> = files("mistakes").into_iter().filter(|path| path.ends_with("keys.yaml")).collect();
+    let good: Vec<_> = good.into_iter().chain(examples()).collect();
     let all: Vec<_> = good.iter().chain(&bad).collect();
     let output = Command::new("python3").args(["-c", VALIDATE]).arg(schema).args(&all).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -158,7 +158,7 @@ tcp       *          8443  ns2    10.0.0.2:443,[fd00::2]:443  ok
 udp       192.0.2.1  53    ns1    10.0.0.1:5353               ok
 ";
     assert_eq!(host.ok("list-published"), expected);
-    let first = json!({"protocol": "tcp", "port": 8080, "netns": "ns1", "to_port": 80, "targets": ["10.0.0.1", "fd00::1"], "state": "ok"});
+    let first = json!({"protocol": "tcp", "port": 8080, "netns": "ns1", "to_port": 80, "targets": ["10.0.0.1", "fd00::1"], "owner": "-", "state": "ok"});
     assert_eq!(host.json("list-published")["published"][0], first);
     // asking for what is there already changes nothing
     assert_eq!(host.ok("publish 8080:ns1:80 --may-exist"), "");

@@ -10,6 +10,8 @@ mod follows;
 mod host;
 mod inward;
 mod killed;
+mod lab;
+mod labs;
 mod others;
 mod outward;
 mod peers;
@@ -62,6 +64,8 @@ on_the_linux_bridge! {
     follows: a_teardown_leaves_nothing a_dead_namespace_is_collected an_address_that_changed;
     refusals: what_cannot_be_translated what_cannot_be_published a_port_that_is_taken without_nft without_nat;
     killed: killed_at_every_step;
+    labs: a_lab_comes_and_goes owners_side_by_side a_flush_is_healed changes_follow what_is_anothers_stays_anothers
+        what_is_there_already_takes_part what_a_lab_cannot_have without_translation_no_nft;
 }
 
 /// The kernel's own datapath, in the virtual machine.

@@ -35,7 +35,7 @@ pub fn the_world_is_reached_and_nothing_is_left(host: &Host) {
         host.ok("list-nat"),
         "SWITCH  OUT   NETWORKS               STATE\nbr1     eth0  10.0.0.0/24,fd00::/64  ok\n"
     );
-    let listed = json!([{"switch": "br1", "out": "eth0", "networks": ["10.0.0.0/24", "fd00::/64"], "state": "ok"}]);
+    let listed = json!([{"switch": "br1", "out": "eth0", "networks": ["10.0.0.0/24", "fd00::/64"], "owner": "-", "state": "ok"}]);
     assert_eq!(host.json("list-nat")["nat"], listed);
     let said = host.refused(1, "nat br1");
     assert!(said.contains("switch br1 is translated at eth0 already") && said.contains("--may-exist"), "{said}");

@@ -65,8 +65,8 @@ impl<F: Fn(&[Step]) -> Result<Vec<Step>, ApplyError> + Send + Sync> Backend for 
         (self.claims)(resource)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
-        self.memory.check(resource)
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        self.memory.check(entry)
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
@@ -119,8 +119,8 @@ impl<B: Backend> Backend for OneByOne<B> {
         self.0.claims(resource)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
-        self.0.check(resource)
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        self.0.check(entry)
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {

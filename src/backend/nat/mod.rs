@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::model::{Entry, IfName, Key, Kind, Published, Resource, State};
+use crate::model::{Entry, IfName, Key, Kind, Owner, Place, Published, Resource, State};
 use crate::nft::{self, NftError};
 use crate::plan::ruleset::{COMMENT_MAX, comment_of, is_writable};
 use crate::plan::{Step, describe};
@@ -49,7 +49,8 @@ impl Backend for Nft {
         is_ours(resource.kind())
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        let resource = &entry.resource;
         let no = |reason: String, hint: &str| {
             let what = describe(resource);
             Err(Unsupported { what, backend: "nft", reason, hint: Some(hint.to_owned()) })
@@ -58,13 +59,17 @@ impl Backend for Nft {
             return no(format!("nft has no way to write the name of device {device}"), "give the device another name");
         }
         match resource {
-            Resource::Published(published) if comment_of(&published.netns).len() > COMMENT_MAX => {
-                let reason = format!("nft keeps the namespace's name in a comment of at most {COMMENT_MAX} bytes");
-                no(reason, "use a namespace with a shorter name")
-            }
             Resource::Published(Published { targets, .. }) if targets.is_empty() => {
                 no("no address is behind it".to_owned(), "give the namespace an address")
             }
+            Resource::Published(Published { netns, .. }) if !fits(netns, None) => no(
+                format!("nft keeps the namespace's name in a comment of at most {COMMENT_MAX} bytes"),
+                "use a namespace with a shorter name",
+            ),
+            Resource::Published(Published { netns, .. }) if !fits(netns, entry.owner.as_ref()) => no(
+                format!("nft keeps the names of the namespace and the lab in a comment of at most {COMMENT_MAX} bytes"),
+                "use a namespace, or a lab, with a shorter name",
+            ),
             _ => Ok(()),
         }
     }
@@ -94,6 +99,11 @@ impl Backend for Nft {
         let done = self.state().and_then(|before| write::apply(&before, steps));
         done.map_err(|error| ApplyError::after(0, refused(steps, error)))
     }
+}
+
+/// Whether the comment on a port that is published to `netns` can be written.
+fn fits(netns: &Place, owner: Option<&Owner>) -> bool {
+    comment_of(netns, owner.filter(|owner| **owner != Owner::verbs())).len() <= COMMENT_MAX
 }
 
 fn is_ours(kind: Kind) -> bool {

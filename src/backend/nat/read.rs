@@ -5,11 +5,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::model::{
-    Chain, Entry, IfName, Nat, Owner, Place, Protocol, Published, Raised, Resource, Ruleset, Setting, State,
-};
+use crate::model::{Chain, Entry, IfName, Nat, Owner, Protocol, Published, Raised, Resource, Ruleset, Setting, State};
 use crate::nft::{self, Element, NftError, Rule, Set};
-use crate::plan::ruleset::{MARK, place_of, set_of};
+use crate::plan::ruleset::{MARK, of_comment, rules_of_skeleton, set_of};
 
 /// The family and the name of our table.
 pub const TABLE: [&str; 2] = ["inet", "ovsns"];
@@ -25,14 +23,23 @@ pub fn state() -> Result<State, NftError> {
         return Ok(State::default());
     }
     let (mut ruleset, mut rest) = (Ruleset::default(), Content::default());
-    for set in nft::sets(family, table)? {
+    let (sets, rules) = nft::content(family, table)?;
+    for set in sets {
         take(&mut ruleset, &mut rest, &set);
     }
+    ruleset.incomplete = is_incomplete(&rules);
     ruleset.passes = passes()?;
-    let resources = std::iter::once(Resource::Ruleset(ruleset))
-        .chain(rest.nats.into_iter().map(Resource::Nat))
-        .chain(rest.published.into_values().map(Resource::Published));
-    Ok(resources.map(|resource| Entry::owned(resource, &Owner::verbs())).collect())
+    let nats = rest.nats.into_iter().map(|(nat, owner)| Entry::owned(Resource::Nat(nat), &owner));
+    let published = rest.published.into_values().map(|(p, owner)| Entry::owned(Resource::Published(p), &owner));
+    // All of them share it: it is nobody's.
+    let shared = std::iter::once(Entry::unmarked(Resource::Ruleset(ruleset)));
+    Ok(shared.chain(nats).chain(published).collect())
+}
+
+/// Whether a chain has fewer rules than we made. More of them are somebody else's.
+fn is_incomplete(rules: &[Rule]) -> bool {
+    let there = |chain: &str| rules.iter().filter(|rule| rule.chain == chain).count();
+    rules_of_skeleton().iter().any(|(chain, count)| there(chain) < *count)
 }
 
 /// The chains of others in which a rule bears our mark.
@@ -66,8 +73,8 @@ pub fn marked(chain: &Chain) -> Result<Vec<Rule>, NftError> {
 
 #[derive(Default)]
 struct Content {
-    nats: Vec<Nat>,
-    published: BTreeMap<(Protocol, Option<IpAddr>, u16), Published>,
+    nats: Vec<(Nat, Owner)>,
+    published: BTreeMap<(Protocol, Option<IpAddr>, u16), (Published, Owner)>,
 }
 
 /// What does not read as ours was not written by us: it is passed over.
@@ -84,9 +91,9 @@ fn take(ruleset: &mut Ruleset, rest: &mut Content, set: &Set) {
             }
             ("ingress", _) => ruleset.ingress.extend(first(element)),
             ("published4" | "published6" | "published_at4" | "published_at6", _) => {
-                if let Some((published, target)) = published(element) {
+                if let Some((published, owner, target)) = published(element) {
                     let key = (published.protocol, published.address, published.port);
-                    rest.published.entry(key).or_insert(published).targets.insert(target);
+                    rest.published.entry(key).or_insert((published, owner)).0.targets.insert(target);
                 }
             }
             (_, Some(setting)) => ruleset.raised.extend(first(element).map(|device| Raised { setting, device })),
@@ -95,9 +102,11 @@ fn take(ruleset: &mut Ruleset, rest: &mut Content, set: &Set) {
     }
 }
 
-fn nat(element: &Element) -> Option<Nat> {
+/// One without a comment is the verbs'.
+fn nat(element: &Element) -> Option<(Nat, Owner)> {
     let [switch, out] = element.key.as_slice() else { return None };
-    Some(Nat { switch: switch.parse().ok()?, out: out.parse().ok()? })
+    let owner = element.comment.as_ref().map_or_else(|| Ok(Owner::verbs()), |comment| comment.parse());
+    Some((Nat { switch: switch.parse().ok()?, out: out.parse().ok()? }, owner.ok()?))
 }
 
 /// A single address stands without the length of its prefix.
@@ -107,14 +116,14 @@ fn network(element: &Element) -> Option<(IfName, IpNet)> {
     Some((device.parse().ok()?, net))
 }
 
-fn published(element: &Element) -> Option<(Published, IpAddr)> {
+fn published(element: &Element) -> Option<(Published, Owner, IpAddr)> {
     let (protocol, address, port) = match element.key.as_slice() {
         [protocol, port] => (protocol, None, port),
         [protocol, address, port] => (protocol, Some(address.parse().ok()?), port),
         _ => return None,
     };
     let [target, to_port] = element.value.as_slice() else { return None };
-    let netns: Place = place_of(element.comment.as_deref()?)?;
+    let (netns, owner) = of_comment(element.comment.as_deref()?)?;
     let published = Published {
         protocol: protocol_of(protocol)?,
         address,
@@ -123,7 +132,7 @@ fn published(element: &Element) -> Option<(Published, IpAddr)> {
         to_port: to_port.parse().ok()?,
         targets: BTreeSet::new(),
     };
-    Some((published, target.parse().ok()?))
+    Some((published, owner, target.parse().ok()?))
 }
 
 /// Where there is no /etc/protocols, nft prints the number.

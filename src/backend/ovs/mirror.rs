@@ -37,16 +37,22 @@ pub(super) struct Mirrors {
 impl Mirrors {
     /// Those that `keys` name.
     pub(super) async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Mirrors, BackendError> {
-        let wanted: Vec<(&SwitchName, &String)> = keys.iter().filter_map(|key| key_of(key)).collect();
+        let wanted = wanted(keys);
         let bridges =
             wanted.iter().map(|(switch, _)| by_name("Bridge", switch.as_str(), &["_uuid", "name", "mirrors"]));
         let bridges: Vec<Row> = select(ovs, bridges).await?.into_iter().flatten().collect();
         let mut mirrors = Mirrors::of_bridges(ovs, &bridges).await?;
-        mirrors.rows.retain(|(row, _, bridge)| {
+        mirrors.retain(keys);
+        Ok(mirrors)
+    }
+
+    /// Leaves those that `keys` name.
+    pub(super) fn retain(&mut self, keys: &[Key]) {
+        let wanted = wanted(keys);
+        self.rows.retain(|(row, _, bridge)| {
             let name = row.one::<String>("name").unwrap_or_default();
             wanted.iter().any(|(switch, wanted)| switch.as_str() == bridge && **wanted == name)
         });
-        Ok(mirrors)
     }
 
     /// Those of `bridges`, rows with the columns `_uuid`, `name` and `mirrors`.
@@ -97,8 +103,10 @@ impl Mirrors {
     }
 }
 
-fn key_of(key: &Key) -> Option<(&SwitchName, &String)> {
-    if let Key::Mirror { switch, name } = key { Some((switch, name)) } else { None }
+fn wanted(keys: &[Key]) -> Vec<(&SwitchName, &String)> {
+    keys.iter()
+        .filter_map(|key| if let Key::Mirror { switch, name } = key { Some((switch, name)) } else { None })
+        .collect()
 }
 
 /// The row of a new mirror, which lacks its output.

@@ -3,37 +3,38 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod commit;
+mod connection;
 mod health;
 mod mirror;
 mod ops;
 mod read;
+mod sockets;
 mod wait;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
-use crate::model::{BackendName, Entry, Port, Resource, Switch};
+use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+use connection::Connection;
 pub use health::Health;
-use ops::Transaction;
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
 
-/// How long the way back waits for an ovs-vswitchd that has been waited for in vain.
-const SHORT: Duration = Duration::from_secs(1);
-
 /// Open vSwitch, by a connection to its ovsdb-server.
 pub struct Ovs {
-    client: Client,
+    connection: Connection,
     timeout: Duration,
     /// Whether a wait for ovs-vswitchd was given up: what comes then is the way back, and is not waited for long.
     given_up: AtomicBool,
@@ -42,7 +43,7 @@ pub struct Ovs {
 impl Ovs {
     /// The switches of the database behind `client`. `timeout` is how long ovs-vswitchd may take for a transaction.
     pub fn new(client: Client, timeout: Duration) -> Ovs {
-        Ovs { client, timeout, given_up: AtomicBool::new(false) }
+        Ovs { connection: Connection::new(client), timeout, given_up: AtomicBool::new(false) }
     }
 
     /// Whether ovs-vswitchd computes checksums that a veth left to its peer: with `userspace-tso-enable` its userspace
@@ -62,48 +63,11 @@ impl Ovs {
         read::interface_errors(self).await
     }
 
-    /// One transaction, within the deadline.
-    async fn transact(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
-        self.client.transact(DATABASE, operations).await.map_err(|error| refused(what, error))
+    /// One transaction that only reads. If the connection is lost it is made again, and asked again.
+    async fn read(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
+        let deadline = Instant::now() + self.timeout;
+        self.connection.read(operations, deadline).await.map_err(|error| refused(what, error))
     }
-
-    /// Carries out `steps` in one transaction and waits until it is in effect. `Err` says whether the transaction stands.
-    async fn commit(&self, steps: &[Step]) -> Result<(), (bool, BackendError)> {
-        // Until it is over it counts as given up: whoever drops this future, for a signal, says nothing of it.
-        let hurry = self.given_up.swap(true, Ordering::Relaxed);
-        let result = self.commit_and_wait(steps, hurry).await;
-        let late = matches!(&result, Err((_, error)) if is_late(error));
-        self.given_up.store(late || hurry, Ordering::Relaxed);
-        result
-    }
-
-    async fn commit_and_wait(&self, steps: &[Step], hurry: bool) -> Result<(), (bool, BackendError)> {
-        let what = summary(steps);
-        let current = read::current(self, steps).await.map_err(|error| (false, error))?;
-        let transaction = Transaction::of(steps, &current).map_err(|error| (false, error))?;
-        if transaction.is_empty() {
-            return Ok(());
-        }
-        let operations = transaction.operations(&what);
-        let results = self.client.transact(DATABASE, &operations).await;
-        let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
-        let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        self.wait(&what, target, hurry).await.map_err(|error| (true, error))
-    }
-
-    /// Waits until ovs-vswitchd has carried out the transaction. In a `hurry` that is short, and late is no error: the database
-    /// is as it is to be, and ovs-vswitchd will follow when it goes on.
-    async fn wait(&self, what: &str, target: wait::Target, hurry: bool) -> Result<(), BackendError> {
-        let patience = if hurry { self.timeout.min(SHORT) } else { self.timeout };
-        match wait::in_effect(self, what, target, patience).await {
-            Err(error) if hurry && is_late(&error) => Ok(()),
-            result => result,
-        }
-    }
-}
-
-fn is_late(error: &BackendError) -> bool {
-    matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _))
 }
 
 #[async_trait]
@@ -116,8 +80,8 @@ impl Backend for Ovs {
         resource.backend() == Some(BackendName::Ovs)
     }
 
-    fn check(&self, resource: &Resource) -> Result<(), Unsupported> {
-        match resource {
+    fn check(&self, entry: &Entry) -> Result<(), Unsupported> {
+        match &entry.resource {
             Resource::Switch(Switch { name, vlan_filtering: Some(_), .. }) => Err(Unsupported {
                 what: format!("vlan_filtering of switch {name}"),
                 backend: "ovs",
@@ -159,47 +123,24 @@ impl Backend for Ovs {
 }
 
 /// How many of the first steps fit into one transaction: a row that is deleted and made again under its name in one
-/// transaction looks to ovs-vswitchd as if nothing had happened.
+/// transaction looks to ovs-vswitchd as if nothing had happened. And an end of a patch cable that is turned to a new port keeps its
+/// error, `No usable peer`, if that port comes in the same transaction.
 fn one_transaction(steps: &[Step]) -> usize {
-    let deletes = |step: &Step, key| matches!(step, Step::Delete(entry) if entry.key() == key);
-    let again = |index: usize, step: &Step| {
-        matches!(step, Step::Create(_)) && steps[..index].iter().any(|earlier| deletes(earlier, step.key()))
-    };
-    let cut = steps.iter().enumerate().position(|(index, step)| again(index, step));
-    cut.unwrap_or(steps.len())
+    let mut apart: BTreeSet<Key> = BTreeSet::new();
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Create(entry) if apart.contains(&entry.key()) => return index,
+            Step::Create(_) => {}
+            Step::Delete(entry) => drop(apart.insert(entry.key())),
+            Step::Modify { after, .. } => apart.extend(peer(after).map(|device| Key::Port { device })),
+        }
+    }
+    steps.len()
 }
 
-/// What a transaction is for, in a few words: for messages, and as its comment in the database's log.
-fn summary(steps: &[Step]) -> String {
-    match steps {
-        [step] => words(step),
-        [first, ..] => format!("{} and {} more", words(first), steps.len() - 1),
-        [] => String::new(),
-    }
-}
-
-fn words(step: &Step) -> String {
-    let verb = match step {
-        Step::Create(_) => "add",
-        Step::Modify { .. } => "change",
-        Step::Delete(_) => "delete",
-    };
-    match &step.entry().resource {
-        Resource::Port(Port { switch, device, .. }) => match step {
-            Step::Delete(_) => format!("{verb} port {device} of switch {switch}"),
-            _ => format!("{verb} port {device} on switch {switch}"),
-        },
-        resource => format!("{verb} {}", resource.key()),
-    }
-}
-
-/// Whether a transaction that ended so may have been carried out: then it is taken back as if it had.
-fn may_stand(error: &ClientError) -> bool {
-    match error {
-        ClientError::Transact(error) => error.server_error().is_none(),
-        ClientError::TimedOut { .. } | ClientError::Lost { .. } | ClientError::Senseless { .. } => true,
-        ClientError::Connect(_) | ClientError::Refused { .. } | ClientError::NotificationsTaken => false,
-    }
+/// The other end, of one end of a patch cable.
+fn peer(entry: &Entry) -> Option<IfName> {
+    if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
 }
 
 /// A failed call, in the context of what was being done.

@@ -1,5 +1,6 @@
 //! From committed to in effect.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 use crate::model::IfName;
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select, Until, Wait};
 use crate::ovsdb::row::{Row, RowError};
-use crate::ovsdb::value::Uuid;
+use crate::ovsdb::value::{Datum, Uuid};
 
 use super::{DATABASE, Ovs, read, refused};
 use crate::backend::{BackendError, Stage};
@@ -71,7 +72,7 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
     let read = Select::from_table("Open_vSwitch").filter(Condition::uuid(row)).columns(["cur_cfg"]);
     let operations: [Operation; 2] = [wait.into(), read.into()];
     // The server's own deadline comes first, and says which stage was late.
-    let client = ovs.client.within(left + Duration::from_secs(1));
+    let client = ovs.connection.client().within(left + Duration::from_secs(1));
     match client.transact(DATABASE, &operations).await {
         Ok(results) => {
             let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
@@ -79,7 +80,11 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
             row.one("cur_cfg").map_err(|error| misread(what, error))
         }
         Err(error) if error.server_error().is_some_and(|error| error.error == "timed out") => Err(late()),
-        Err(error) => Err(refused(what, error)),
+        // A server that was restarted knows `cur_cfg`, and ovs-vswitchd finds it again by itself.
+        Err(error) => match ovs.connection.restore(error, deadline).await {
+            Ok(()) => Ok(seen),
+            Err(error) => Err(refused(what, error)),
+        },
     }
 }
 
@@ -87,21 +92,26 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
 ///
 /// One end of a patch cable whose other end is not there yet has both: a port, and the error `No usable peer`. It is in effect, as far
 /// as it goes; the error ends when the other end comes, so with both in one transaction there is none.
+///
+/// The database picks out the few that are not in order, ours and others', so that a thousand new ones are as cheap as one.
 async fn ports(ovs: &Ovs, what: &str, interfaces: &[Uuid]) -> Result<(), BackendError> {
-    let selects: Vec<Operation> = interfaces
-        .iter()
-        .map(|uuid| {
-            let select = Select::from_table("Interface").filter(Condition::uuid(*uuid));
-            select.columns(["name", "type", "options", "ofport", "error"]).into()
-        })
-        .collect();
-    if selects.is_empty() {
+    if interfaces.is_empty() {
         return Ok(());
     }
-    let results = ovs.transact(what, &selects).await?;
+    let not_in_order = [
+        Condition::not_equal("error", Datum::empty_set()),
+        Condition::equal("ofport", Datum::empty_set()),
+        Condition::equal("ofport", -1),
+    ];
+    let columns = ["_uuid", "name", "type", "options", "ofport", "error"];
+    let select = |condition| Select::from_table("Interface").filter(condition).columns(columns).into();
+    let selects: [Operation; 3] = not_in_order.map(select);
+    let results = ovs.read(what, &selects).await?;
+    let new: HashSet<Uuid> = interfaces.iter().copied().collect();
     for row in results.iter().filter_map(OperationResult::rows).flatten() {
+        let uuid = row.row_uuid().map_err(|error| misread(what, error))?;
         let interface = Interface::read(row).map_err(|error| misread(what, error))?;
-        if !interface.waits_for_peer(ovs).await? {
+        if new.contains(&uuid) && !interface.waits_for_peer(ovs).await? {
             interface.check(what)?;
         }
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::backend::Scope;
 use crate::cli::change;
 use crate::cli::failure::Failure;
 use crate::cli::nat;
 use crate::cli::netns::{is_in_use, returned, users, with_states};
 use crate::cli::session::{self, OvsDatabase, Session};
 use crate::lab::{Facts, Lab};
-use crate::model::{BackendName, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
+use crate::model::{BackendName, Entry, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
 use crate::plan::Plan;
 
 use super::sight;
@@ -25,8 +26,11 @@ impl Changes {
     /// Looks at the system, and works the way out. What others have made under the names of the file is refused, unless it is to be
     /// made the lab's own with `adopt`.
     pub async fn of(session: &Session<'_>, lab: &Lab, adopt: bool) -> Result<Changes, Failure> {
+        let there = there(session, lab).await?;
+        let lab = &as_is(lab, &there);
         let facts = facts(session, lab).await?;
-        let desired = lab.state(&facts);
+        let mut desired = lab.state(&facts);
+        leave_open(lab, &there, &mut desired);
         let observed = sight::observe(session, &lab.owner, &desired).await?;
         if !adopt {
             check_others(&observed, &desired, &lab.owner)?;
@@ -44,6 +48,10 @@ impl Changes {
         let observed = with_states(session, observed).await?;
         let going: State = observed.entries().filter(|entry| !desired.contains(&entry.key())).cloned().collect();
         returned(session, &going).await?.entries().for_each(|entry| desired.insert(entry.clone()));
+        let (observed, desired) = match nat::for_lab(session, &owner, &observed, &desired).await? {
+            Some(translated) => translated,
+            None => (observed, desired),
+        };
         let plan = change::plan(session, &observed, &desired).await?;
         session.engine.backends().check(&plan)?;
         Ok(Changes { owner, observed, desired, plan })
@@ -73,6 +81,44 @@ impl Changes {
     }
 }
 
+/// The switches of the lab that are there, whoever has made them.
+async fn there(session: &Session<'_>, lab: &Lab) -> Result<BTreeMap<SwitchName, Switch>, Failure> {
+    let keys = lab.switches.iter().map(|switch| Key::Switch { name: switch.name.clone() });
+    let found = session.observe(Scope::Keys(keys.collect())).await?;
+    let switch = |resource: &Resource| match resource {
+        Resource::Switch(switch) => Some((switch.name.clone(), switch.clone())),
+        _ => None,
+    };
+    Ok(found.resources().filter_map(switch).collect())
+}
+
+/// `lab`, with the backend and the datapath of the switches that are there, where the file leaves the choice: what this host would
+/// choose today is no reason to make one anew.
+fn as_is(lab: &Lab, there: &BTreeMap<SwitchName, Switch>) -> Lab {
+    let mut lab = lab.clone();
+    for switch in &mut lab.switches {
+        let Some(seen) = there.get(&switch.name) else { continue };
+        switch.backend = switch.backend.or(Some(seen.backend));
+        if switch.backend == Some(seen.backend) {
+            switch.datapath = switch.datapath.or(seen.datapath);
+        }
+    }
+    lab
+}
+
+/// Wants no other Ethernet address of a switch that is there, unless the file says one.
+fn leave_open(lab: &Lab, there: &BTreeMap<SwitchName, Switch>, desired: &mut State) {
+    for switch in lab.switches.iter().filter(|switch| switch.mac.is_none() && !switch.external) {
+        let key = Key::Switch { name: switch.name.clone() };
+        let Some(seen) = there.get(&switch.name) else { continue };
+        let Some(Entry { resource: Resource::Switch(wanted), owner }) = desired.get(&key).cloned() else { continue };
+        if seen.backend == wanted.backend && seen.datapath == wanted.datapath {
+            let open = Switch { mac: None, ..wanted };
+            desired.insert(Entry { resource: Resource::Switch(open), owner });
+        }
+    }
+}
+
 /// What the system says where the file leaves the choice.
 pub async fn facts(session: &Session<'_>, lab: &Lab) -> Result<Facts, Failure> {
     let facts = facts_of_host(session).await?;
@@ -87,7 +133,8 @@ pub async fn facts(session: &Session<'_>, lab: &Lab) -> Result<Facts, Failure> {
     }
     let mut external = BTreeMap::new();
     for switch in lab.switches.iter().filter(|switch| switch.external) {
-        external.insert(switch.name.clone(), existing(session, &switch.name).await?);
+        let (_, there) = session.switch(&switch.name).await?;
+        external.insert(switch.name.clone(), there);
     }
     Ok(Facts { external, ..facts })
 }
@@ -102,12 +149,6 @@ pub async fn facts_of_host(session: &Session<'_>) -> Result<Facts, Failure> {
     };
     let out = nat::default_devices()?.into_iter().next();
     Ok(Facts { backend, datapath, tx_checksum_off, external: BTreeMap::new(), out })
-}
-
-/// A switch that the file says is there.
-async fn existing(session: &Session<'_>, name: &SwitchName) -> Result<Switch, Failure> {
-    let (_, switch) = session.switch(name).await?;
-    Ok(switch)
 }
 
 /// Fails where `desired` names what others have made.

@@ -7,10 +7,12 @@ use crate::cli::failure::Failure;
 use crate::cli::inside;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::model::{IfName, Nat, Place, Resource, SwitchName};
+use crate::model::{IfName, Nat, Owner, Place, Resource, SwitchName};
 
-use super::books::Books;
-use super::{addresses_of, default_devices, notes, routes};
+use super::books::{Books, said};
+use super::ingress::{check_out, default_devices, no_address};
+use super::wiring::Wiring;
+use super::{around, notes, routes};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -46,24 +48,29 @@ impl AddNat {
         let (_, switch) = session.switch(&self.switch).await?;
         let out = self.out(session).await?;
         let device = self.switch.device();
-        let own = addresses_of(&device)?;
+        let own = around::addresses_of(&device)?;
         if own.is_empty() {
-            return Err(self.no_address());
+            return Err(no_address(&self.switch));
         }
         let mut books = Books::open(session).await?;
         let nat = Resource::Nat(Nat { switch: self.switch.clone(), out: out.clone() });
+        let owner = books.owner(&nat.key());
         if books.observed.contains(&nat.key()) && !self.may_exist {
-            return Err(Failure::new(format!("switch {} is translated at {out} already", self.switch))
+            let by = if owner == Owner::verbs() { String::new() } else { format!(", {}", said(&owner)) };
+            return Err(Failure::new(format!("switch {} is translated at {out} already{by}", self.switch))
                 .hint("with --may-exist that is no failure, and what has changed since is set"));
         }
         let mut ruleset = books.ruleset();
         ruleset.set_networks(device.clone(), own.iter().copied());
-        notes::pass(session, &mut ruleset, &switch, Some(&out))?;
-        books.want(nat);
+        books.notes = notes::pass(&mut ruleset, &device, Some(switch.backend), Some(&out))?;
+        // What a lab owns stays its own.
+        books.want(nat, &owner);
         books.raise(session, ruleset).await?;
         if !self.no_routes {
-            for guest in routes::guests(session, &self.switch).await? {
-                routes::add(session, &mut books, &guest, &own).await?;
+            let around = around::switch_and_guests(session, &self.switch).await?;
+            let wiring = Wiring::of(&around);
+            for guest in wiring.guests(&self.switch) {
+                routes::add(&mut books, &wiring, &guest, &own);
             }
         }
         notes::say(session, &books.notes);
@@ -79,18 +86,8 @@ impl AddNat {
                     .hint("name the device: --out DEVICE")
             })?,
         };
-        if out == self.switch.device() || out == IfName::lo() {
-            let why = if out == IfName::lo() { "the loopback device" } else { "the switch's own device" };
-            return Err(Failure::usage(format!("{} cannot lead out of {out}: it is {why}", self.switch))
-                .hint("name the device that leads to the world: --out DEVICE"));
-        }
+        check_out(&self.switch, &out)?;
         inside::device(session, &Place::Host, &out).await?;
         Ok(out)
-    }
-
-    fn no_address(&self) -> Failure {
-        let switch = &self.switch;
-        Failure::new(format!("switch {switch} has no address: it cannot be the router of its namespaces"))
-            .hint(format!("give it one in their network: ovsns set-br {switch} --ip 192.168.15.1/24"))
     }
 }

@@ -1,29 +1,35 @@
-//! What stands in the table of translation, before and after a verb, and what follows from it for the settings of the host.
+//! What stands in the table of translation, before and after a change, and what follows from it for the settings of the host.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::model::{
-    Demand, Entry, Family, IfName, Key, Nat, Owner, Place, Published, Raised, Resource, Ruleset, Setting, State,
-    Sysctl, SysctlKey,
-};
+use crate::model::{Entry, IfName, Key, Nat, Owner, Published, Raised, Resource, Ruleset, Setting, State};
 
-/// Two states: what a verb has seen, and what it wants.
+use super::settings::{self, ALL_FORWARD, sysctl};
+
+/// Two states: what was seen, and what is wanted.
 #[derive(Debug, Default)]
 pub struct Books {
     pub observed: State,
     pub desired: State,
+    /// The devices of the host that the change itself makes, or has made. Their settings are ours.
+    pub own: BTreeSet<IfName>,
     /// What is to be said of it to people.
     pub notes: Vec<String>,
 }
 
 impl Books {
-    /// Reads the table.
+    /// Reads the table. Whatever else is wanted, it is to be complete.
     pub async fn open(session: &Session<'_>) -> Result<Books, Failure> {
         let observed = session.observe(Scope::Ruleset).await?;
-        Ok(Books { desired: observed.clone(), observed, notes: Vec::new() })
+        let mut books = Books { desired: observed.clone(), observed, ..Books::default() };
+        if books.observed.contains(&Key::Ruleset) {
+            let ruleset = Ruleset { incomplete: false, ..books.ruleset() };
+            books.desired.insert(Entry::unmarked(Resource::Ruleset(ruleset)));
+        }
+        Ok(books)
     }
 
     /// What is to be translated.
@@ -38,6 +44,12 @@ impl Books {
             .filter_map(|r| if let Resource::Published(published) = r { Some(published) } else { None })
     }
 
+    /// Whose the entry of this key is.
+    pub fn owner(&self, key: &Key) -> Owner {
+        let owner = self.observed.get(key).or_else(|| self.desired.get(key)).and_then(|entry| entry.owner.clone());
+        owner.unwrap_or_else(Owner::verbs)
+    }
+
     /// The ruleset as it is to be, or a new one.
     pub fn ruleset(&self) -> Ruleset {
         ruleset_of(&self.desired)
@@ -48,9 +60,9 @@ impl Books {
         ruleset_of(&self.observed)
     }
 
-    /// Wants `resource`, under the mark that the table is.
-    pub fn want(&mut self, resource: Resource) {
-        self.desired.insert(Entry::owned(resource, &Owner::verbs()));
+    /// Wants `resource` in the table, under the mark of `owner`.
+    pub fn want(&mut self, resource: Resource, owner: &Owner) {
+        self.desired.insert(Entry::owned(resource, owner));
     }
 
     /// Wants what has no mark of its own, which is as `observed` says now, if it is there.
@@ -65,21 +77,22 @@ impl Books {
     pub async fn raise(&mut self, session: &Session<'_>, mut ruleset: Ruleset) -> Result<(), Failure> {
         let (nats, published): (Vec<&Nat>, Vec<&Published>) = (self.nats().collect(), self.published().collect());
         let demand = ruleset.demand(&nats, &published);
-        let wanted = settings(session, &demand).await?;
+        let wanted = settings::meeting(session, &demand, &self.own).await?;
         if wanted.iter().any(|raised| raised.setting == Setting::Forwarding6) {
             self.notes.push(ALL_FORWARD.to_owned());
         }
-        let values = values(session, wanted.iter().map(Raised::key)).await?;
-        for raised in wanted {
+        let values = settings::values(session, &wanted, &self.own).await?;
+        for (raised, seen) in values {
             let (off, on) = raised.setting.values();
-            let key = raised.key();
-            // One that is on for others' sake stays theirs.
-            if values.get(&key).is_some_and(|value| value == off) {
-                self.change(Some(sysctl(&key, off)), sysctl(&key, on));
+            let own = self.own.contains(&raised.device);
+            // One that is on for others' sake stays theirs. On a device of our own it was us, whether the table tells it or not,
+            // and there it is wanted again where the device is made anew.
+            if seen.value == off || own && (ruleset.raised.contains(&raised) || seen.is_raised(raised.setting)) {
+                self.change(seen.there.then(|| sysctl(&raised, &seen.value)), sysctl(&raised, on));
                 ruleset.raised.insert(raised);
             }
         }
-        self.want(Resource::Ruleset(ruleset));
+        self.desired.insert(Entry::unmarked(Resource::Ruleset(ruleset)));
         Ok(())
     }
 
@@ -91,17 +104,15 @@ impl Books {
         let rest = ruleset.reduced(&nats, &published);
         let kept = rest.as_ref().map(|rest| rest.raised.clone()).unwrap_or_default();
         let lowered: Vec<&Raised> = ruleset.raised.difference(&kept).filter(|r| !going.contains(&r.device)).collect();
-        let values = values(session, lowered.iter().map(|raised| raised.key())).await?;
-        for raised in lowered {
+        for (raised, seen) in settings::values(session, lowered, &BTreeSet::new()).await? {
             let (off, on) = raised.setting.values();
-            let key = raised.key();
             // Somebody else has had a say in it since.
-            if values.get(&key).is_some_and(|value| value == on) {
-                self.change(Some(sysctl(&key, on)), sysctl(&key, off));
+            if seen.value == on {
+                self.change(Some(sysctl(&raised, on)), sysctl(&raised, off));
             }
         }
         match rest {
-            Some(rest) => self.want(Resource::Ruleset(rest)),
+            Some(rest) => self.desired.insert(Entry::unmarked(Resource::Ruleset(rest))),
             None => drop(self.desired.remove(&Key::Ruleset)),
         }
         Ok(())
@@ -115,54 +126,7 @@ fn ruleset_of(state: &State) -> Ruleset {
     }
 }
 
-const ALL_FORWARD: &str = "before Linux 6.17, IPv6 is forwarded between all devices or none: net.ipv6.conf.all.forwarding is \
-                           turned on (with it the host goes on to listen to routers only where accept_ra is 2)";
-
-fn sysctl(key: &SysctlKey, value: &str) -> Resource {
-    Resource::Sysctl(Sysctl::new(Place::Host, key.clone(), value))
-}
-
-/// The settings of the host by their keys; those that it does not have are left out.
-async fn values(
-    session: &Session<'_>,
-    keys: impl IntoIterator<Item = SysctlKey>,
-) -> Result<BTreeMap<SysctlKey, String>, Failure> {
-    let keys = keys.into_iter().map(|key| Key::Sysctl { place: Place::Host, key });
-    let found = session.observe(Scope::Keys(keys.collect())).await?;
-    let value = |resource: &Resource| match resource {
-        Resource::Sysctl(sysctl) => Some((sysctl.key.clone(), sysctl.value.clone())),
-        _ => None,
-    };
-    Ok(found.resources().filter_map(value).collect())
-}
-
-/// The settings by which this kernel meets `demand`.
-async fn settings(session: &Session<'_>, demand: &Demand) -> Result<Vec<Raised>, Failure> {
-    let raised = |setting, device: &IfName| Raised { setting, device: device.clone() };
-    let of = |wanted: Family| {
-        demand.forwarders.iter().filter(move |(family, _)| *family == wanted).map(|(_, device)| device)
-    };
-    let mut settings: Vec<Raised> = of(Family::Ipv4).map(|device| raised(Setting::Forwarding4, device)).collect();
-    settings.extend(demand.localnets.iter().map(|device| raised(Setting::RouteLocalnet, device)));
-    let v6: Vec<&IfName> = of(Family::Ipv6).collect();
-    let forced: Vec<Raised> = v6.iter().map(|device| raised(Setting::ForceForwarding6, device)).collect();
-    let all = all_devices().map(|device| raised(Setting::Forwarding6, &device));
-    let Some(all) = all.filter(|_| !v6.is_empty()) else { return Ok(settings) };
-    let known = values(session, forced.iter().chain([&all]).map(Raised::key)).await?;
-    if known.get(&all.key()).is_some_and(|value| value == "1") {
-        return Ok(settings);
-    }
-    if forced.iter().all(|raised| known.contains_key(&raised.key())) {
-        settings.extend(forced);
-    } else {
-        let outside = v6.iter().filter(|device| !demand.inside.contains(**device));
-        settings.extend(outside.map(|device| raised(Setting::AcceptRa6, device)));
-        settings.push(all);
-    }
-    Ok(settings)
-}
-
-/// The name under which a setting of all devices stands.
-fn all_devices() -> Option<IfName> {
-    "all".parse().ok()
+/// Whose an entry of the table is, as it is said.
+pub fn said(owner: &Owner) -> String {
+    if *owner == Owner::verbs() { "without a lab".to_owned() } else { format!("by lab {owner}") }
 }

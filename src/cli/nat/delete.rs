@@ -11,7 +11,8 @@ use crate::cli::session::Session;
 use crate::model::{IfName, Key, Nat, SwitchName};
 
 use super::books::Books;
-use super::routes;
+use super::wiring::Wiring;
+use super::{around, routes};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,7 +49,7 @@ impl DelNat {
             books.desired.remove(&Key::Nat { switch, out });
         }
         books.settle(session, &BTreeSet::new()).await?;
-        for guest in routes::guests(session, &self.switch).await? {
+        for guest in Wiring::of(&around::switch(session, &self.switch).await?).guests(&self.switch) {
             routes::remove(session, &mut books, &guest.place).await?;
         }
         self.change.carry_out(session, &books.observed, &books.desired).await

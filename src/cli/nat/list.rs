@@ -12,7 +12,7 @@ use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::model::{Address, Key, Kind, Nat, Place, Published, Resource};
+use crate::model::{Address, Key, Kind, Nat, Owner, Place, Published, Resource};
 
 use super::books::Books;
 
@@ -24,6 +24,7 @@ struct NatLine {
     #[serde(flatten)]
     nat: Nat,
     networks: Vec<IpNet>,
+    owner: Owner,
     /// Whether its devices are there.
     state: &'static str,
 }
@@ -42,13 +43,15 @@ impl ListNat {
                 [false, _] => "the switch is gone",
                 [_, false] => "the device is gone",
             };
-            lines.push(NatLine { nat: nat.clone(), networks, state });
+            let owner = books.owner(&Resource::Nat(nat.clone()).key());
+            lines.push(NatLine { nat: nat.clone(), networks, owner, state });
         }
         let row = |line: &NatLine| {
             let networks = line.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-            [line.nat.switch.to_string(), line.nat.out.to_string(), networks, line.state.to_owned()].into()
+            let owner = line.owner.to_string();
+            [line.nat.switch.to_string(), line.nat.out.to_string(), networks, owner, line.state.to_owned()].into()
         };
-        let text = table(&["SWITCH", "OUT", "NETWORKS", "STATE"], lines.iter().map(row).collect());
+        let text = table(["SWITCH", "OUT", "NETWORKS", "OWNER", "STATE"], lines.iter().map(row).collect());
         Ok(Report::new(text, json!({"nat": lines})))
     }
 }
@@ -60,6 +63,7 @@ pub struct ListPublished {}
 struct PublishedLine {
     #[serde(flatten)]
     published: Published,
+    owner: Owner,
     /// Whether what it leads to is there.
     state: String,
 }
@@ -74,7 +78,8 @@ impl ListPublished {
                 seen.insert(&published.netns, addresses(session, &published.netns).await?);
             }
             let state = state(published, seen.get(&published.netns).and_then(Option::as_ref));
-            lines.push(PublishedLine { published: published.clone(), state });
+            let owner = books.owner(&Resource::Published(published.clone()).key());
+            lines.push(PublishedLine { published: published.clone(), owner, state });
         }
         let row = |line: &PublishedLine| {
             let Published { protocol, address, port, netns, to_port, targets } = &line.published;
@@ -82,10 +87,10 @@ impl ListPublished {
             let targets: Vec<String> =
                 targets.iter().map(|target| std::net::SocketAddr::new(*target, *to_port).to_string()).collect();
             let words = [protocol.to_string(), address, port.to_string(), netns.to_string(), targets.join(",")];
-            words.into_iter().chain([line.state.clone()]).collect()
+            words.into_iter().chain([line.owner.to_string(), line.state.clone()]).collect()
         };
-        let head = ["PROTOCOL", "ADDRESS", "PORT", "NETNS", "TARGET", "STATE"];
-        Ok(Report::new(table(&head, lines.iter().map(row).collect()), json!({"published": lines})))
+        let head = ["PROTOCOL", "ADDRESS", "PORT", "NETNS", "TARGET", "OWNER", "STATE"];
+        Ok(Report::new(table(head, lines.iter().map(row).collect()), json!({"published": lines})))
     }
 }
 
@@ -119,13 +124,18 @@ fn state(published: &Published, there: Option<&BTreeSet<IpAddr>>) -> String {
     if lost.is_empty() { "ok".to_owned() } else { format!("the namespace no longer has {}", lost.join(", ")) }
 }
 
-/// Lines in columns as wide as their widest word; nothing where there is no line.
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+/// Lines in columns as wide as their widest word; nothing where there is no line. Whose they are stands last but one, where
+/// something is a lab's.
+fn table<const N: usize>(head: [&str; N], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head: Vec<String> = head.iter().map(|word| (*word).to_owned()).collect();
-    let all: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let head = head.map(str::to_owned).to_vec();
+    let of_labs = rows.iter().any(|row| row.get(N - 2).is_some_and(|owner| owner != "-"));
+    let mut all: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    if !of_labs {
+        all.iter_mut().for_each(|row| drop(row.remove(N - 2)));
+    }
     let width = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|word| word.chars().count()).max();
     let line = |row: &Vec<String>| {
         let words = row.iter().enumerate().map(|(column, word)| format!("{word:<0$}", width(column).unwrap_or(0)));

@@ -2,34 +2,17 @@
 
 use crate::cli::failure::Failure;
 use crate::cli::session::{Filters, Obstacle, Remedy, Session, filters};
-use crate::model::{BackendName, Family, IfName, Ruleset, Switch};
+use crate::model::{BackendName, Family, IfName, Ruleset};
 
-/// Lets what is forwarded pass the chains of others where it can, and says where it cannot. `out` is where it leads, if that is
-/// known: a published port is asked for from anywhere.
+/// Lets what is forwarded to and from `device` pass the chains of others where it can, and returns what is to be said of where it
+/// cannot. `backend` is that of the switch whose own device it is, and `out` is where it leads, if that is known: a published port
+/// is asked for from anywhere.
 pub fn pass(
-    session: &Session<'_>,
     ruleset: &mut Ruleset,
-    switch: &Switch,
+    device: &IfName,
+    backend: Option<BackendName>,
     out: Option<&IfName>,
-) -> Result<(), Failure> {
-    let device = switch.name.device();
-    let mut notes = pass_device(ruleset, &device, out)?;
-    if let Some(bridged) = notes.bridged.take().filter(|_| switch.backend == BackendName::Linux) {
-        notes.lines.push(bridged);
-    }
-    say(session, &notes.lines);
-    Ok(())
-}
-
-/// Lines for people.
-pub struct Notes {
-    pub lines: Vec<String>,
-    /// Said of Linux bridges only.
-    bridged: Option<String>,
-}
-
-/// The same for a device of the host that need not be a switch's.
-pub fn pass_device(ruleset: &mut Ruleset, device: &IfName, out: Option<&IfName>) -> Result<Notes, Failure> {
+) -> Result<Vec<String>, Failure> {
     let families = ruleset.families(device);
     let passes = |family: &str| match family {
         "ip" => families.contains(&Family::Ipv4),
@@ -56,13 +39,13 @@ pub fn pass_device(ruleset: &mut Ruleset, device: &IfName, out: Option<&IfName>)
             iptables("iptables-legacy", "FORWARD", device)
         ));
     }
-    let bridged = (bridged && filtered).then(|| {
-        format!(
+    if bridged && filtered && backend == Some(BackendName::Linux) {
+        lines.push(format!(
             "br_netfilter is on: what the namespaces on {device} send each other passes the host's filters too; \
              unless Docker or Kubernetes needs that: sysctl net.bridge.bridge-nf-call-iptables=0"
-        )
-    });
-    Ok(Notes { lines, bridged })
+        ));
+    }
+    Ok(lines)
 }
 
 fn remedy(obstacle: &Obstacle, device: &IfName, out: Option<&IfName>) -> String {

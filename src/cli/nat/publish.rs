@@ -1,6 +1,6 @@
 //! `publish`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -11,13 +11,14 @@ use crate::cli::failure::Failure;
 use crate::cli::inside;
 use crate::cli::output::Report;
 use crate::cli::place;
-use crate::cli::session::{Session, seen};
-use crate::model::{Family, IfName, Key, Place, Protocol, Published, Resource};
+use crate::cli::session::Session;
+use crate::model::{Family, IfName, Key, Owner, Place, Protocol, Published, Resource, State};
 
 use super::books::Books;
-use super::routes::{self, Guest};
-use super::target::{Target, Wanted, targets};
-use super::{default_devices, notes, taken};
+use super::ingress::{NO_WAY_IN, ingress};
+use super::target::{Wanted, targets};
+use super::wiring::{Target, Wiring};
+use super::{around, notes, routes, taken};
 
 /// A port of the host, a namespace, and a port there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,31 +90,37 @@ impl Publish {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let _lock = session.begin(&self.change).await?;
         let mut books = Books::open(session).await?;
-        let mut known: BTreeMap<Place, Vec<Target>> = BTreeMap::new();
-        for asked in &self.ports {
-            let place = self.place(session, asked).await?;
-            if !known.contains_key(&place) {
-                known.insert(place.clone(), targets(session, &place, self.wanted()?).await?);
-            }
-            let found = known.get(&place).map(Vec::as_slice).unwrap_or_default();
-            let published = self.published(asked, &place, found);
-            self.check_free(&books, &published)?;
-            books.want(Resource::Published(published));
+        let (around, places) = self.around(session).await?;
+        let wiring = Wiring::of(&around);
+        let mut ways: Vec<Target> = Vec::new();
+        for (asked, place) in self.ports.iter().zip(&places) {
+            let found = targets(&wiring, place, self.wanted()?)?;
+            let published = self.published(asked, place, &found);
+            let owner = self.check_free(&books, &published)?;
+            books.want(Resource::Published(published), &owner);
+            ways.extend(found);
         }
-        let ways: Vec<Target> = known.into_values().flatten().collect();
         self.ruleset(session, &mut books, &ways).await?;
         if !self.no_routes {
-            let mut routed: Vec<&Guest> = Vec::new();
-            for way in &ways {
-                if !routed.contains(&&way.guest) {
-                    routes::add(session, &mut books, &way.guest, &way.own).await?;
-                    routed.push(&way.guest);
-                }
-            }
+            ways.iter().for_each(|way| routes::add_for(&mut books, &wiring, way));
         }
         self.settle_replaced(session, &mut books).await?;
         notes::say(session, &books.notes);
         self.change.carry_out(session, &books.observed, &books.desired).await
+    }
+
+    /// The namespaces that are asked for, one for each port, and what is around them.
+    async fn around(&self, session: &Session<'_>) -> Result<(State, Vec<Place>), Failure> {
+        self.wanted()?;
+        let (mut around, mut places) = (State::default(), Vec::new());
+        for asked in &self.ports {
+            let place = self.place(session, asked).await?;
+            if !places.contains(&place) {
+                around::add(&mut around, &around::namespace(session, &place).await?);
+            }
+            places.push(place);
+        }
+        Ok((around, places))
     }
 
     fn protocol(&self) -> Protocol {
@@ -160,25 +167,21 @@ impl Publish {
         }
     }
 
-    /// Nothing else is to be reached there: no other published port, and no program of the host.
-    fn check_free(&self, books: &Books, wanted: &Published) -> Result<(), Failure> {
-        let overlaps = |there: &&Published| {
-            there.protocol == wanted.protocol
-                && there.port == wanted.port
-                && (there.address.is_none() || wanted.address.is_none() || there.address == wanted.address)
+    /// Nothing else is to be reached there: no other published port, and no program of the host. Returns whose it is to be: what a
+    /// lab owns stays its own, and is not changed.
+    fn check_free(&self, books: &Books, wanted: &Published) -> Result<Owner, Failure> {
+        let Some(there) = taken::published(books, wanted) else {
+            taken::check(wanted)?;
+            return Ok(Owner::verbs());
         };
-        let Some(there) = books.published().find(overlaps) else { return taken::check(wanted) };
         let key = Resource::Published(there.clone()).key();
         let same = key == Resource::Published(wanted.clone()).key();
-        if self.may_exist && same && books.observed.contains(&key) {
-            return Ok(());
+        let owner = books.owner(&key);
+        let ours = owner == Owner::verbs() || there == wanted;
+        if self.may_exist && same && ours && books.observed.contains(&key) {
+            return Ok(owner);
         }
-        let (port, netns, to_port) = (wanted.port, &there.netns, there.to_port);
-        let at = there.address.map(|address| format!(" at {address}")).unwrap_or_default();
-        let what = format!("{} port {port} is published{at} already, to {netns}:{to_port}", wanted.protocol);
-        let udp = if self.udp { " --udp" } else { "" };
-        let address = there.address.map(|address| format!(" --address {address}")).unwrap_or_default();
-        Err(Failure::new(what).hint(format!("to end that: ovsns unpublish {port}{udp}{address}")))
+        Err(taken::already(there, &owner))
     }
 
     /// The networks that the targets are in, and how the world comes there.
@@ -192,23 +195,18 @@ impl Publish {
         if self.address.is_none_or(|address| !address.is_loopback()) {
             let ingress = self.ingress(session, books, &devices).await?;
             if ingress.is_empty() {
-                books.notes.push(NO_WAY_IN.to_owned());
+                books.notes.push(format!("{NO_WAY_IN}; {NAME_ONE}"));
             }
             ruleset.ingress.extend(ingress);
         }
         // Of a device that takes part already it has been said.
         devices.retain(|device| self.may_exist || !books.observed_ruleset().networks.contains_key(*device));
         for way in ways.iter().filter(|way| devices.remove(&way.device)) {
-            match &way.switch {
-                Some(name) => {
-                    let (_, switch) = session.switch(name).await?;
-                    notes::pass(session, &mut ruleset, &switch, None)?;
-                }
-                None => {
-                    let found = notes::pass_device(&mut ruleset, &way.device, None)?;
-                    books.notes.extend(found.lines);
-                }
-            }
+            let backend = match &way.switch {
+                Some(name) => Some(session.switch(name).await?.1.backend),
+                None => None,
+            };
+            books.notes.extend(notes::pass(&mut ruleset, &way.device, backend, None)?);
         }
         books.raise(session, ruleset).await
     }
@@ -234,8 +232,7 @@ impl Publish {
         Ok(())
     }
 
-    /// The devices by which the world asks: those that were named, or of the default routes, of translations at the same switch,
-    /// and of the address.
+    /// The devices by which the world asks: those that were named, or those of the host.
     async fn ingress(
         &self,
         session: &Session<'_>,
@@ -248,19 +245,11 @@ impl Publish {
             }
             return Ok(self.ingress.clone());
         }
-        let mut ingress = default_devices()?;
-        ingress.extend(books.nats().filter(|nat| devices.contains(&nat.switch.device())).map(|nat| nat.out.clone()));
-        if let Some(address) = self.address {
-            let of_it = seen::addresses(&Place::Host)?.into_iter().filter(|seen| seen.address.addr() == address);
-            ingress.extend(of_it.map(|seen| seen.dev));
-        }
-        ingress.retain(|device| !devices.contains(device));
-        Ok(ingress)
+        ingress(books, self.address, devices)
     }
 }
 
-const NO_WAY_IN: &str = "the host has no default route, so that only it and its switches reach the port; to have it \
-                         reached by another device too: --may-exist --in DEVICE";
+const NAME_ONE: &str = "to have it reached by another device too: --may-exist --in DEVICE";
 
 #[cfg(test)]
 mod tests {

@@ -6,65 +6,33 @@ use ipnet::IpNet;
 
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, seen};
-use crate::model::{
-    Address, Entry, Family, IfName, Key, Kind, Link, NAT_ROUTE_PROTOCOL, Place, Published, Resource, Route, SwitchName,
-};
+use crate::cli::session::Session;
+use crate::model::{Entry, Family, Kind, NAT_ROUTE_PROTOCOL, Owner, Place, Resource, Route, Ruleset};
 
 use super::books::Books;
-
-/// A namespace by the device that leads to the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guest {
-    pub place: Place,
-    pub device: IfName,
-}
-
-/// The namespaces on a switch that can be looked into.
-pub async fn guests(session: &Session<'_>, switch: &SwitchName) -> Result<Vec<Guest>, Failure> {
-    let on_it = session.observe(Scope::Switch(switch.clone())).await?;
-    let link = |resource: &Resource| match resource {
-        Resource::Port(port) => Some(Key::Link { place: Place::Host, name: port.device.clone() }),
-        _ => None,
-    };
-    let keys = on_it.resources().filter_map(link);
-    let links = session.observe(Scope::Keys(keys.collect())).await?;
-    let guest = |resource: &Resource| match resource {
-        Resource::Link(Link { b, .. }) if !matches!(b.place, Place::Host | Place::Nsid(_)) => {
-            Some(Guest { place: b.place.clone(), device: b.name.clone() })
-        }
-        _ => None,
-    };
-    Ok(links.resources().filter_map(guest).collect())
-}
-
-/// The addresses of `guest`'s device.
-pub async fn addresses(session: &Session<'_>, guest: &Guest) -> Result<Vec<IpNet>, Failure> {
-    let found = session.observe(Scope::Within(guest.place.clone(), Kind::Address)).await?;
-    let of_device = |resource: &Resource| match resource {
-        Resource::Address(Address { device, address, .. }) if *device == guest.device => Some(*address),
-        _ => None,
-    };
-    Ok(found.resources().filter_map(of_device).collect())
-}
+use super::wiring::{Guest, Target, Wiring};
 
 /// Wants a default route by way of the host in the namespace of `guest`, for each version of IP in which it has an address in a
 /// network of `gateways` and no default route yet.
-pub async fn add(session: &Session<'_>, books: &mut Books, guest: &Guest, gateways: &[IpNet]) -> Result<(), Failure> {
-    let own = addresses(session, guest).await?;
-    let routed = seen::routes(&guest.place)?;
+pub fn add(books: &mut Books, wiring: &Wiring<'_>, guest: &Guest, gateways: &[IpNet]) {
+    let own = wiring.addresses_of(&guest.place, &guest.device);
     for family in [Family::Ipv4, Family::Ipv6] {
-        let is_default = |net: &IpNet| net.prefix_len() == 0 && Family::of(net.addr()) == family;
         let near = |gateway: &&IpNet| {
             Family::of(gateway.addr()) == family && own.iter().any(|own| own.contains(&gateway.addr()))
         };
         let Some(gateway) = gateways.iter().find(near) else { continue };
         let route = Resource::Route(default_route(guest, gateway.addr()));
-        if !routed.iter().any(|route| is_default(&route.dst)) && !books.desired.contains(&route.key()) {
+        if !wiring.has_default(&guest.place, family) && !books.desired.contains(&route.key()) {
             books.change(None, route);
         }
     }
-    Ok(())
+}
+
+/// The same for a namespace to which a port is published: for the version of IP of that address alone.
+pub fn add_for(books: &mut Books, wiring: &Wiring<'_>, target: &Target) {
+    let family = Family::of(target.address);
+    let gateways: Vec<IpNet> = target.own.iter().copied().filter(|own| Family::of(own.addr()) == family).collect();
+    add(books, wiring, &target.guest, &gateways);
 }
 
 fn default_route(guest: &Guest, gateway: IpAddr) -> Route {
@@ -72,27 +40,36 @@ fn default_route(guest: &Guest, gateway: IpAddr) -> Route {
     Route { protocol: Some(NAT_ROUTE_PROTOCOL), ..route }
 }
 
-/// Takes away the default routes that translation brought to `place`, if nothing of what is wanted needs them any more: neither a
-/// translation at the switch that they lead to, nor a port that is published there.
+/// Takes away the default routes that translation brought to `place`, if nothing of what is wanted needs them any more.
 pub async fn remove(session: &Session<'_>, books: &mut Books, place: &Place) -> Result<(), Failure> {
-    let before = books.observed_ruleset();
     let found = session.observe(Scope::Within(place.clone(), Kind::Route)).await?;
+    let before = books.observed_ruleset();
     for route in found.resources().filter_map(brought) {
-        let family = Family::of(route.destination.addr());
-        let device = route.via.and_then(|via| before.device_of(via));
-        let translated = books.nats().any(|nat| Some(&nat.switch.device()) == device);
-        let leads_here = |p: &Published| p.netns == *place && p.targets.iter().any(|t| Family::of(*t) == family);
-        if !translated && !books.published().any(leads_here) {
-            books.observed.insert(Entry::unmarked(Resource::Route(route)));
+        if !is_needed(books, &before, route, None) {
+            books.observed.insert(Entry::unmarked(Resource::Route(route.clone())));
         }
     }
     Ok(())
 }
 
-fn brought(resource: &Resource) -> Option<Route> {
+/// Whether something of what is wanted needs `route`: a translation at the switch that it leads to, or a port that is published
+/// there. What is `but`'s does not count. `ruleset` knows which device is behind the route.
+pub fn is_needed(books: &Books, ruleset: &Ruleset, route: &Route, but: Option<&Owner>) -> bool {
+    let family = Family::of(route.destination.addr());
+    let device = route.via.and_then(|via| ruleset.device_of(via));
+    let needs = |entry: &Entry| match &entry.resource {
+        Resource::Nat(nat) => Some(&nat.switch.device()) == device,
+        Resource::Published(p) => p.netns == route.place && p.targets.iter().any(|t| Family::of(*t) == family),
+        _ => false,
+    };
+    books.desired.entries().filter(|entry| but.is_none_or(|but| entry.owner.as_ref() != Some(but))).any(needs)
+}
+
+/// The default route that translation brought, if `resource` is one.
+pub fn brought(resource: &Resource) -> Option<&Route> {
     match resource {
         Resource::Route(route) if route.destination.prefix_len() == 0 && route.protocol == Some(NAT_ROUTE_PROTOCOL) => {
-            Some(route.clone())
+            Some(route)
         }
         _ => None,
     }

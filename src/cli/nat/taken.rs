@@ -8,7 +8,9 @@ use nix::sys::socket::{
 };
 
 use crate::cli::failure::Failure;
-use crate::model::{Family, Protocol, Published};
+use crate::model::{Family, Owner, Protocol, Published};
+
+use super::books::{Books, said};
 
 /// Fails if a program listens at what is to be published, which it could not do any more.
 pub fn check(published: &Published) -> Result<(), Failure> {
@@ -21,6 +23,27 @@ pub fn check(published: &Published) -> Result<(), Failure> {
         try_listen(published.protocol, SocketAddr::new(address, published.port)).map_err(|e| refused(published, e))?;
     }
     Ok(())
+}
+
+/// What is published already at what `wanted` is to be published at.
+pub fn published<'a>(books: &'a Books, wanted: &Published) -> Option<&'a Published> {
+    let overlaps = |there: &&Published| {
+        there.protocol == wanted.protocol
+            && there.port == wanted.port
+            && (there.address.is_none() || wanted.address.is_none() || there.address == wanted.address)
+    };
+    books.published().find(overlaps)
+}
+
+/// `there` is in the way; it is `owner`'s.
+pub fn already(there: &Published, owner: &Owner) -> Failure {
+    let Published { protocol, address, port, netns, to_port, .. } = there;
+    let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+    let by = if *owner == Owner::verbs() { String::new() } else { format!(", {}", said(owner)) };
+    let udp = if *protocol == Protocol::Udp { " --udp" } else { "" };
+    let flag = address.map(|address| format!(" --address {address}")).unwrap_or_default();
+    Failure::new(format!("{protocol} port {port} is published{at} already, to {netns}:{to_port}{by}"))
+        .hint(format!("to end that: ovsns unpublish {port}{udp}{flag}"))
 }
 
 /// As a program would that has been started anew: connections that are ending (TIME-WAIT) are in nobody's way.

@@ -21,7 +21,7 @@ pub fn commands(plan: &Plan, db: Option<&str>) -> Vec<(Step, Vec<String>)> {
     let of = |step: &Step| match step {
         Step::Create(entry) => create(entry, &vsctl),
         Step::Delete(entry) if doomed.take(&entry.resource) => Vec::new(),
-        Step::Delete(entry) => delete(&entry.resource, &vsctl),
+        Step::Delete(entry) => delete(entry, &vsctl),
         Step::Modify { before, after } => modify(before, after, &vsctl),
     };
     plan.steps.iter().map(|step| (step.clone(), of(step))).collect()
@@ -48,12 +48,12 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Impairment(impairment) => qdisc::add(impairment),
         Resource::Physical(_) => Vec::new(),
         Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
-        Resource::Nat(_) | Resource::Published(_) => nft::add(&entry.resource),
+        Resource::Nat(_) | Resource::Published(_) => nft::add(entry),
     }
 }
 
-fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
-    match resource {
+fn delete(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
+    match &entry.resource {
         Resource::Netns(netns) => vec![kernel::delete_netns(netns)],
         Resource::Switch(switch) => match switch.backend {
             BackendName::Ovs => vsctl.delete_switch(switch),
@@ -72,7 +72,7 @@ fn delete(resource: &Resource, vsctl: &Vsctl) -> Vec<String> {
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
         Resource::Physical(_) => Vec::new(),
         Resource::Ruleset(ruleset) => nft::delete_ruleset(ruleset),
-        Resource::Nat(_) | Resource::Published(_) => nft::delete(resource),
+        Resource::Nat(_) | Resource::Published(_) => nft::delete(entry),
     }
 }
 
@@ -98,7 +98,7 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
         (Resource::Ruleset(old), Resource::Ruleset(new)) => nft::set_ruleset(old, new),
-        (old @ Resource::Published(_), new) => nft::set(old, new),
+        (_, Resource::Nat(_) | Resource::Published(_)) => nft::set(before, after),
         // Addresses and routes are made anew.
         _ => Vec::new(),
     }
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn a_device_of_a_switch_goes_without_a_command() {
         let device = Resource::Device(Device::new(Place::Host, "br1".parse().unwrap(), true));
-        assert_eq!(delete(&device, &Vsctl::new(None)), Vec::<String>::new());
+        assert_eq!(delete(&Entry::unmarked(device), &Vsctl::new(None)), Vec::<String>::new());
     }
 }

@@ -1,12 +1,14 @@
 //! The commands of `nft` for translation and published ports.
 
-use crate::model::{Chain, Resource, Ruleset};
-use crate::plan::ruleset::{self, Element, MARK, SKELETON, TABLE};
+use std::collections::BTreeSet;
+
+use crate::model::{Chain, Entry, Ruleset};
+use crate::plan::ruleset::{self, Element, MARK, RESTORE, SKELETON, TABLE};
 
 use super::shell::quote;
 
 pub(super) fn add_ruleset(new: &Ruleset) -> Vec<String> {
-    let elements = ruleset::elements(&Resource::Ruleset(new.clone()));
+    let elements = ruleset::shared(new);
     let lines = elements.iter().map(Element::add).chain(new.passes.iter().map(ruleset::pass));
     let lines: String = lines.map(|line| line + "\n").collect();
     vec![format!("nft -f - <<'EOF'\n{SKELETON}{lines}EOF")]
@@ -18,7 +20,10 @@ pub(super) fn delete_ruleset(old: &Ruleset) -> Vec<String> {
 
 pub(super) fn set_ruleset(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     let mut lines: Vec<String> = old.passes.difference(&new.passes).map(unpass).collect();
-    lines.extend(set(&Resource::Ruleset(old.clone()), &Resource::Ruleset(new.clone())));
+    if old.incomplete && !new.incomplete {
+        lines.push(format!("nft -f - <<'EOF'\n{}EOF", RESTORE.join("\n")));
+    }
+    lines.extend(exchange(&ruleset::shared(old), &ruleset::shared(new)));
     lines.extend(new.passes.difference(&old.passes).map(|chain| format!("nft {}", quote(&ruleset::pass(chain)))));
     lines
 }
@@ -31,18 +36,21 @@ fn unpass(chain: &Chain) -> String {
     )
 }
 
-pub(super) fn add(resource: &Resource) -> Vec<String> {
-    ruleset::elements(resource).iter().map(|element| format!("nft {}", quote(&element.add()))).collect()
+pub(super) fn add(entry: &Entry) -> Vec<String> {
+    ruleset::elements(entry).iter().map(|element| format!("nft {}", quote(&element.add()))).collect()
 }
 
-pub(super) fn delete(resource: &Resource) -> Vec<String> {
-    ruleset::elements(resource).iter().map(|element| format!("nft {}", quote(&element.delete()))).collect()
+pub(super) fn delete(entry: &Entry) -> Vec<String> {
+    ruleset::elements(entry).iter().map(|element| format!("nft {}", quote(&element.delete()))).collect()
+}
+
+pub(super) fn set(old: &Entry, new: &Entry) -> Vec<String> {
+    exchange(&ruleset::elements(old), &ruleset::elements(new))
 }
 
 /// What goes and what comes, in one transaction: an element whose value changes is never missing.
-pub(super) fn set(old: &Resource, new: &Resource) -> Vec<String> {
-    let (old, new) = (ruleset::elements(old), ruleset::elements(new));
-    let gone = old.difference(&new).map(Element::delete);
-    let lines: Vec<String> = gone.chain(new.difference(&old).map(Element::add)).collect();
+fn exchange(old: &BTreeSet<Element>, new: &BTreeSet<Element>) -> Vec<String> {
+    let gone = old.difference(new).map(Element::delete);
+    let lines: Vec<String> = gone.chain(new.difference(old).map(Element::add)).collect();
     if lines.is_empty() { Vec::new() } else { vec![format!("nft {}", quote(&lines.join("; ")))] }
 }
