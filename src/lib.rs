@@ -25,3 +25,4 @@ pub mod ovsdb;
 pub mod plan;
 pub mod probe;
 pub mod process;
+pub mod watch;

@@ -52,6 +52,15 @@ impl Output {
         let _ = writeln!(io::stderr(), "ovsns: {text}");
     }
 
+    /// Something has happened in a run that goes on: a document in a line, or lines on stderr for people.
+    pub fn event(&self, lines: &[String], document: &Value) {
+        match self.json {
+            // Whoever read may be gone: what is being done goes on.
+            true => drop(print(&document.to_string())),
+            false => lines.iter().for_each(|line| self.note(line)),
+        }
+    }
+
     /// Standard output as a file, for a verb that has more to print than a report: lines as they come, or bytes.
     pub fn stdout(&self) -> io::Result<File> {
         Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))

@@ -11,6 +11,8 @@ use crate::cli::teardown::tear_down;
 use crate::engine::EngineError;
 
 use super::begin;
+use super::programs;
+use super::run::check_not_held;
 use super::which::Which;
 
 #[derive(Debug, Args)]
@@ -40,10 +42,15 @@ impl Destroy {
         if !self.change.applies() {
             return tear_down(session, &owner, &scope, self.force, &self.change).await;
         }
+        check_not_held(&owner)?;
         super::tell_destruction(session, &owner)?;
         records.begin_to_destroy().map_err(EngineError::from)?;
-        let report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
+        let stopped = programs::of(&owner).stop_those(|_| true).await?;
+        let mut report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
         records.remove().map_err(EngineError::from)?;
+        if !stopped.is_empty() {
+            report.text = format!("- {} programs\n{}", stopped.len(), report.text).trim_end().to_owned();
+        }
         Ok(report)
     }
 }

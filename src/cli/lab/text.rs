@@ -37,16 +37,17 @@ impl Check {
 fn counts(lab: &Lab) -> Vec<(&'static str, usize)> {
     let ports = lab.namespaces.iter().map(|namespace| namespace.ports.len()).sum();
     let all = [
-        ("switches", lab.switches.len()),
-        ("namespaces", lab.namespaces.len()),
-        ("ports", ports),
-        ("links", lab.links.len()),
-        ("trunks", lab.trunks.len()),
-        ("translations", lab.nats.len()),
-        ("published ports", lab.published.len()),
-        ("programs", lab.run.len()),
+        ("switch", "switches", lab.switches.len()),
+        ("namespace", "namespaces", lab.namespaces.len()),
+        ("port", "ports", ports),
+        ("link", "links", lab.links.len()),
+        ("trunk", "trunks", lab.trunks.len()),
+        ("translation", "translations", lab.nats.len()),
+        ("published port", "published ports", lab.published.len()),
+        ("program", "programs", lab.run.len()),
     ];
-    all.into_iter().filter(|(_, count)| *count > 0).collect()
+    let named = all.into_iter().map(|(one, many, count)| (if count == 1 { one } else { many }, count));
+    named.filter(|(_, count)| *count > 0).collect()
 }
 
 #[derive(Debug, Args)]
