@@ -23,7 +23,7 @@ const STARTUP: Duration = Duration::from_secs(60);
 /// A running Open vSwitch; dropping it ends both processes.
 pub struct Ovs {
     directory: tempfile::TempDir,
-    server: Daemon,
+    server: Option<Daemon>,
     vswitchd: Option<Daemon>,
 }
 
@@ -41,6 +41,14 @@ impl Ovs {
         let run_dir = directory.path();
         let database = run_dir.join("conf.db");
         succeed(Command::new("ovsdb-tool").arg("create").arg(&database));
+        let server = Ovs::serve(run_dir);
+        let ovs = Ovs { directory, server: Some(server), vswitchd: None };
+        ovs.vsctl(&["--no-wait", "init"]);
+        ovs
+    }
+
+    fn serve(run_dir: &Path) -> Daemon {
+        let database = run_dir.join("conf.db");
         let remote = format!("--remote=punix:{}", run_dir.join("db.sock").display());
         // TLS as Debian's service has it: with what `ovs-vsctl set-ssl` puts into the database
         let tls = ["private-key", "certificate", "ca-cert"]
@@ -48,10 +56,17 @@ impl Ovs {
         let mut arguments = vec![database.as_os_str(), OsStr::new(&remote), OsStr::new("--pidfile")];
         arguments.extend(tls.iter().map(OsStr::new));
         // logged once the sockets listen (ovsdb/ovsdb-server.c, main)
-        let server = Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)");
-        let ovs = Ovs { directory, server, vswitchd: None };
-        ovs.vsctl(&["--no-wait", "init"]);
-        ovs
+        Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)")
+    }
+
+    /// `kill -9` for `ovsdb-server`; returns when it is gone.
+    pub fn kill_server(&mut self) {
+        self.server.take().expect("ovsdb-server runs");
+    }
+
+    /// Starts `ovsdb-server` again, after `kill_server`.
+    pub fn start_server(&mut self) {
+        self.server = Some(Ovs::serve(self.directory.path()));
     }
 
     /// The directory of the sockets, what `OVS_RUNDIR` should say.
@@ -126,17 +141,17 @@ impl Ovs {
 
     /// Stops `ovsdb-server` in its tracks: connections are accepted, and nothing is answered.
     pub fn stop_server(&self) {
-        self.server.stop();
+        self.server.as_ref().expect("ovsdb-server runs").stop();
     }
 
     /// Lets a stopped `ovsdb-server` go on.
     pub fn continue_server(&self) {
-        self.server.go_on();
+        self.server.as_ref().expect("ovsdb-server runs").go_on();
     }
 
     /// The process ids of `ovsdb-server` and, while it runs, `ovs-vswitchd`.
     pub fn pids(&self) -> Vec<u32> {
-        std::iter::once(&self.server).chain(&self.vswitchd).map(|daemon| daemon.child.id()).collect()
+        self.server.iter().chain(&self.vswitchd).map(|daemon| daemon.child.id()).collect()
     }
 }
 
