@@ -12,7 +12,7 @@ declare -A SETS=(
     [demo]='gcc libc6-dev openvswitch-switch iproute2 iputils-ping'
     [test]='busybox-static docker.io ethtool netavark nftables openssl podman runc shellcheck strace tcpdump'
     [vm]='bridge-utils cpio iperf3 iptables kmod qemu-system-x86 xz-utils zstd'
-    [bench]='bridge-utils ethtool hyperfine iptables nftables python3-openvswitch'
+    [bench]='bridge-utils ethtool hyperfine iptables mininet nftables python3-openvswitch time'
 )
 # What a set needs besides itself.
 declare -A ALSO=([test]='demo vm' [bench]=demo)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
-use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
+use crate::backend::{Backend, BackendSet, Fault, Progress, Scope, Stage};
 use crate::engine::{Engine, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
 use crate::ovsdb::client::{Client, Options};
@@ -70,14 +70,16 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::<Nft>::default()];
+        let progress = Progress::default();
+        let kernel = Kernel::new(global.timeout).progress(progress.clone());
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(kernel), Arc::<Nft>::default()];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }
         if global.backend != Choice::Ovs {
-            backends.push(Arc::new(LinuxBridge));
+            backends.push(Arc::new(LinuxBridge::default().progress(progress.clone())));
         }
-        let engine = Engine::new(BackendSet::new(backends)).journal_in(run_directory());
+        let engine = Engine::new(BackendSet::new(backends)).reporting(progress).journal_in(run_directory());
         Ok(Session { engine, output, global, ovs, stays_without_terminal: Arc::default() })
     }
 
@@ -214,7 +216,7 @@ pub fn container_instead(name: &str) -> Option<String> {
 /// Whether there is a Linux bridge of this name, also where `--backend ovs` leaves that side out.
 pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
     let key = Key::Switch { name: name.clone() };
-    Ok(!LinuxBridge.observe(&Scope::Keys(vec![key])).await?.is_empty())
+    Ok(!LinuxBridge::default().observe(&Scope::Keys(vec![key])).await?.is_empty())
 }
 
 /// Lets `sources` tell of changes in the database.

@@ -93,6 +93,7 @@ impl<'a> Found<'a> {
                     namespace.ports.push(self.lab_port(link, port));
                 }
                 ([Some(_), None] | [None, Some(_)], _) => self.leave_out(link, "one end is a port, the other is not"),
+                ([None, None], Place::Host) => self.leave_out(link, "both ends are on the host, and neither is a port"),
                 ([None, None], _) => links.push(self.link(link)),
             }
         }

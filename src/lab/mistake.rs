@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::source::{Lines, Source, Span};
 
+/// How many words are compared with one that is not known.
+const KNOWN_MAX: usize = 5_000;
 /// More are not told: who has so many has one.
 const MISTAKES_MAX: usize = 100;
 
@@ -142,7 +144,7 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let distance = |known: &str| strsim::damerau_levenshtein(&folded, &known.to_lowercase());
     // Who writes half of a word means it too.
     let near = |known: &&str| known.len().abs_diff(word.len()) <= most && distance(known) <= most;
-    known.into_iter().filter(near).min_by_key(|known| distance(known))
+    known.into_iter().take(KNOWN_MAX).filter(near).min_by_key(|known| (distance(known), *known))
 }
 
 /// The mistakes found so far. Of one place only the first is told: what follows from it is no news, and in a range every name
@@ -173,6 +175,11 @@ impl Found {
 
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether more are only counted, so that nothing has to be said of them.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MISTAKES_MAX
     }
 
     /// All of them, in the order of the lines.

@@ -10,6 +10,7 @@ mod build;
 mod count;
 mod export;
 mod fields;
+mod format;
 mod mistake;
 mod names;
 mod parts;
@@ -17,14 +18,18 @@ mod schema;
 mod shape;
 mod source;
 mod state;
+mod text;
 mod toml;
+mod topology;
 mod tree;
 mod vars;
+mod write;
 mod yaml;
 
 use std::collections::BTreeMap;
 
 pub use export::{Export, export};
+pub use format::format;
 pub use mistake::{Mistake, Mistakes};
 pub use parts::{
     Command, Expectation, Expected, Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Partner,
@@ -33,6 +38,8 @@ pub use parts::{
 pub use schema::schema;
 pub use source::{Format, Source, Span};
 pub use state::Facts;
+pub use topology::{TOPOLOGIES, topology};
+pub use write::write;
 
 use mistake::{Found, Wrong};
 use vars::Given;

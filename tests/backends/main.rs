@@ -63,6 +63,18 @@ suite! {
 }
 
 #[test]
+fn what_is_explained_of_nftables_can_be_pasted() {
+    require!(Root, NftNat);
+    common::sandbox::run(async || nft::what_is_explained_can_be_pasted().await);
+}
+
+#[test]
+fn rules_of_nftables_that_were_flushed_come_back() {
+    require!(Root, NftNat);
+    common::sandbox::run(async || nft::rules_that_were_flushed_come_back().await);
+}
+
+#[test]
 fn what_does_not_fit_into_a_comment_of_nftables_is_refused() {
     nft::what_does_not_fit_is_refused();
 }

@@ -23,7 +23,7 @@ const STARTUP: Duration = Duration::from_secs(60);
 /// A running Open vSwitch; dropping it ends both processes.
 pub struct Ovs {
     directory: tempfile::TempDir,
-    server: Option<Daemon>,
+    server: Daemon,
     vswitchd: Option<Daemon>,
 }
 
@@ -38,16 +38,14 @@ impl Ovs {
     /// Starts `ovsdb-server` alone: a system whose `ovs-vswitchd` is dead.
     pub fn database_only() -> Ovs {
         let directory = tempfile::Builder::new().prefix("ovs-").tempdir().unwrap();
-        let run_dir = directory.path();
-        let database = run_dir.join("conf.db");
-        succeed(Command::new("ovsdb-tool").arg("create").arg(&database));
-        let server = Ovs::serve(run_dir);
-        let ovs = Ovs { directory, server: Some(server), vswitchd: None };
+        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")));
+        let server = Ovs::server(directory.path());
+        let ovs = Ovs { directory, server, vswitchd: None };
         ovs.vsctl(&["--no-wait", "init"]);
         ovs
     }
 
-    fn serve(run_dir: &Path) -> Daemon {
+    fn server(run_dir: &Path) -> Daemon {
         let database = run_dir.join("conf.db");
         let remote = format!("--remote=punix:{}", run_dir.join("db.sock").display());
         // TLS as Debian's service has it: with what `ovs-vsctl set-ssl` puts into the database
@@ -59,14 +57,21 @@ impl Ovs {
         Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)")
     }
 
-    /// `kill -9` for `ovsdb-server`; returns when it is gone.
-    pub fn kill_server(&mut self) {
-        self.server.take().expect("ovsdb-server runs");
+    /// `kill -9` for `ovsdb-server`, and another one on the same database.
+    pub fn restart_server(&mut self) {
+        self.kill_server();
+        self.start_server();
     }
 
-    /// Starts `ovsdb-server` again, after `kill_server`.
+    /// `kill -9` for `ovsdb-server`; returns when it is gone.
+    pub fn kill_server(&mut self) {
+        self.server.end();
+    }
+
+    /// Another one on the same database, after `kill_server`.
     pub fn start_server(&mut self) {
-        self.server = Some(Ovs::serve(self.directory.path()));
+        let _ = std::fs::remove_file(self.socket());
+        self.server = Ovs::server(self.directory.path());
     }
 
     /// The directory of the sockets, what `OVS_RUNDIR` should say.
@@ -141,17 +146,17 @@ impl Ovs {
 
     /// Stops `ovsdb-server` in its tracks: connections are accepted, and nothing is answered.
     pub fn stop_server(&self) {
-        self.server.as_ref().expect("ovsdb-server runs").stop();
+        self.server.stop();
     }
 
     /// Lets a stopped `ovsdb-server` go on.
     pub fn continue_server(&self) {
-        self.server.as_ref().expect("ovsdb-server runs").go_on();
+        self.server.go_on();
     }
 
     /// The process ids of `ovsdb-server` and, while it runs, `ovs-vswitchd`.
     pub fn pids(&self) -> Vec<u32> {
-        self.server.iter().chain(&self.vswitchd).map(|daemon| daemon.child.id()).collect()
+        std::iter::once(&self.server).chain(&self.vswitchd).map(|daemon| daemon.child.id()).collect()
     }
 }
 
@@ -192,11 +197,17 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // SIGKILL, so that there is nothing to wait long for; it may have ended by itself already
+impl Daemon {
+    /// SIGKILL, so that there is nothing to wait long for; it may have ended by itself already.
+    fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::mount::{MsFlags, mount, umount};
 use ovsns::model::Kind;
 
 use super::common::tool::{inside, run, succeeds};
@@ -135,6 +136,11 @@ pub fn a_flush_is_healed(host: &Host) {
         lab.apply();
         is_in_effect("c1", 8081);
     }
+    // the rules alone: what stands in the sets is still there, and with it what was turned on
+    run("nft flush table inet ovsns");
+    assert!(is_deaf("c1", WORLD[0], 80, IN_WORLD));
+    assert_eq!(lab.apply(), "~ ruleset inet ovsns: its rules back");
+    is_in_effect("c1", 8081);
     // one element, one setting and one route
     run("nft delete element inet ovsns nat { \"lb1\" . \"eth0\" }");
     fs::write("/proc/sys/net/ipv4/conf/lb1/forwarding", "0").unwrap();
@@ -263,7 +269,7 @@ fn is_in_effect_of_v4(netns: &str) {
     assert_eq!(tcp(netns, WORLD[0], 80, IN_WORLD).to_string(), HOST[0]);
 }
 
-pub fn what_a_lab_cannot_have(host: &Host) {
+pub fn what_a_lab_cannot_have(_: &Host) {
     let before = state();
     let refused = |edit: &dyn Fn(&mut Lab)| {
         let mut lab = campus();
@@ -302,10 +308,22 @@ pub fn what_a_lab_cannot_have(host: &Host) {
     assert_eq!(lab.apply(), "");
     lab.destroy();
     is_as(&before, "destroy");
-    // a lab that translates nothing runs no nft, which is not there
+}
+
+/// A lab that translates nothing runs no nft: here there is none.
+pub fn without_translation_no_nft(host: &Host) {
+    let before = state();
+    let path = std::env::var_os("PATH").unwrap();
+    let program = std::env::split_paths(&path).map(|directory| directory.join("nft")).find(|nft| nft.exists()).unwrap();
+    let program = fs::canonicalize(program).unwrap();
+    mount(Some("/dev/null"), &program, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
     let mut plain = Lab::new("plain");
     plain.switch("lb1", &["10.1.0.254/24"]);
+    plain.guest("lb1", "c1", &["10.1.0.1/24"]);
     plain.apply();
     plain.destroy();
+    assert!(campus().plan(true).is_err(), "this one takes it");
+    umount(&program).unwrap();
+    is_as(&before, "destroy");
     assert_eq!(host.ok("list-nat"), "");
 }

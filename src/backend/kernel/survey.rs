@@ -33,6 +33,7 @@ impl Survey {
         }
         let mut stops = Vec::new();
         for (place, wish) in wishes.iter().filter(|(place, _)| **place != Place::Host) {
+            places.visited(place);
             stops.extend(places.path(place)?.map(|path| (place, path, wish)));
         }
         if stops.is_empty() {

@@ -129,7 +129,7 @@ pub(super) async fn select(
     if operations.is_empty() {
         return Ok(Vec::new());
     }
-    let results = ovs.transact(READ, &operations).await?;
+    let results = ovs.read(READ, &operations).await?;
     Ok(results.iter().map(|result| OperationResult::rows(result).unwrap_or_default().to_vec()).collect())
 }
 

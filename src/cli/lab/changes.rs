@@ -48,6 +48,10 @@ impl Changes {
         let observed = with_states(session, observed).await?;
         let going: State = observed.entries().filter(|entry| !desired.contains(&entry.key())).cloned().collect();
         returned(session, &going).await?.entries().for_each(|entry| desired.insert(entry.clone()));
+        let (observed, desired) = match nat::for_lab(session, &owner, &observed, &desired).await? {
+            Some(translated) => translated,
+            None => (observed, desired),
+        };
         let plan = change::plan(session, &observed, &desired).await?;
         session.engine.backends().check(&plan)?;
         Ok(Changes { owner, observed, desired, plan })

@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::{SeenDevice, Session, is_podmans, seen};
 use crate::lab;
-use crate::model::{Entry, IfName, Key, Owner, Place, Resource, State};
+use crate::model::{End, Entry, IfName, Key, Owner, Place, Resource, State};
 
 use super::changes::facts_of_host;
 use super::saved::Offline;
@@ -62,7 +62,7 @@ impl Export {
         };
         let export = lab::export(owner, &state, &pluggable()?);
         export.left_out.iter().for_each(|line| session.output.note(&format!("not in the file: {line}")));
-        let text = format!("{:#?}", export.lab);
+        let text = lab::write(&export.lab);
         if self.adopt {
             super::adopt::adopt(session, &export.lab, &self.change).await?;
         }
@@ -111,7 +111,16 @@ fn only(state: &State, wanted: &BTreeSet<Key>) -> State {
     let belongs = |entry: &&Entry| match &entry.resource {
         Resource::Netns(_) | Resource::Switch(_) => wanted.contains(&entry.key()),
         Resource::Port(port) => switch(&port.switch),
-        Resource::Link(link) => [&link.a, &link.b].iter().all(|end| end.place == Place::Host || place(&end.place)),
+        Resource::Link(link) => {
+            let port = |end: &End| match state.get(&Key::Port { device: end.name.clone() }).map(|entry| &entry.resource)
+            {
+                Some(Resource::Port(port)) => end.place == Place::Host && switch(&port.switch),
+                _ => false,
+            };
+            let ends = [&link.a, &link.b];
+            ends.iter().any(|end| port(end) || place(&end.place))
+                && ends.iter().all(|end| end.place == Place::Host || place(&end.place))
+        }
         Resource::Address(address) => place(&address.place) || own(&address.device),
         Resource::Route(route) => place(&route.place),
         Resource::Impairment(impairment) => place(&impairment.place),

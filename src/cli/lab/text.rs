@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::failure::Failure;
-use crate::cli::global::{Choice, Global};
+use crate::cli::global::Global;
 use crate::cli::output::Report;
 use crate::lab::{self, Format, Lab};
 
@@ -37,16 +37,17 @@ impl Check {
 fn counts(lab: &Lab) -> Vec<(&'static str, usize)> {
     let ports = lab.namespaces.iter().map(|namespace| namespace.ports.len()).sum();
     let all = [
-        ("switches", lab.switches.len()),
-        ("namespaces", lab.namespaces.len()),
-        ("ports", ports),
-        ("links", lab.links.len()),
-        ("trunks", lab.trunks.len()),
-        ("translations", lab.nats.len()),
-        ("published ports", lab.published.len()),
-        ("programs", lab.run.len()),
+        ("switch", "switches", lab.switches.len()),
+        ("namespace", "namespaces", lab.namespaces.len()),
+        ("port", "ports", ports),
+        ("link", "links", lab.links.len()),
+        ("trunk", "trunks", lab.trunks.len()),
+        ("translation", "translations", lab.nats.len()),
+        ("published port", "published ports", lab.published.len()),
+        ("program", "programs", lab.run.len()),
     ];
-    all.into_iter().filter(|(_, count)| *count > 0).collect()
+    let named = all.into_iter().map(|(one, many, count)| (if count == 1 { one } else { many }, count));
+    named.filter(|(_, count)| *count > 0).collect()
 }
 
 #[derive(Debug, Args)]
@@ -90,8 +91,8 @@ impl Fmt {
 
 fn formatted(path: &Path, text: &str) -> Result<String, Failure> {
     let name = path.display().to_string();
-    let _ = Format::of(&name);
-    Ok(text.to_owned())
+    let format = Format::of(&name);
+    Ok(lab::format(&lab::Source { name, text: text.to_owned() }, format)?)
 }
 
 /// Puts `text` in the place of the file at `path`, whole or not at all.
@@ -105,7 +106,14 @@ fn replace(path: &Path, text: &str) -> Result<(), Failure> {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Kinds: single,HOSTS  linear,SWITCHES[,HOSTS]  tree,DEPTH,FANOUT  torus,X,Y  ring,SWITCHES  star,SWITCHES  full-mesh,SWITCHES
+Kinds of topology:
+  single,HOSTS                one switch
+  linear,SWITCHES[,HOSTS]     a row of switches, each with a host, or with HOSTS
+  tree,DEPTH,FANOUT           a tree of switches with hosts at its leaves
+  torus,X,Y                   a grid of switches with a host each, whose sides are joined
+  ring,SWITCHES               a row of switches with a host each, whose ends are joined
+  star[,SWITCHES]             switches with a host each around one in the middle
+  full-mesh,SWITCHES          switches with a host each, all joined to each other
 
 Examples:
   ovsns new demo --topo single,10 > lab.yaml
@@ -120,12 +128,20 @@ pub struct New {
 }
 
 impl New {
+    /// The kind, and its numbers.
+    fn topology(&self) -> Result<(&str, Vec<u32>), Failure> {
+        let mut words = self.topo.split(',');
+        let kind = words.next().unwrap_or_default();
+        let numbers = words.map(|word| word.parse::<u32>()).collect::<Result<Vec<u32>, _>>();
+        let bad =
+            |error| Failure::usage(format!("topology `{}` has something that is no number", self.topo)).cause(error);
+        Ok((kind, numbers.map_err(bad)?))
+    }
+
     pub fn run(&self, global: &Global) -> Result<Report, Failure> {
-        let backend = if global.backend == Choice::Auto { None } else { global.backend.name() };
-        let text = {
-            let _ = backend;
-            String::new()
-        };
+        let (kind, numbers) = self.topology()?;
+        let backend = global.backend.name();
+        let text = lab::topology(self.name.as_str(), kind, &numbers, backend).map_err(Failure::usage)?;
         Ok(Report::new(text.trim_end(), json!({"lab": text})))
     }
 }

@@ -47,6 +47,7 @@ pub(super) struct Books<'n> {
     tagged: HashSet<SwitchName>,
     published: HashMap<(Protocol, u16), Vec<At<'n>>>,
     programs: HashSet<(Place, String)>,
+    nats: HashSet<(SwitchName, Option<IfName>)>,
 }
 
 /// Two trunks with all their VLANs are compared; more than this is not worth it.
@@ -126,6 +127,11 @@ impl<'n> Books<'n> {
         }
         there.push((address, span));
         None
+    }
+
+    /// Whether `switch` was not translated there before.
+    pub fn nat(&mut self, switch: &SwitchName, out: Option<&IfName>) -> bool {
+        self.nats.insert((switch.clone(), out.cloned()))
     }
 
     /// Whether no program at `place` had this name.

@@ -35,6 +35,11 @@ impl<'n> Build<'n, '_> {
         let other = self.end(&b, &a, second.or(first), &B, mtu, of);
         let worse = self.worse(&a, &one.name, mtu, of);
         let nodad = of.plain("nodad").unwrap_or(self.defaults.nodad);
+        for (end, other) in [(&a, &b), (&b, &a)] {
+            if *end == Place::Host {
+                self.to_host.entry(other.clone()).or_default().push(self.lab.links.len());
+            }
+        }
         self.lab.links.push(LabLink { a: one, b: other, mtu, nodad, worse });
     }
 

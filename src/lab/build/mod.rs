@@ -36,6 +36,7 @@ pub(super) fn lab(root: &Node, found: &mut Found) -> Option<Lab> {
         switches: HashMap::new(),
         places: HashMap::new(),
         numbers: HashMap::new(),
+        to_host: HashMap::new(),
         pending: Vec::new(),
         lab: Lab {
             owner: owner.clone().unwrap_or_else(Owner::verbs),
@@ -105,6 +106,8 @@ struct Build<'n, 'f> {
     places: HashMap<Place, (usize, &'n Span)>,
     /// The number of the last port or link of each namespace.
     numbers: HashMap<Place, u32>,
+    /// The links that end on the host, by the namespace at their other end.
+    to_host: HashMap<Place, Vec<usize>>,
     /// The namespaces that have more to say once all devices are known.
     pending: Vec<(&'n Node, Name, Place)>,
 }
@@ -173,7 +176,11 @@ impl<'n> Build<'n, '_> {
         if self.switches.contains_key(&name) {
             return Some(name);
         }
-        let known = self.switches.keys().map(SwitchName::as_str);
+        if self.found.is_full() {
+            self.found.add(span, Wrong::new(""));
+            return None;
+        }
+        let known = self.lab.switches.iter().map(|switch| switch.name.as_str());
         let otherwise = format!("add it: `switches: {{ {text}: {{}} }}`; `external: true` if it is there already");
         let wrong = Wrong::new(format!("there is no switch `{text}` in this lab")).meant(text, known, otherwise);
         self.found.add(span, wrong);
@@ -186,7 +193,11 @@ impl<'n> Build<'n, '_> {
         if self.places.contains_key(&place) {
             return Some(place);
         }
-        let known: Vec<String> = self.places.keys().map(Place::to_string).collect();
+        if self.found.is_full() {
+            self.found.add(span, Wrong::new(""));
+            return None;
+        }
+        let known: Vec<String> = self.lab.namespaces.iter().map(|namespace| namespace.place.to_string()).collect();
         let otherwise = format!("add it: `namespaces: {{ {text}: {{}} }}`; `external: true` if it is there already");
         let wrong = match place {
             Place::Host => Wrong::new("the host is no namespace of the lab").hint("here goes the name of a namespace"),

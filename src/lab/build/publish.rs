@@ -40,7 +40,7 @@ impl<'n> Build<'n, '_> {
             let wrong = Wrong::new(format!("`{name}` cannot lead out of `{device}`"));
             self.found.add(of.span("out"), wrong.hint("name the device that leads to the world"));
         }
-        if self.lab.nats.iter().any(|nat| nat.switch == name && nat.out == out) {
+        if !self.books.nat(&name, out.as_ref()) {
             self.found.add(of.span("switch"), Wrong::new(format!("`{name}` is translated there already")));
             return;
         }
@@ -110,12 +110,9 @@ impl<'n> Build<'n, '_> {
             let reached = move |net: &&IpNet| switch.external || switch.ip.iter().any(|own| own.contains(&net.addr()));
             port.ip.iter().filter(reached)
         });
-        let links = self.lab.links.iter().filter_map(|link| match (&link.a, &link.b) {
-            (host, inside) if host.place == Place::Host && inside.place == namespace.place => Some((host, inside)),
-            (inside, host) if host.place == Place::Host && inside.place == namespace.place => Some((host, inside)),
-            _ => None,
-        });
-        let by_link = links.flat_map(|(host, inside)| {
+        let links = self.to_host.get(&namespace.place).into_iter().flatten().map(|at| &self.lab.links[*at]);
+        let ends = links.map(|link| if link.a.place == Place::Host { (&link.a, &link.b) } else { (&link.b, &link.a) });
+        let by_link = ends.flat_map(|(host, inside)| {
             inside.ip.iter().filter(move |net| host.ip.iter().any(|own| own.contains(&net.addr())))
         });
         by_port.chain(by_link).map(|net| net.addr()).collect()
