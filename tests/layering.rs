@@ -18,6 +18,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli::lab::run", &["engine", "backend", "plan", "model", "process", "lab", "watch"]),
     // Watches packets; nobody else does.
     ("cli::capture", &["engine", "backend", "plan", "model", "capture"]),
+    // Asks who reaches whom; nobody else does.
+    ("cli::lab::test", &["backend", "model", "lab", "probe"]),
     ("cli", &["engine", "backend", "plan", "model", "process", "daemon", "lab"]),
     ("engine", &["backend", "plan", "model"]),
     ("lab", &["model"]),
@@ -39,6 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("capture", &[]),
     // Waits for what any of them tells.
     ("watch", &["netlink", "ovsdb"]),
+    ("probe", &[]),
 ];
 
 /// The files that may have unsafe code: the memory that is shared with the kernel, and the time zone of the C library.

@@ -159,6 +159,8 @@ enum Verb {
     Run(lab::Run),
     /// Show the labs of this host, or one of them
     Status(lab::Status),
+    /// Ask who reaches whom, and tell what is not as expected
+    Test(lab::Test),
     /// Write the lab file that would make what there is
     Export(lab::Export),
     /// Check a lab file, and tell all its mistakes
@@ -298,6 +300,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
+        Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,

@@ -24,8 +24,8 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
-    inside, inventory, is_podmans, keepers, names as namespaces, owner,
+    Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file,
+    identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;

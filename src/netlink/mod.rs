@@ -56,6 +56,7 @@ pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
 pub use events::Events;
 pub use link::{Device, Link, Mac};
+pub use neighbour::{Neighbour, NeighbourTables};
 pub use netns::{NetnsDir, NetnsFile, Status, Traveller, travel};
 pub use request::{Netlink, Request};
 pub use route::Route;

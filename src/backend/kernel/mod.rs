@@ -7,6 +7,7 @@ mod dad;
 mod enter;
 mod entries;
 mod inventory;
+mod learned;
 mod observe;
 mod owned;
 mod physical;
@@ -32,6 +33,7 @@ use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupport
 pub use containers::called as containers_called;
 pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
+pub use learned::Learned;
 use places::Places;
 pub use places::is_podmans;
 use run::Run;

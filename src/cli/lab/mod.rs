@@ -14,6 +14,7 @@ mod run;
 mod saved;
 mod sight;
 mod status;
+mod test;
 mod text;
 mod which;
 
@@ -34,6 +35,7 @@ pub use plan::{Diff, PlanVerb};
 pub use rollback::Rollback;
 pub use run::Run;
 pub use status::Status;
+pub use test::Test;
 pub use text::{Check, Fmt, New, Schema};
 
 /// What is said where nothing is to be done.
