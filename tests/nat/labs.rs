@@ -82,6 +82,49 @@ pub fn a_lab_comes_and_goes(host: &Host) {
     is_as(&before, "destroy");
 }
 
+const FILE: &str = "\
+lab: campus
+switches: { lb1: { ip: [10.1.0.254/24, fd01::fe/64] } }
+namespaces:
+  c1: { ports: [ { switch: lb1, ip: [10.1.0.1/24, fd01::1/64] } ] }
+nat: [ { switch: lb1, out: eth0 } ]
+publish: [ \"8081:c1:80\" ]
+";
+
+/// The same by a file and the verbs of labs, with what they take over and what they leave alone.
+pub fn a_file_says_it(host: &Host) {
+    let before = state();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("campus.yaml");
+    fs::write(&file, FILE).unwrap();
+    let file = file.display();
+    host.ok(&format!("apply {file}"));
+    is_in_effect("c1", 8081);
+    let plan = host.run(&format!("diff {file} --exit-code"));
+    assert_eq!(plan.code, 0, "{plan:?}");
+    run("nft flush ruleset");
+    assert_eq!(host.run(&format!("diff {file} --exit-code")).code, 3);
+    host.ok(&format!("apply {file}"));
+    is_in_effect("c1", 8081);
+    // what a verb has made in its place is adopted, if that is asked for
+    host.ok("del-nat lb1");
+    host.ok("unpublish 8081");
+    host.ok("nat lb1 --out eth0");
+    host.ok("publish 8081:c1:81");
+    let said = host.refused(1, &format!("apply {file}"));
+    assert!(said.contains("not its own"), "{said}");
+    let plan = host.ok(&format!("apply {file} --adopt"));
+    assert!(plan.contains("nat of lb1 out of eth0: owner - -> campus"), "{plan}");
+    is_in_effect("c1", 8081);
+    assert_eq!(host.json("list-published")["published"][0]["owner"], "campus");
+    host.ok("destroy --lab campus");
+    for file in ["ipv4/conf/eth0/forwarding", "ipv6/conf/eth0/force_forwarding"] {
+        // the flush has made us forget that it was us
+        let _ = fs::write(format!("/proc/sys/net/{file}"), "0");
+    }
+    is_as(&before, "destroy");
+}
+
 /// What one takes of the host stays as long as another one needs it, whoever goes first.
 pub fn owners_side_by_side(host: &Host) {
     let before = state();

@@ -44,6 +44,7 @@ on_each_kind_of_switch! {
     inward: a_port_is_reached_from_everywhere one_address_of_the_host without_translation
         the_loopback_of_the_host_is_guarded;
     others: dockers_filter_lets_it_through;
+    labs: a_file_says_it;
     follows: what_goes_takes_its_ports_along a_switch_takes_its_translation_along;
 }
 
