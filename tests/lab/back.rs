@@ -12,7 +12,7 @@ pub fn there_and_back(stage: &mut Stage) {
     stage.ok(&format!("apply {file}"));
     let first = stage.world();
     let changed = CAMPUS.replace("  n3:", "  n4:").replace("10.0.0.1/24", "10.0.0.11/24").replace("10mbit", "20mbit");
-    stage.lab(&changed.replace("s2: {}", "s2: { stp: true }").replace("8080:n2", "8081:n4"));
+    stage.lab(&changed.replace("s2: { mtu: 1500 }", "s2: { mtu: 1500, stp: true }").replace("8080:n2", "8081:n4"));
     stage.ok(&format!("apply {file}"));
     let second = stage.world();
     let planned = stage.steps("rollback --lab campus --dry-run");

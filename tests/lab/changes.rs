@@ -31,24 +31,21 @@ const CHANGES: [(&str, &str, &[&str]); 7] = [
     (
         "ip: 10.0.0.2/24",
         "ip: 10.0.0.22/24",
-        &["address 10.0.0.2/24 on eth1-n2", "address 10.0.0.22/24 on eth1-n2", "published tcp 8080"],
-    ),
-    ("s2: {}", "s2: { stp: true }", &["switch s2"]),
-    ("s2: {}", "s2: { mtu: 1400 }", &["switch s2"]),
-    ("rate: 10mbit", "rate: 20mbit", &["impairment of eth1-n1"]),
-    ("ip_forward: 1", "ip_forward: 0", &["sysctl net.ipv4.ip_forward"]),
-    ("b-ip: 10.9.0.2/30", "b-ip: 10.9.0.2/29", &["address 10.9.0.2/30 on eth2-n2", "address 10.9.0.2/29 on eth2-n2"]),
-    (
-        "8080:n2:80",
-        "8081:n2:80",
         &[
+            "address 10.0.0.2/24 on eth1-n2",
+            "address 10.0.0.22/24 on eth1-n2",
             "published tcp 8080",
             // the kernel takes it away with the address
             "route default via 10.0.0.254 dev eth1-n2",
             "route default via 10.0.0.254 dev eth1-n2",
-            "published tcp 8081",
         ],
     ),
+    ("s2: { mtu: 1500 }", "s2: { mtu: 1500, stp: true }", &["switch s2"]),
+    ("mtu: 1500", "mtu: 1400", &["switch s2"]),
+    ("rate: 10mbit", "rate: 20mbit", &["impairment of eth1-n1"]),
+    ("ip_forward: 1", "ip_forward: 0", &["sysctl net.ipv4.ip_forward"]),
+    ("b-ip: 10.9.0.2/30", "b-ip: 10.9.0.2/29", &["address 10.9.0.2/30 on eth2-n2", "address 10.9.0.2/29 on eth2-n2"]),
+    ("8080:n2:80", "8081:n2:80", &["published tcp 8080", "published tcp 8081"]),
 ];
 
 /// Of everything else not a number changes, and packets go on.

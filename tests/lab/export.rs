@@ -37,6 +37,7 @@ const BRCTL: &str = "\
 brctl addbr hand
 brctl addbr hand2
 brctl stp hand2 on
+ip link set hand2 up
 brctl addif hand va1
 brctl addif hand va2
 brctl addif hand va3

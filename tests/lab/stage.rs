@@ -17,7 +17,7 @@ lab: campus
 defaults: { backend: BACKEND, nodad: true }
 switches:
   s1: { ip: [10.0.0.254/24, \"fd00::fe/64\"] }
-  s2: {}
+  s2: { mtu: 1500 }
 namespaces:
   n1:
     ports: [ { switch: s1, ip: [10.0.0.1/24, \"fd00::1/64\"], rate: 10mbit } ]
