@@ -4,31 +4,20 @@
     report.py DIRECTORY
 """
 
-import json
 import pathlib
 import sys
 
+from labs_report import labs
+from table import load, number, row
+
 BACKENDS = {"ovs": "Open vSwitch", "linux": "Linux bridge"}
 CONTESTANTS = {"ovsns": "ovsns", "steps": "script, a command a step", "batched": "script, batched"}
-
-
-def load(path):
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def times(results, backend, ports, what):
     """Medians in milliseconds by contestant, or nothing if it was not measured."""
     report = load(results / f"{backend}-{ports}-{what}.json")
     return {run["command"]: run["median"] * 1000 for run in report["results"]} if report else {}
-
-
-def number(value, unit=""):
-    return f"{value:,.1f}{unit}" if value is not None else "-"
-
-
-def row(*cells):
-    first, *rest = cells
-    print(f"  {first:<34}" + "".join(f"{cell:>16}" for cell in rest))
 
 
 def one_port(results):
@@ -115,6 +104,7 @@ def main(directory):
     many_ports(results)
     teardown(results)
     publish(results)
+    labs(results)
     transacts(results)
 
 

@@ -13,50 +13,9 @@ import subprocess
 import sys
 import time
 
-import ovs.jsonrpc
-import ovs.stream
+from database import Database
 
-REMOTE = "unix:/run/openvswitch/db.sock"
 DEVICE = "bench"
-
-
-class Database:
-    def __init__(self):
-        error, stream = ovs.stream.Stream.open_block(ovs.stream.Stream.open(REMOTE))
-        assert not error, error
-        self.connection = ovs.jsonrpc.Connection(stream)
-        rows = self.call("monitor", ["Open_vSwitch", "cfg", {"Open_vSwitch": {"columns": ["cur_cfg"]}}])
-        self.current = self.newest(rows)
-
-    @staticmethod
-    def newest(update):
-        return next(iter(update["Open_vSwitch"].values()))["new"]["cur_cfg"]
-
-    def receive(self):
-        error, message = self.connection.recv_block()
-        assert not error, error
-        if message.method == "update":
-            self.current = self.newest(message.params[1])
-        return message
-
-    def call(self, method, params):
-        request = ovs.jsonrpc.Message.create_request(method, params)
-        assert not self.connection.send(request)
-        while True:
-            message = self.receive()
-            if message.id == request.id:
-                assert message.error is None, message.error
-                return message.result
-
-    def change_and_wait(self, operations):
-        bump = [{"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]},
-                {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}]
-        results = self.call("transact", ["Open_vSwitch", *operations, *bump])
-        assert not any(result and "error" in result for result in results), results
-        wanted = results[-1]["rows"][0]["next_cfg"]
-        while self.current < wanted:
-            self.receive()
-        return results
 
 
 def add(database, bridge):

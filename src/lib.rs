@@ -23,4 +23,6 @@ pub mod netlink;
 pub mod nft;
 pub mod ovsdb;
 pub mod plan;
+pub mod probe;
 pub mod process;
+pub mod watch;

@@ -13,9 +13,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The client as a command.
     ("cli::ovsdb", &["engine", "backend", "plan", "model", "process", "daemon", "ovsdb"]),
     // Builds the set of backends, and tells the one of Open vSwitch where its database is.
-    ("cli::session", &["engine", "backend", "backend::*", "plan", "model", "process", "daemon", "ovsdb"]),
+    ("cli::session", &["engine", "backend", "backend::*", "plan", "model", "process", "daemon", "ovsdb", "watch"]),
+    // Keeps a lab as its file says.
+    ("cli::lab::run", &["engine", "backend", "plan", "model", "process", "lab", "watch"]),
     // Watches packets; nobody else does.
     ("cli::capture", &["engine", "backend", "plan", "model", "capture"]),
+    // Asks who reaches whom; nobody else does.
+    ("cli::lab::test", &["backend", "model", "lab", "probe"]),
     ("cli", &["engine", "backend", "plan", "model", "process", "daemon", "lab"]),
     ("engine", &["backend", "plan", "model"]),
     ("lab", &["model"]),
@@ -35,6 +39,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("daemon", &[]),
     ("process", &[]),
     ("capture", &[]),
+    // Waits for what any of them tells.
+    ("watch", &["netlink", "ovsdb"]),
+    ("probe", &[]),
 ];
 
 /// The files that may have unsafe code: the memory that is shared with the kernel, and the time zone of the C library.

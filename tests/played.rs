@@ -26,7 +26,7 @@ use stories::Story;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 async fn engine(stage: &Stage) -> Engine {
-    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(TIMEOUT)), Arc::new(LinuxBridge)];
+    let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(TIMEOUT)), Arc::new(LinuxBridge::default())];
     if let Some(ovs) = &stage.ovs {
         let client = Client::connect(&ovs.remote().parse().unwrap(), &Options::default()).await.unwrap();
         backends.push(Arc::new(Ovs::new(client, TIMEOUT)));

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Entry, IfName, Key, Kind, NAT_ROUTE_PROTOCOL, Owner, Place, Port, ROUTE_PROTOCOL, Resource, Route,
-    State,
+    BackendName, Entry, IfName, Key, Kind, Link, NAT_ROUTE_PROTOCOL, NetnsName, Owner, Place, Port, ROUTE_PROTOCOL,
+    Resource, Route, State,
 };
-use crate::plan::Step;
+use crate::plan::{Doomed, Step};
 
 use super::{ApplyError, Backend, BackendError, Scope, Unsupported};
 
@@ -270,6 +270,8 @@ impl Inner {
         let devices = entry.resource.provides();
         let mut rest = self.state.clone();
         rest.remove(&entry.key());
+        let gone: Vec<Key> = rest.resources().filter(|other| goes_with(other, entry)).map(Resource::key).collect();
+        gone.iter().for_each(|key| drop(rest.remove(key)));
         let stands_on = |other: &Resource| {
             other.needs().iter().any(|device| devices.contains(device))
                 || loses_its_way(other, &entry.resource, &rest)
@@ -328,6 +330,15 @@ fn has_way(route: &Route, state: &State) -> bool {
         _ => false,
     };
     link_local || route.place == Place::Host || state.resources().any(reaches)
+}
+
+/// Whether `other` goes by itself where `gone` does: a veth pair with the namespace of one of its ends, too.
+fn goes_with(other: &Resource, gone: &Entry) -> bool {
+    let is_inside = |link: &Link, name: &NetnsName| [&link.a, &link.b].iter().any(|end| end.place.name() == Some(name));
+    match (other, &gone.resource) {
+        (Resource::Link(link), Resource::Netns(netns)) => netns.of.is_none() && is_inside(link, &netns.name),
+        _ => Doomed::by(&[Step::Delete(gone.clone())]).imply(other),
+    }
 }
 
 /// Whether `route` goes with the address `gone`: the last IPv4 address of a device takes all routes through it along.

@@ -6,6 +6,7 @@ pub mod linux_bridge;
 pub mod memory;
 pub mod nat;
 pub mod ovs;
+mod progress;
 mod set;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use crate::model::{Entry, Key, Kind, Owner, Place, Resource, SwitchName};
 use crate::plan::Step;
 
 pub use error::{ApplyError, BackendError, Fault, Stage, Unsupported};
+pub use progress::{Direction, Progress};
 pub use set::BackendSet;
 pub(crate) use set::Batch;
 

@@ -114,7 +114,8 @@ fn failed(error: &ExecError) -> Failure {
     }
 }
 
-fn target(text: &str) -> Result<Target, Failure> {
+/// The namespace that is written so.
+pub fn target(text: &str) -> Result<Target, Failure> {
     Ok(match text.parse::<Place>()? {
         Place::Named(name) => Target::named(name.as_str()),
         Place::Nsid(_) => return Err(Failure::usage(format!("{text}: neither a file nor a process leads there"))),

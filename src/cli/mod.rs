@@ -9,6 +9,7 @@ mod failure;
 mod gc;
 mod global;
 mod inside;
+mod keep;
 mod lab;
 mod link;
 mod nat;
@@ -154,8 +155,12 @@ enum Verb {
     Destroy(lab::Destroy),
     /// Go back to what was before the last `apply` of a lab
     Rollback(lab::Rollback),
+    /// Keep a lab as its file says, until a signal ends it
+    Run(lab::Run),
     /// Show the labs of this host, or one of them
     Status(lab::Status),
+    /// Ask who reaches whom, and tell what is not as expected
+    Test(lab::Test),
     /// Write the lab file that would make what there is
     Export(lab::Export),
     /// Check a lab file, and tell all its mistakes
@@ -171,6 +176,9 @@ enum Verb {
     /// Speak to an OVSDB server, in the manner of ovsdb-client
     #[command(disable_help_flag = true)]
     Ovsdb(OvsdbWords),
+    /// Stay beside a program of a lab, and note how it ends
+    #[command(hide = true)]
+    Keep(keep::Keep),
     /// Print the completions of a shell
     Completions(texts::Completions),
     /// Print the manual page, or write all of them into a directory
@@ -234,6 +242,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Ovs(args) => args.run(&cli.global),
         Verb::Ovsdb(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
+        Verb::Keep(args) => Ok(args.run()),
         Verb::Check(args) => args.run(),
         Verb::Fmt(args) => args.run(),
         Verb::New(args) => args.run(&cli.global),
@@ -252,6 +261,9 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
 }
 
 async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
+    if let Verb::Run(args) = &cli.verb {
+        return args.run(&cli.global, output).await;
+    }
     let session = Session::open(&cli.global, output).await?;
     match &cli.verb {
         Verb::AddBr(args) => args.run(&session).await,
@@ -288,6 +300,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
+        Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,
         Verb::Gc(args) => args.run(&session).await,
         Verb::Teardown(args) => args.run(&session).await,
@@ -307,6 +320,8 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         | Verb::Shell(_)
         | Verb::Ovs(_)
         | Verb::Ovsdb(_)
+        | Verb::Keep(_)
+        | Verb::Run(_)
         | Verb::Completions(_)
         | Verb::Man(_) => {
             unreachable!("handled before there was a session")

@@ -8,13 +8,14 @@ use std::time::Duration;
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
-use crate::backend::{Backend, BackendSet, Fault, Scope, Stage};
+use crate::backend::{Backend, BackendSet, Fault, Progress, Scope, Stage};
 use crate::engine::{Engine, Interrupted, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
 use crate::ovsdb::client::{Client, Options};
 use crate::ovsdb::endpoint::Endpoints;
 use crate::ovsdb::error::{Attempt, ConnectCause, ConnectError};
 use crate::ovsdb::tls::{CaCert, TlsError, TlsFiles};
+use crate::watch::Sources;
 
 use super::change::Change;
 use super::failure::{Failure, PRIVILEGE_HINT, chain};
@@ -23,8 +24,8 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    Kept, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file, identify,
-    inside, inventory, is_podmans, keepers, names as namespaces, owner,
+    Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file,
+    identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
 pub use crate::backend::ovs::Ovs;
@@ -69,14 +70,16 @@ impl<'a> Session<'a> {
             Choice::Linux => OvsDatabase::Unused,
             Choice::Ovs | Choice::Auto => database(global).await?,
         };
-        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(Kernel::new(global.timeout)), Arc::<Nft>::default()];
+        let progress = Progress::default();
+        let kernel = Kernel::new(global.timeout).progress(progress.clone());
+        let mut backends: Vec<Arc<dyn Backend>> = vec![Arc::new(kernel), Arc::<Nft>::default()];
         if let OvsDatabase::Ready(ovs, _) = &ovs {
             backends.push(ovs.clone());
         }
         if global.backend != Choice::Ovs {
-            backends.push(Arc::new(LinuxBridge));
+            backends.push(Arc::new(LinuxBridge::default().progress(progress.clone())));
         }
-        let engine = Engine::new(BackendSet::new(backends)).journal_in(run_directory());
+        let engine = Engine::new(BackendSet::new(backends)).reporting(progress).journal_in(run_directory());
         Ok(Session { engine, output, global, ovs, stays_without_terminal: Arc::default() })
     }
 
@@ -216,13 +219,23 @@ pub fn container_instead(name: &str) -> Option<String> {
 /// Whether there is a Linux bridge of this name, also where `--backend ovs` leaves that side out.
 pub async fn is_linux_bridge(name: &SwitchName) -> Result<bool, Failure> {
     let key = Key::Switch { name: name.clone() };
-    Ok(!LinuxBridge.observe(&Scope::Keys(vec![key])).await?.is_empty())
+    Ok(!LinuxBridge::default().observe(&Scope::Keys(vec![key])).await?.is_empty())
+}
+
+/// Lets `sources` tell of changes in the database.
+pub fn watch_switches(sources: &mut Sources, global: &Global) -> Result<(), Failure> {
+    sources.watch_switches(endpoints(global)?, options(global)?);
+    Ok(())
+}
+
+fn options(global: &Global) -> Result<Options, Failure> {
+    Ok(Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() })
 }
 
 /// Connects to the database.
 async fn database(global: &Global) -> Result<OvsDatabase, Failure> {
     let endpoints = endpoints(global)?;
-    let options = Options { tls: tls(global)?, timeout: global.timeout, ..Options::default() };
+    let options = options(global)?;
     let asked_for = global.db.is_some() || global.backend == Choice::Ovs;
     match Client::connect(&endpoints, &options).await {
         Ok(client) => {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, BackendError, Batch, Fault, Scope};
+use crate::backend::{Backend, BackendError, Batch, Direction, Fault, Scope};
 use crate::model::{IfName, Kind, Place, State};
-use crate::plan::{Plan, Step};
+use crate::plan::{Doomed, Plan, Step};
 
 use super::confirm::Confirmation;
 use super::error::chain;
@@ -116,8 +116,17 @@ impl Engine {
         }
     }
 
-    /// Applies batch by batch. Returns how many steps are in effect.
+    /// Applies batch by batch. Returns how many steps are in effect, or will be by what those take with them.
     async fn forward(&self, plan: &Plan) -> (usize, Result<(), EngineError>) {
+        let (part, places) = without_implied(plan);
+        // The place in `plan` of the first step of `part` that is not done.
+        let reached = |done: usize| places.get(done).copied().unwrap_or(plan.steps.len());
+        self.progress.begin(Direction::Forward, part.steps.len());
+        let (done, result) = self.each_batch(&part).await;
+        (reached(done), result)
+    }
+
+    async fn each_batch(&self, plan: &Plan) -> (usize, Result<(), EngineError>) {
         let batches = match self.backends.batches(plan) {
             Ok(batches) => batches,
             Err(unsupported) => return (0, Err(unsupported.into())),
@@ -138,6 +147,7 @@ impl Engine {
             }
             self.timings.note(&format!("apply {}", backend.name()), steps.len(), start);
             applied += steps.len();
+            self.progress.reached(applied);
         }
         (applied, Ok(()))
     }
@@ -169,6 +179,7 @@ impl Engine {
     async fn undo(&self, plan: &Plan, applied: usize, cause: EngineError) -> EngineError {
         let done = Plan { steps: plan.steps[..applied].to_vec() };
         let inverse = done.clone().inverse();
+        self.progress.begin(Direction::Back, inverse.steps.len());
         let mut errors = self.apply_each(&inverse).await;
         let mut left = self.left(plan, &done).await;
         // A step can take with it what other steps of the plan were to take later, and one that failed can have done a part: what
@@ -200,8 +211,10 @@ impl Engine {
             Ok(batches) => batches,
             Err(unsupported) => return vec![unsupported.to_string()],
         };
-        let mut failed = Failed::default();
+        let (mut failed, mut done) = (Failed::default(), 0);
         for Batch { backend, steps } in batches {
+            self.progress.reached(done);
+            done += steps.len();
             let possible = failed.leave_out(steps);
             let start = Instant::now();
             let result = backend.apply(&possible).await;
@@ -218,6 +231,15 @@ impl Engine {
         }
         failed.errors
     }
+}
+
+/// `plan` without what goes with something else that goes, and the place of each of its steps in `plan`.
+pub(super) fn without_implied(plan: &Plan) -> (Plan, Vec<usize>) {
+    let doomed = Doomed::by(&plan.steps);
+    let implied = |step: &Step| matches!(step, Step::Delete(entry) if doomed.imply(&entry.resource));
+    let part = plan.steps.iter().enumerate().filter(|(_, step)| !implied(step));
+    let (places, steps) = part.map(|(place, step)| (place, step.clone())).unzip();
+    (Plan { steps }, places)
 }
 
 /// What could not be done.

@@ -14,7 +14,7 @@ mod timings;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::backend::{BackendSet, Scope};
+use crate::backend::{BackendSet, Progress, Scope};
 use crate::model::State;
 
 pub use apply::Terms;
@@ -33,19 +33,37 @@ pub struct Engine {
     backends: BackendSet,
     journal: Option<Journal>,
     stop: Stop,
+    progress: Progress,
     timings: Timings,
 }
 
 impl Engine {
     /// An engine that keeps no journal: what is interrupted by `kill -9` stays as it is.
     pub fn new(backends: BackendSet) -> Engine {
-        Engine { backends, journal: None, stop: Stop::new(), timings: Timings::default() }
+        Engine {
+            backends,
+            journal: None,
+            stop: Stop::new(),
+            progress: Progress::default(),
+            timings: Timings::default(),
+        }
     }
 
     /// The same, with a journal and a lock in `directory` (see [`Journal`]).
     pub fn journal_in(mut self, directory: PathBuf) -> Engine {
         self.journal = Some(Journal::new(directory));
         self
+    }
+
+    /// The same, with the progress told to `progress`, to which its backends tell theirs within a batch.
+    pub fn reporting(mut self, progress: Progress) -> Engine {
+        self.progress = progress;
+        self
+    }
+
+    /// How far the plan in hand has come.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// The means to make [`apply`](Engine::apply) stop and undo what it did.

@@ -1,6 +1,6 @@
 //! Takes back what an interrupted run left behind.
 
-use crate::backend::{BackendError, Fault};
+use crate::backend::{BackendError, Direction, Fault};
 use crate::model::{BackendName, Entry, Key, Resource, State};
 use crate::plan::{Plan, Step};
 
@@ -12,7 +12,9 @@ impl Engine {
         let observed = self.look_at(&interrupted.plan).await?;
         let plan = recovery(&interrupted.plan, &observed);
         tracing::info!(pid = interrupted.pid, steps = plan.steps.len(), "taking back an interrupted run");
-        let undo = self.apply_each(&cleared(plan)).await;
+        let plan = cleared(plan);
+        self.progress.begin(Direction::Back, plan.steps.len());
+        let undo = self.apply_each(&plan).await;
         let left = self.left(&interrupted.plan, &interrupted.plan).await?;
         if left.is_empty() {
             return Ok(());

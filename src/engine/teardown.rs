@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::plan::{Doomed, Plan, Step};
+use crate::backend::Direction;
+use crate::plan::Plan;
 
+use super::apply::without_implied;
 use super::error::chain;
 use super::{Engine, EngineError};
 
@@ -22,7 +24,7 @@ impl Engine {
     /// nothing is taken back: neither here, nor by the next run if this one is killed, since there is no journal of it.
     pub async fn tear_down(&self, plan: &Plan) -> Result<Remains, EngineError> {
         self.backends.check(plan)?;
-        let first = self.attempt(&without_implied(plan), plan).await;
+        let first = self.attempt(&without_implied(plan).0, plan).await;
         if first.left.is_empty() || self.stop.is_requested() {
             return Ok(first);
         }
@@ -46,6 +48,7 @@ impl Engine {
 
     /// Carries out what can be carried out of `part`; tells what is left of `plan`.
     async fn attempt(&self, part: &Plan, plan: &Plan) -> Remains {
+        self.progress.begin(Direction::Forward, part.steps.len());
         let mut errors = tokio::select! {
             errors = self.apply_each(part) => errors,
             () = self.stop.requested() => vec!["interrupted".to_owned()],
@@ -63,11 +66,4 @@ impl Engine {
         };
         Remains { errors, left }
     }
-}
-
-/// `plan` without what goes with something else that goes.
-fn without_implied(plan: &Plan) -> Plan {
-    let doomed = Doomed::by(&plan.steps);
-    let implied = |step: &&Step| matches!(step, Step::Delete(entry) if doomed.imply(&entry.resource));
-    Plan { steps: plan.steps.iter().filter(|step| !implied(step)).cloned().collect() }
 }

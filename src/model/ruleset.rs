@@ -20,6 +20,9 @@ pub struct Ruleset {
     pub raised: BTreeSet<Raised>,
     /// The chains of others in which a rule of ours accepts what it lets through.
     pub passes: BTreeSet<Chain>,
+    /// Somebody has taken rules or chains out of it: it is only seen, never wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
 }
 
 /// A version of the Internet Protocol.

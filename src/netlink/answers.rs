@@ -25,13 +25,14 @@ pub(super) struct Answers<T> {
     acked: bool,
     interrupted: bool,
     answers: Vec<T>,
-    refusal: Option<Refusal>,
+    /// By the number of the message, from 0.
+    refusals: Vec<(u32, Refusal)>,
     damage: Option<DecodeError>,
 }
 
 impl<T: NetlinkDeserializable> Answers<T> {
     pub fn new(first: u32, left: usize, acked: bool) -> Self {
-        Self { first, left, acked, interrupted: false, answers: Vec::new(), refusal: None, damage: None }
+        Self { first, left, acked, interrupted: false, answers: Vec::new(), refusals: Vec::new(), damage: None }
     }
 
     /// Takes in one datagram. Fails where it cannot be taken apart.
@@ -58,15 +59,15 @@ impl<T: NetlinkDeserializable> Answers<T> {
     }
 
     fn take(&mut self, message: NetlinkMessage<T>) {
-        let flags = message.header.flags;
+        let (flags, number) = (message.header.flags, message.header.sequence_number.wrapping_sub(self.first));
         self.interrupted |= flags & NLM_F_DUMP_INTR != 0;
         match message.payload {
             NetlinkPayload::InnerMessage(answer) => {
                 self.answers.push(answer);
                 self.count(flags);
             }
-            NetlinkPayload::Error(error) => self.close(refusal(&error, flags)),
-            NetlinkPayload::Done(done) => self.close(dump_refusal(&done)),
+            NetlinkPayload::Error(error) => self.close(number, refusal(&error, flags)),
+            NetlinkPayload::Done(done) => self.close(number, dump_refusal(&done)),
             _ => {}
         }
     }
@@ -84,15 +85,23 @@ impl<T: NetlinkDeserializable> Answers<T> {
         }
     }
 
-    fn close(&mut self, refusal: Option<Refusal>) {
+    fn close(&mut self, number: u32, refusal: Option<Refusal>) {
         self.left = self.left.saturating_sub(1);
-        self.refusal = self.refusal.take().or(refusal);
+        self.refusals.extend(refusal.map(|refusal| (number, refusal)));
+    }
+
+    /// Which messages were refused, counted from 0, and why.
+    pub fn refusals(self) -> Result<Vec<(u32, Refusal)>, Failure> {
+        match self.damage {
+            Some(error) => Err(Failure::Answer(error)),
+            None => Ok(self.refusals),
+        }
     }
 
     /// What came, or the first refusal.
     pub fn finish(self) -> Result<Vec<T>, Failure> {
-        match (self.refusal, self.damage) {
-            (Some(refusal), _) => Err(Failure::Refused(refusal)),
+        match (self.refusals.into_iter().next(), self.damage) {
+            (Some((_, refusal)), _) => Err(Failure::Refused(refusal)),
             (None, Some(error)) => Err(Failure::Answer(error)),
             (None, None) if self.interrupted => Err(Failure::Interrupted),
             (None, None) => Ok(self.answers),

@@ -39,6 +39,7 @@ mod answers;
 pub mod bridge;
 mod error;
 pub mod ethtool;
+mod events;
 pub mod feature;
 pub mod link;
 mod neighbour;
@@ -53,7 +54,9 @@ mod watch;
 
 pub use address::Address;
 pub use error::{BatchError, Error, Refusal};
+pub use events::Events;
 pub use link::{Device, Link, Mac};
+pub use neighbour::{Neighbour, NeighbourTables};
 pub use netns::{NetnsDir, NetnsFile, Status, Traveller, travel};
 pub use request::{Netlink, Request};
 pub use route::Route;

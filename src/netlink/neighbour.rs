@@ -2,14 +2,20 @@
 
 use std::net::IpAddr;
 
-use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use nix::errno::Errno;
 
 use super::error::Error;
 use super::link::Mac;
 use super::request::Netlink;
+use super::socket::{Failure, Socket};
+
+/// How many entries are deleted with one datagram: well below what a socket may send at a time (`net.core.wmem_default`).
+const AT_A_TIME: usize = 500;
 
 /// An entry of the neighbour tables (ARP, RFC 826; Neighbour Discovery, RFC 4861).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +35,46 @@ pub struct Neighbour {
 impl Netlink {
     /// What `ip neighbour` shows: without those that need no resolution (`NUD_NOARP`: multicast, loopback).
     pub fn neighbours(&mut self) -> Result<Vec<Neighbour>, Error> {
-        let answers = self.route.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()));
-        let answers = answers.map_err(|failure| failure.of("neighbour show"))?;
-        Ok(answers.into_iter().filter_map(Neighbour::read).collect())
+        let mut neighbours = list(&mut self.route)?;
+        neighbours.retain(|neighbour| neighbour.state != NeighbourState::Noarp);
+        Ok(neighbours)
     }
+}
+
+/// The neighbour tables of one namespace, over one connection of their own.
+#[derive(Debug)]
+pub struct NeighbourTables(Socket);
+
+impl NeighbourTables {
+    /// Those of the calling thread's network namespace.
+    pub fn of_this_thread() -> Result<NeighbourTables, Error> {
+        let socket = Socket::open(NETLINK_ROUTE).map_err(|error| Error::io("open an rtnetlink socket", error))?;
+        Ok(NeighbourTables(socket))
+    }
+
+    /// What `ip neighbour show nud all` shows.
+    pub fn list(&mut self) -> Result<Vec<Neighbour>, Error> {
+        list(&mut self.0)
+    }
+
+    /// Deletes these entries, as far as they are there.
+    pub fn delete(&mut self, neighbours: &[Neighbour]) -> Result<(), Error> {
+        for some in neighbours.chunks(AT_A_TIME) {
+            let deletions = some.iter().map(|neighbour| (0, RouteNetlinkMessage::DelNeighbour(neighbour.write())));
+            match self.0.change(deletions.collect()) {
+                // The kernel goes on behind one that fails.
+                Err(Failure::Refused(refusal)) if refusal.errno == Errno::ENOENT => {}
+                result => result.map_err(|failure| failure.of("neighbour delete"))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(socket: &mut Socket) -> Result<Vec<Neighbour>, Error> {
+    let answers = socket.dump(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()));
+    let answers = answers.map_err(|failure| failure.of("neighbour show"))?;
+    Ok(answers.into_iter().filter_map(Neighbour::read).collect())
 }
 
 impl Neighbour {
@@ -49,7 +91,24 @@ impl Neighbour {
         }
         let (link, state) = (message.header.ifindex, message.header.state);
         let router = message.header.flags.contains(NeighbourFlags::Router);
-        let shown = state != NeighbourState::Noarp;
-        address.filter(|_| shown).map(|address| Neighbour { address, link, mac, state, router })
+        address.map(|address| Neighbour { address, link, mac, state, router })
+    }
+
+    /// What names the entry.
+    fn write(&self) -> NeighbourMessage {
+        let mut message = NeighbourMessage::default();
+        message.header.ifindex = self.link;
+        let destination = match self.address {
+            IpAddr::V4(ip) => {
+                message.header.family = AddressFamily::Inet;
+                NeighbourAddress::Inet(ip)
+            }
+            IpAddr::V6(ip) => {
+                message.header.family = AddressFamily::Inet6;
+                NeighbourAddress::Inet6(ip)
+            }
+        };
+        message.attributes.push(NeighbourAttribute::Destination(destination));
+        message
     }
 }

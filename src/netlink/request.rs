@@ -1,12 +1,13 @@
 //! Changes as values, and the connection that carries them out.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
 
-use super::error::{BatchError, Error};
+use super::error::{BatchError, Error, Refusal};
 use super::ethtool::{self, Ethtool};
 use super::netns::NetnsFile;
 use super::socket::Socket;
@@ -138,6 +139,32 @@ impl Netlink {
             Datagram::Ethtool(checksum) => self.ethtool()?.set(checksum),
         };
         sent.map_err(|failure| failure.of(words))
+    }
+
+    /// Carries out changes that do not depend on each other, as one datagram: each is in effect, or is not for the reason given.
+    /// Only for changes of one message each, and no more of them than answers fit into the socket's buffer: some hundreds.
+    pub(super) fn each(&mut self, requests: Vec<Request>) -> Result<Vec<Result<(), Error>>, Error> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut messages, mut words, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        for request in requests {
+            words.push((request.words, request.needs));
+            kept.extend(request.netns);
+            for datagram in request.datagrams {
+                if let Datagram::Route(route) = datagram {
+                    messages.extend(route);
+                }
+            }
+        }
+        let refusals = self.route.change_each(messages).map_err(|failure| failure.of("several changes"))?;
+        drop(kept);
+        let mut refusals: HashMap<u32, Refusal> = refusals.into_iter().rev().collect();
+        let outcome = |(number, (request, needs)): (u32, (String, _))| match refusals.remove(&number) {
+            None => Ok(()),
+            Some(source) => Err(Error::Refused { request, source }.without(needs)),
+        };
+        Ok((0..).zip(words).map(outcome).collect())
     }
 
     /// Carries out the changes in order and stops at the first that fails: then exactly the first

@@ -85,6 +85,15 @@ impl Socket {
         self.exchange::<Q, Nothing>(messages, true).map(drop)
     }
 
+    /// The same; returns which of them failed, counted from 0, and why.
+    pub fn change_each<Q: NetlinkSerializable>(
+        &mut self,
+        messages: Vec<(u16, Q)>,
+    ) -> Result<Vec<(u32, Refusal)>, Failure> {
+        let messages = messages.into_iter().map(|(flags, message)| (NLM_F_ACK | flags, message)).collect();
+        self.converse::<Q, Nothing>(messages, true)?.refusals()
+    }
+
     /// Asks for one thing. `None` where the kernel sends something else than an `A`.
     pub fn get<Q, A>(&mut self, question: Q) -> Result<Option<A>, Failure>
     where
@@ -114,6 +123,14 @@ impl Socket {
         Q: NetlinkSerializable,
         A: NetlinkDeserializable,
     {
+        self.converse(messages, acked)?.finish()
+    }
+
+    fn converse<Q, A>(&mut self, messages: Vec<(u16, Q)>, acked: bool) -> Result<Answers<A>, Failure>
+    where
+        Q: NetlinkSerializable,
+        A: NetlinkDeserializable,
+    {
         let mut answers = Answers::new(self.sequence.wrapping_add(1), messages.len(), acked);
         let datagram = self.encode(messages);
         self.inner.send_to(&datagram, &SocketAddr::new(0, 0), 0).map_err(Failure::Io)?;
@@ -123,7 +140,7 @@ impl Socket {
         let read = self.read(&mut buffer, &mut answers);
         READ.set(buffer);
         read?;
-        answers.finish()
+        Ok(answers)
     }
 
     fn read<A: NetlinkDeserializable>(&self, buffer: &mut Vec<u8>, answers: &mut Answers<A>) -> Result<(), Failure> {

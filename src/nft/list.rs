@@ -82,11 +82,12 @@ fn holds(value: &Value, text: &str) -> bool {
     }
 }
 
-/// The sets and maps of a table, which has to be there.
-pub fn sets(family: &str, table: &str) -> Result<Vec<Set>, NftError> {
+/// The sets and maps of a table, which has to be there, and its rules.
+pub fn content(family: &str, table: &str) -> Result<(Vec<Set>, Vec<Rule>), NftError> {
     let objects = list(&["-j", "list", "table", family, table])?;
     let set = |object: &Value| object.get("set").or_else(|| object.get("map")).map(read_set);
-    Ok(objects.iter().filter_map(set).collect())
+    let rule = |object: &Value| object.get("rule").map(read_rule);
+    Ok((objects.iter().filter_map(set).collect(), objects.iter().filter_map(rule).collect()))
 }
 
 /// All chains.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
-pub use list::{Base, Chain, Element, Rule, Set, chains, rules, rules_of_chain, sets};
+pub use list::{Base, Chain, Element, Rule, Set, chains, content, rules, rules_of_chain};
 pub use table::{generation, has_chain, has_table};
 
 /// nft could not do what it was asked.

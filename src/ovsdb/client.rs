@@ -68,6 +68,8 @@ pub struct Client {
 #[derive(Debug)]
 struct Inner {
     endpoint: Arc<Endpoint>,
+    /// How it was connected.
+    options: Options,
     /// Keeps jsonrpsee's tasks alive, and makes subscriptions, whose requests it numbers with strings.
     rpc: Rpc<RpcService>,
     /// Makes all other calls, which we number with integers: through `rpc` their ids would not be known, which
@@ -100,7 +102,14 @@ impl Client {
         let Some(service) = slot.get().cloned() else {
             unreachable!("jsonrpsee builds the middleware with the client")
         };
-        let inner = Inner { endpoint: Arc::new(endpoint), rpc, service, shared, next_id: AtomicU64::new(0) };
+        let inner = Inner {
+            endpoint: Arc::new(endpoint),
+            options: options.clone(),
+            rpc,
+            service,
+            shared,
+            next_id: AtomicU64::new(0),
+        };
         Ok(Self { inner: Arc::new(inner), timeout: options.timeout })
     }
 
@@ -109,6 +118,15 @@ impl Client {
     #[must_use]
     pub fn within(&self, timeout: Duration) -> Self {
         Self { inner: Arc::clone(&self.inner), timeout }
+    }
+
+    /// A new connection to the same place, made in the same way; this one stays what it is.
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub async fn connect_again(&self) -> Result<Self, ConnectError> {
+        let endpoints = Endpoints::from(Endpoint::clone(&self.inner.endpoint));
+        Self::connect(&endpoints, &self.inner.options).await
     }
 
     /// Where the connection leads.

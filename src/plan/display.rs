@@ -233,6 +233,9 @@ fn changes(before: &Entry, after: &Entry) -> Vec<String> {
 /// Of what a ruleset lists, what comes and what goes: `networks +10.0.0.0/24 on br1`.
 fn come_and_gone(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     let mut lines = Vec::new();
+    if old.incomplete != new.incomplete {
+        lines.push(if new.incomplete { "without its rules" } else { "its rules back" }.to_owned());
+    }
     for ((name, old), (_, new)) in ruleset_lists(old).into_iter().zip(ruleset_lists(new)) {
         let come = new.iter().filter(|thing| !old.contains(thing)).map(|thing| format!("+{thing}"));
         let gone = old.iter().filter(|thing| !new.contains(thing)).map(|thing| format!("-{thing}"));

@@ -37,10 +37,12 @@ impl Doomed {
         }
     }
 
-    /// The same, of a port of a Linux bridge too: to take it off the bridge first costs the kernel as much as all the rest.
+    /// The same, of a port of a Linux bridge too: to take it off the bridge first costs the kernel as much as all the rest. And of
+    /// a veth pair between two namespaces that go: alone it takes 15 ms.
     pub fn imply(&self, resource: &Resource) -> bool {
         match resource {
             Resource::Port(port) if port.backend == BackendName::Linux => self.has(&Place::Host, Some(&port.device)),
+            Resource::Link(link) => [&link.a, &link.b].iter().all(|end| self.netnses.contains(&end.place)),
             resource => self.take(resource),
         }
     }

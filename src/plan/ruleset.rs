@@ -3,7 +3,7 @@
 //! Its chains and their rules are always the same: what is translated and published stands in sets and maps, so that a packet is
 //! looked up once, however much there is, and one more element is all that one more port takes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -96,6 +96,24 @@ pub const SKELETON: &str = r#"table inet ovsns {
 	}
 }
 "#;
+
+/// What makes a table complete that has lost rules or chains: what stands in its sets stays.
+pub const RESTORE: [&str; 2] = ["flush table inet ovsns", SKELETON];
+
+/// How many rules each chain of the table has.
+pub fn rules_of_skeleton() -> BTreeMap<&'static str, usize> {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut chain = None;
+    for line in SKELETON.lines().map(str::trim) {
+        match line.strip_prefix("chain ").and_then(|rest| rest.strip_suffix(" {")) {
+            Some(name) => chain = Some(name),
+            None if line == "}" => chain = None,
+            None if line.starts_with("type ") || line.starts_with('#') => {}
+            None => chain.into_iter().for_each(|chain| *rules.entry(chain).or_default() += 1),
+        }
+    }
+    rules
+}
 
 /// An element of a set, or of a map.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -312,6 +330,13 @@ mod tests {
         };
         let element = elements(&Entry::unmarked(Resource::Published(at))).pop_first().unwrap();
         assert_eq!(element.delete(), "delete element inet ovsns published_at4 { tcp . 192.0.2.1 . 8080 }");
+    }
+
+    #[test]
+    fn each_chain_has_its_rules() {
+        let expected = [("forward", 7), ("guard", 2), ("output", 2), ("passing", 1), ("postrouting", 6)];
+        let expected = expected.into_iter().chain([("prerouting", 1), ("published", 4)]);
+        assert_eq!(rules_of_skeleton(), expected.collect());
     }
 
     #[test]

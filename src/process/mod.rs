@@ -6,6 +6,7 @@
 //! User::become    groups, gid, uid (with `--user`)
 //! exec | shell    replace this process by the command: signals and the exit status are the command's own
 //! exec_all        a child in each of several namespaces, output prefixed with the namespace
+//! service         programs that run on their own, and are found again
 //! ```
 //!
 //! Everything here changes the calling *thread* only (Linux namespaces and credentials belong to threads), so that [`exec_all`] can
@@ -16,6 +17,7 @@ mod command;
 mod error;
 mod lines;
 mod mounts;
+pub mod service;
 mod shell;
 mod signals;
 mod target;

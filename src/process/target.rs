@@ -1,10 +1,12 @@
 //! The network namespace that a command runs in, and the way into it.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
+use serde::{Deserialize, Serialize};
 
 use super::{ExecError, mounts, vrf};
 
@@ -12,7 +14,7 @@ use super::{ExecError, mounts, vrf};
 const NETNS_DIR: &str = "/run/netns";
 
 /// A network namespace: a file to `setns(2)` into, and a name to show.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     path: PathBuf,
     label: String,
@@ -53,6 +55,15 @@ impl Target {
             mounts::overlay_etc(&self.label);
         }
         Ok(())
+    }
+
+    /// Whether the process is inside: one inode of one nsfs (namespaces(7), `/proc/PID/ns`). True where nobody can tell.
+    pub(super) fn is_of(&self, pid: u32) -> bool {
+        let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+        match (identity(&self.path), identity(Path::new(&format!("/proc/{pid}/ns/net")))) {
+            (Ok(target), Ok(process)) => target == process,
+            _ => true,
+        }
     }
 
     fn open(&self) -> Result<File, ExecError> {

@@ -15,7 +15,7 @@ use super::kernel::{self, DEADLINE, name, netns, pair};
 
 pub fn fixture() -> Fixture {
     tool::run("ip link set lo up");
-    let backend: Arc<dyn Backend> = Arc::new(LinuxBridge);
+    let backend: Arc<dyn Backend> = Arc::new(LinuxBridge::default());
     let kernel: Arc<dyn Backend> = Arc::new(Kernel::new(DEADLINE));
     Fixture {
         set: BackendSet::new(vec![kernel, backend.clone()]),

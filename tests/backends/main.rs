@@ -10,6 +10,7 @@ mod fixture;
 mod kernel;
 mod laws;
 mod linux;
+mod long;
 mod memory;
 mod nft;
 mod ovs;
@@ -60,6 +61,18 @@ suite! {
         making_what_is_there_converges_it what_is_not_ours_is_not_taken_over a_mark_is_put_on_and_taken_off
         a_failure_in_the_middle_tells_how_far_it_came a_hundred_go_at_once deleted_and_made_again_in_one_go;
     scopes: each_scope_shows_what_it_says;
+}
+
+#[test]
+fn what_is_explained_of_nftables_can_be_pasted() {
+    require!(Root, NftNat);
+    common::sandbox::run(async || nft::what_is_explained_can_be_pasted().await);
+}
+
+#[test]
+fn rules_of_nftables_that_were_flushed_come_back() {
+    require!(Root, NftNat);
+    common::sandbox::run(async || nft::rules_that_were_flushed_come_back().await);
 }
 
 #[test]

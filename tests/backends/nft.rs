@@ -8,6 +8,7 @@ use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::nat::Nft;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{Chain, Entry, Nat, Protocol, Published, Raised, Resource, Ruleset, Setting};
+use ovsns::plan::{Plan, Step, commands};
 
 use super::common::tool;
 use super::fixture::{Failing, Fixture, Specimen, ours};
@@ -25,7 +26,7 @@ pub fn fixture() -> Fixture {
     tool::run_with("nft -f -", DOCKER);
     let backend: Arc<dyn Backend> = Arc::new(Nft::default());
     Fixture {
-        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), backend.clone()]),
+        set: BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge::default()), backend.clone()]),
         backend,
         specimens: specimens(),
         theirs: Box::new(theirs),
@@ -159,6 +160,30 @@ pub fn what_does_not_fit_is_refused() {
     assert_eq!(error.hint.as_deref(), Some("use a namespace with a shorter name"));
 }
 
+/// From each variant to the next one, another owner among them, by the commands that `--explain` prints.
+pub async fn what_is_explained_can_be_pasted() {
+    let fixture = fixture();
+    for specimen in &fixture.specimens {
+        let law = async || {
+            for pair in specimen.variants.windows(2) {
+                paste(Step::Create(pair[0].clone()));
+                let before = fixture.is_in_effect(&pair[0]).await;
+                paste(Step::Modify { before, after: pair[1].clone() });
+                let after = fixture.is_in_effect(&pair[1]).await;
+                paste(Step::Delete(after));
+                assert_eq!(fixture.observe(&pair[1]).await, None);
+            }
+        };
+        fixture.upon(&specimen.below, law).await;
+    }
+}
+
+fn paste(step: Step) {
+    let steps = commands(&Plan { steps: vec![step] }, None);
+    let lines: Vec<String> = steps.into_iter().flat_map(|(_, lines)| lines).collect();
+    tool::run_with("sh -eu", &lines.join("\n"));
+}
+
 /// What `nft list` prints of a set or a map, element by element; `None` where there is none.
 fn elements(kind: &str, name: &str) -> Option<Vec<String>> {
     let output = tool::output(&format!("nft list {kind} inet ovsns {name}"));
@@ -180,6 +205,30 @@ fn theirs(like: &Entry) -> Option<Entry> {
         Resource::Published(published) => their_published(published),
         _ => linux::theirs(like),
     }
+}
+
+/// The rules of all chains are counted by `nft list`; what was flushed comes back, and what stood in the sets is still there.
+pub async fn rules_that_were_flushed_come_back() {
+    let fixture = fixture();
+    let law = async || {
+        let rules = || tool::run("nft -a list table inet ovsns").matches(" # handle ").count();
+        let (before, complete) = (rules(), fixture.see(&ruleset(|_| {})).await);
+        for gone in ["flush table inet ovsns", "flush chain inet ovsns passing", "delete chain inet ovsns guard"] {
+            tool::run(&format!("nft {}", gone.replace("delete", "flush")));
+            tool::run(&format!("nft {gone}"));
+            let seen = fixture.observe(&complete).await.unwrap();
+            assert!(matches!(&seen.resource, Resource::Ruleset(ruleset) if ruleset.incomplete), "{gone}: {seen:?}");
+            let restored = Step::Modify { before: seen.clone(), after: complete.clone() };
+            assert_eq!(restored.to_string(), "~ ruleset inet ovsns: its rules back");
+            if gone.starts_with("flush chain") {
+                paste(restored)
+            } else {
+                fixture.step(restored).await
+            }
+            assert_eq!((rules(), fixture.see(&complete).await), (before, complete.clone()));
+        }
+    };
+    fixture.upon(&world(), law).await;
 }
 
 fn their_ruleset() -> Option<Entry> {

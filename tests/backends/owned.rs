@@ -61,7 +61,7 @@ fn the_scope_of_an_owner() {
         if is_shaped {
             tool::run("tc -n n3 qdisc add dev x3 root handle 7b: tbf rate 10mbit burst 50000 limit 112500");
         }
-        let set = BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge)]);
+        let set = BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge::default())]);
         let owner: Owner = "lab-1".parse().unwrap();
         let found = set.observe(&Scope::Owner(owner)).await.unwrap();
         let found: BTreeSet<String> = found.keys().map(ToString::to_string).collect();

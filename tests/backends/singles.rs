@@ -75,11 +75,11 @@ fn what_cannot_be_is_said_at_once() {
         assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
         let rapid = Resource::Switch(Switch { rstp: Some(true), ..plain.clone() });
-        let error = LinuxBridge.check(&Entry::unmarked(rapid)).unwrap_err();
+        let error = LinuxBridge::default().check(&Entry::unmarked(rapid)).unwrap_err();
         assert!(error.to_string().starts_with("rstp of switch br1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("mstpd"));
         let netdev = Resource::Switch(Switch { datapath: Some(Datapath::Netdev), ..plain });
-        let error = LinuxBridge.check(&Entry::unmarked(netdev)).unwrap_err();
+        let error = LinuxBridge::default().check(&Entry::unmarked(netdev)).unwrap_err();
         assert!(
             error.to_string().starts_with("datapath netdev of switch br1 is not possible on backend linux"),
             "{error}"
@@ -87,11 +87,11 @@ fn what_cannot_be_is_said_at_once() {
         assert_eq!(error.hint.as_deref(), Some("Open vSwitch can: --backend ovs"));
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
         let with_id = Resource::Port(Port { iface_id: Some("vm".into()), ..plain });
-        let error = LinuxBridge.check(&Entry::unmarked(with_id)).unwrap_err();
+        let error = LinuxBridge::default().check(&Entry::unmarked(with_id)).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
         let patch = Resource::Port(Port { patch: Some(name("v2")), ..plain });
-        let error = LinuxBridge.check(&Entry::unmarked(patch)).unwrap_err();
+        let error = LinuxBridge::default().check(&Entry::unmarked(patch)).unwrap_err();
         assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("veth pair"));
 

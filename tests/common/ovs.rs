@@ -38,9 +38,15 @@ impl Ovs {
     /// Starts `ovsdb-server` alone: a system whose `ovs-vswitchd` is dead.
     pub fn database_only() -> Ovs {
         let directory = tempfile::Builder::new().prefix("ovs-").tempdir().unwrap();
-        let run_dir = directory.path();
+        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")));
+        let server = Ovs::server(directory.path());
+        let ovs = Ovs { directory, server, vswitchd: None };
+        ovs.vsctl(&["--no-wait", "init"]);
+        ovs
+    }
+
+    fn server(run_dir: &Path) -> Daemon {
         let database = run_dir.join("conf.db");
-        succeed(Command::new("ovsdb-tool").arg("create").arg(&database));
         let remote = format!("--remote=punix:{}", run_dir.join("db.sock").display());
         // TLS as Debian's service has it: with what `ovs-vsctl set-ssl` puts into the database
         let tls = ["private-key", "certificate", "ca-cert"]
@@ -48,10 +54,24 @@ impl Ovs {
         let mut arguments = vec![database.as_os_str(), OsStr::new(&remote), OsStr::new("--pidfile")];
         arguments.extend(tls.iter().map(OsStr::new));
         // logged once the sockets listen (ovsdb/ovsdb-server.c, main)
-        let server = Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)");
-        let ovs = Ovs { directory, server, vswitchd: None };
-        ovs.vsctl(&["--no-wait", "init"]);
-        ovs
+        Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)")
+    }
+
+    /// `kill -9` for `ovsdb-server`, and another one on the same database.
+    pub fn restart_server(&mut self) {
+        self.kill_server();
+        self.start_server();
+    }
+
+    /// `kill -9` for `ovsdb-server`; returns when it is gone.
+    pub fn kill_server(&mut self) {
+        self.server.end();
+    }
+
+    /// Another one on the same database, after `kill_server`.
+    pub fn start_server(&mut self) {
+        let _ = std::fs::remove_file(self.socket());
+        self.server = Ovs::server(self.directory.path());
     }
 
     /// The directory of the sockets, what `OVS_RUNDIR` should say.
@@ -177,11 +197,17 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // SIGKILL, so that there is nothing to wait long for; it may have ended by itself already
+impl Daemon {
+    /// SIGKILL, so that there is nothing to wait long for; it may have ended by itself already.
+    fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -129,8 +129,11 @@ impl Lab {
     }
 
     async fn apply_in(&mut self, apply: bool) -> Result<String, String> {
-        let backends =
-            BackendSet::new(vec![Arc::new(Kernel::new(DEADLINE)), Arc::new(LinuxBridge), Arc::<Nft>::default()]);
+        let backends = BackendSet::new(vec![
+            Arc::new(Kernel::new(DEADLINE)),
+            Arc::<LinuxBridge>::default(),
+            Arc::<Nft>::default(),
+        ]);
         let engine = Engine::new(backends);
         let plan = self.plan_in(&engine).await?;
         if apply {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nix::mount::{MsFlags, mount, umount};
 use ovsns::model::Kind;
 
 use super::common::tool::{inside, run, succeeds};
@@ -81,6 +82,49 @@ pub fn a_lab_comes_and_goes(host: &Host) {
     is_as(&before, "destroy");
 }
 
+const FILE: &str = "\
+lab: campus
+switches: { lb1: { ip: [10.1.0.254/24, fd01::fe/64] } }
+namespaces:
+  c1: { ports: [ { switch: lb1, ip: [10.1.0.1/24, fd01::1/64] } ] }
+nat: [ { switch: lb1, out: eth0 } ]
+publish: [ \"8081:c1:80\" ]
+";
+
+/// The same by a file and the verbs of labs, with what they take over and what they leave alone.
+pub fn a_file_says_it(host: &Host) {
+    let before = state();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("campus.yaml");
+    fs::write(&file, FILE).unwrap();
+    let file = file.display();
+    host.ok(&format!("apply {file}"));
+    is_in_effect("c1", 8081);
+    let plan = host.run(&format!("diff {file} --exit-code"));
+    assert_eq!(plan.code, 0, "{plan:?}");
+    run("nft flush ruleset");
+    assert_eq!(host.run(&format!("diff {file} --exit-code")).code, 3);
+    host.ok(&format!("apply {file}"));
+    is_in_effect("c1", 8081);
+    // what a verb has made in its place is adopted, if that is asked for
+    host.ok("del-nat lb1");
+    host.ok("unpublish 8081");
+    host.ok("nat lb1 --out eth0");
+    host.ok("publish 8081:c1:81");
+    let said = host.refused(1, &format!("apply {file}"));
+    assert!(said.contains("not its own"), "{said}");
+    let plan = host.ok(&format!("apply {file} --adopt"));
+    assert!(plan.contains("nat of lb1 out of eth0: owner - -> campus"), "{plan}");
+    is_in_effect("c1", 8081);
+    assert_eq!(host.json("list-published")["published"][0]["owner"], "campus");
+    host.ok("destroy --lab campus");
+    for file in ["ipv4/conf/eth0/forwarding", "ipv6/conf/eth0/force_forwarding"] {
+        // the flush has made us forget that it was us
+        let _ = fs::write(format!("/proc/sys/net/{file}"), "0");
+    }
+    is_as(&before, "destroy");
+}
+
 /// What one takes of the host stays as long as another one needs it, whoever goes first.
 pub fn owners_side_by_side(host: &Host) {
     let before = state();
@@ -135,6 +179,11 @@ pub fn a_flush_is_healed(host: &Host) {
         lab.apply();
         is_in_effect("c1", 8081);
     }
+    // the rules alone: what stands in the sets is still there, and with it what was turned on
+    run("nft flush table inet ovsns");
+    assert!(is_deaf("c1", WORLD[0], 80, IN_WORLD));
+    assert_eq!(lab.apply(), "~ ruleset inet ovsns: its rules back");
+    is_in_effect("c1", 8081);
     // one element, one setting and one route
     run("nft delete element inet ovsns nat { \"lb1\" . \"eth0\" }");
     fs::write("/proc/sys/net/ipv4/conf/lb1/forwarding", "0").unwrap();
@@ -263,7 +312,7 @@ fn is_in_effect_of_v4(netns: &str) {
     assert_eq!(tcp(netns, WORLD[0], 80, IN_WORLD).to_string(), HOST[0]);
 }
 
-pub fn what_a_lab_cannot_have(host: &Host) {
+pub fn what_a_lab_cannot_have(_: &Host) {
     let before = state();
     let refused = |edit: &dyn Fn(&mut Lab)| {
         let mut lab = campus();
@@ -302,10 +351,22 @@ pub fn what_a_lab_cannot_have(host: &Host) {
     assert_eq!(lab.apply(), "");
     lab.destroy();
     is_as(&before, "destroy");
-    // a lab that translates nothing runs no nft, which is not there
+}
+
+/// A lab that translates nothing runs no nft: here there is none.
+pub fn without_translation_no_nft(host: &Host) {
+    let before = state();
+    let path = std::env::var_os("PATH").unwrap();
+    let program = std::env::split_paths(&path).map(|directory| directory.join("nft")).find(|nft| nft.exists()).unwrap();
+    let program = fs::canonicalize(program).unwrap();
+    mount(Some("/dev/null"), &program, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
     let mut plain = Lab::new("plain");
     plain.switch("lb1", &["10.1.0.254/24"]);
+    plain.guest("lb1", "c1", &["10.1.0.1/24"]);
     plain.apply();
     plain.destroy();
+    assert!(campus().plan(true).is_err(), "this one takes it");
+    umount(&program).unwrap();
+    is_as(&before, "destroy");
     assert_eq!(host.ok("list-nat"), "");
 }

@@ -44,6 +44,7 @@ on_each_kind_of_switch! {
     inward: a_port_is_reached_from_everywhere one_address_of_the_host without_translation
         the_loopback_of_the_host_is_guarded;
     others: dockers_filter_lets_it_through;
+    labs: a_file_says_it;
     follows: what_goes_takes_its_ports_along a_switch_takes_its_translation_along;
 }
 
@@ -65,7 +66,7 @@ on_the_linux_bridge! {
     refusals: what_cannot_be_translated what_cannot_be_published a_port_that_is_taken without_nft without_nat;
     killed: killed_at_every_step;
     labs: a_lab_comes_and_goes owners_side_by_side a_flush_is_healed changes_follow what_is_anothers_stays_anothers
-        what_is_there_already_takes_part what_a_lab_cannot_have;
+        what_is_there_already_takes_part what_a_lab_cannot_have without_translation_no_nft;
 }
 
 /// The kernel's own datapath, in the virtual machine.

@@ -2,16 +2,19 @@
 
 mod apply;
 mod containers;
+mod create;
 mod dad;
 mod enter;
 mod entries;
 mod inventory;
+mod learned;
 mod observe;
 mod owned;
 mod physical;
 mod places;
 mod processes;
 mod qdisc;
+mod run;
 pub mod seen;
 mod snapshot;
 mod survey;
@@ -26,12 +29,14 @@ use crate::model::{Container, Entry, Kind, NetnsName, Owner, Place, Resource};
 use crate::netlink;
 use crate::plan::Step;
 
-use super::{ApplyError, Backend, BackendError, Fault, Scope, Unsupported};
+use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
 pub use containers::called as containers_called;
 pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
+pub use learned::Learned;
 use places::Places;
 pub use places::is_podmans;
+use run::Run;
 
 /// The namespace of the calling thread, which never leaves that of the host.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
@@ -40,12 +45,19 @@ const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 pub struct Kernel {
     places: Mutex<Places>,
     timeout: Duration,
+    progress: Progress,
 }
 
 impl Kernel {
     /// The kernel that this process runs on; `timeout` is how long duplicate address detection may take.
     pub fn new(timeout: Duration) -> Kernel {
-        Kernel { places: Mutex::default(), timeout }
+        Kernel { places: Mutex::default(), timeout, progress: Progress::default() }
+    }
+
+    /// The same, telling `progress` of each step.
+    pub fn progress(mut self, progress: Progress) -> Kernel {
+        self.progress = progress;
+        self
     }
 
     /// The connections. Never held across an await: the kernel answers before its call returns.
@@ -92,11 +104,20 @@ impl Backend for Kernel {
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
-        observe::observe(&mut self.places(), scope).map_err(|error| look_failed(scope, error))
+        let mut places = self.places();
+        places.begin();
+        observe::observe(&mut places, scope).map_err(|error| look_failed(scope, error))
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {
-        apply::apply(&mut self.places(), steps)?;
+        self.places().begin();
+        let mut run = Run::of(steps);
+        while !run.is_done() {
+            let done = run.go_on(&mut self.places())?;
+            self.progress.advance(done);
+            // Here it can be dropped: what is done is done, and the engine takes it back.
+            tokio::task::yield_now().await;
+        }
         dad::settle(&self.places, steps, self.timeout).await
     }
 }

@@ -1,11 +1,13 @@
 //! Connections into namespaces, opened when they are needed, and the way from the kernel's numbers to places.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use crate::model::{NetnsName, Place};
-use crate::netlink::{Error, Netlink, NetnsDir, NetnsFile};
+use crate::netlink::{Error, Netlink, NetnsDir, NetnsFile, travel};
 
 use super::containers::Containers;
 use super::processes;
@@ -18,6 +20,10 @@ pub struct Located {
     pub netlink: Netlink,
     /// Device and inode number of the namespace.
     identity: (u64, u64),
+    /// In which run it was last seen that its place leads there.
+    seen: u64,
+    /// When it was used last, counted in uses.
+    used: u64,
 }
 
 /// Which number is which namespace, as seen from one place.
@@ -28,11 +34,25 @@ struct Numbers {
     asked: HashSet<Place>,
 }
 
+/// Descriptors that are left to others.
+const SPARE: u64 = 256;
+/// How many one connection takes at most: the namespace, and a socket each of rtnetlink and of ethtool.
+const EACH: u64 = 3;
+/// How many connections are kept at least, and at most.
+const KEPT: (u64, u64) = (64, 4096);
+
 /// The namespaces that this run has looked into.
 #[derive(Default)]
 pub struct Places {
     directory: NetnsDir,
-    open: BTreeMap<Place, Located>,
+    open: HashMap<Place, Located>,
+    /// How many may be open: as many as the limit on descriptors allows (`RLIMIT_NOFILE`, getrlimit(2)).
+    room: Option<usize>,
+    /// The number of this run, and of the last use of a connection.
+    run: u64,
+    uses: u64,
+    /// Places without a name that were looked at: nobody lists them.
+    visited: BTreeSet<Place>,
     /// Which number is which namespace, as seen from each place.
     numbers: HashMap<Place, Numbers>,
     containers: Containers,
@@ -55,27 +75,90 @@ impl Places {
         Ok(self.directory.status(name.as_str())? == crate::netlink::Status::Live)
     }
 
+    /// Begins a run: where a place leads is looked at once in each.
+    pub fn begin(&mut self) {
+        self.run += 1;
+    }
+
     /// A connection into the namespace at `place`. Fails where there is none, also where there was one: an open connection
     /// keeps a namespace alive that has lost its name, and in there everything would seem well.
     pub fn at(&mut self, place: &Place) -> Result<&mut Located, Error> {
-        if let Some(identity) = self.open.get(place).map(|located| located.identity)
-            && !self.leads_to(place, identity)?
-        {
-            self.open.remove(place);
-        }
-        if !self.open.contains_key(place) {
+        if !self.is_open(place)? {
             let netns = self.file(place)?;
             let netlink = match place {
                 Place::Host => Netlink::host()?,
                 _ => Netlink::open(&netns)?,
             };
-            let identity = netns.identity()?;
-            self.open.insert(place.clone(), Located { netns, netlink, identity });
+            self.opened(place.clone(), netns, netlink)?;
         }
+        self.uses += 1;
         match self.open.get_mut(place) {
-            Some(located) => Ok(located),
+            Some(located) => {
+                located.used = self.uses;
+                Ok(located)
+            }
             None => unreachable!("it was put in above"),
         }
+    }
+
+    /// Whether there is a connection that leads where the place does.
+    fn is_open(&mut self, place: &Place) -> Result<bool, Error> {
+        let Some((seen, identity)) = self.open.get(place).map(|located| (located.seen, located.identity)) else {
+            return Ok(false);
+        };
+        if seen == self.run {
+            return Ok(true);
+        }
+        if !self.leads_to(place, identity)? {
+            self.open.remove(place);
+            return Ok(false);
+        }
+        if let Some(located) = self.open.get_mut(place) {
+            located.seen = self.run;
+        }
+        Ok(true)
+    }
+
+    /// Opens connections into those of `wanted` that have none, over one thread. One that cannot be opened is told of when it is
+    /// needed.
+    pub fn open_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Place>) -> Result<(), Error> {
+        let mut ways = BTreeMap::new();
+        for place in wanted.take(self.room() / 2) {
+            if *place != Place::Host && !self.is_open(place)? {
+                ways.extend(self.path(place)?.map(|path| (place.clone(), path)));
+            }
+        }
+        if ways.len() < 2 {
+            return Ok(());
+        }
+        let opened = travel(|traveller| {
+            let open = |path: &PathBuf| {
+                let netns = NetnsFile::open(path)?;
+                let netlink = traveller.open(&netns)?;
+                Ok::<_, Error>((netns, netlink))
+            };
+            Ok(ways.into_iter().filter_map(|(place, path)| Some((place, open(&path).ok()?))).collect::<Vec<_>>())
+        })?;
+        opened.into_iter().try_for_each(|(place, (netns, netlink))| self.opened(place, netns, netlink))
+    }
+
+    fn room(&mut self) -> usize {
+        *self.room.get_or_insert_with(|| {
+            let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+            let room = (descriptors.saturating_sub(SPARE) / EACH).clamp(KEPT.0, KEPT.1);
+            usize::try_from(room).unwrap_or(usize::MAX)
+        })
+    }
+
+    /// Closes those that were not used for longest, half of them at once.
+    fn make_room(&mut self) {
+        if self.open.len() < self.room() {
+            return;
+        }
+        let mut uses: Vec<u64> = self.open.values().map(|located| located.used).collect();
+        uses.sort_unstable();
+        let oldest = uses[uses.len() / 2];
+        self.open.retain(|place, located| *place == Place::Host || located.used > oldest);
     }
 
     /// The same; `None` where there is no such namespace.
@@ -90,8 +173,17 @@ impl Places {
     /// Keeps a connection into the namespace at `place`, which has just been made.
     pub fn opened(&mut self, place: Place, netns: NetnsFile, netlink: Netlink) -> Result<(), Error> {
         let identity = netns.identity()?;
-        self.open.insert(place, Located { netns, netlink, identity });
+        self.make_room();
+        self.uses += 1;
+        self.open.insert(place, Located { netns, netlink, identity, seen: self.run, used: self.uses });
         Ok(())
+    }
+
+    /// Remembers that a place without a name was looked at.
+    pub fn visited(&mut self, place: &Place) {
+        if !matches!(place, Place::Host | Place::Named(_)) {
+            self.visited.insert(place.clone());
+        }
     }
 
     /// Closes the connection: the namespace is about to go, and an open socket would keep it alive.
@@ -165,8 +257,7 @@ impl Places {
     /// The same, and those that have been looked into.
     pub fn known(&mut self) -> Result<Vec<Place>, Error> {
         let mut places = self.all()?;
-        places.extend(self.open.keys().filter(|place| **place != Place::Host).cloned());
-        places.dedup();
+        places.extend(self.visited.iter().cloned());
         Ok(places)
     }
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::model::{Chain, Entry, IfName, Nat, Owner, Protocol, Published, Raised, Resource, Ruleset, Setting, State};
 use crate::nft::{self, Element, NftError, Rule, Set};
-use crate::plan::ruleset::{MARK, of_comment, set_of};
+use crate::plan::ruleset::{MARK, of_comment, rules_of_skeleton, set_of};
 
 /// The family and the name of our table.
 pub const TABLE: [&str; 2] = ["inet", "ovsns"];
@@ -23,15 +23,23 @@ pub fn state() -> Result<State, NftError> {
         return Ok(State::default());
     }
     let (mut ruleset, mut rest) = (Ruleset::default(), Content::default());
-    for set in nft::sets(family, table)? {
+    let (sets, rules) = nft::content(family, table)?;
+    for set in sets {
         take(&mut ruleset, &mut rest, &set);
     }
+    ruleset.incomplete = is_incomplete(&rules);
     ruleset.passes = passes()?;
     let nats = rest.nats.into_iter().map(|(nat, owner)| Entry::owned(Resource::Nat(nat), &owner));
     let published = rest.published.into_values().map(|(p, owner)| Entry::owned(Resource::Published(p), &owner));
     // All of them share it: it is nobody's.
     let shared = std::iter::once(Entry::unmarked(Resource::Ruleset(ruleset)));
     Ok(shared.chain(nats).chain(published).collect())
+}
+
+/// Whether a chain has fewer rules than we made. More of them are somebody else's.
+fn is_incomplete(rules: &[Rule]) -> bool {
+    let there = |chain: &str| rules.iter().filter(|rule| rule.chain == chain).count();
+    rules_of_skeleton().iter().any(|(chain, count)| there(chain) < *count)
 }
 
 /// The chains of others in which a rule bears our mark.

@@ -36,7 +36,10 @@ fn script(before: &State, after: &State) -> Result<String, NftError> {
             lines.extend([format!("add table {TABLE}"), format!("delete table {TABLE}"), SKELETON.to_owned()]);
             lines.extend(all.iter().map(Element::add));
         }
-        (Some(_), Some(_)) | (None, None) => {
+        (old, new) => {
+            if old.is_some_and(|old| old.incomplete) && new.is_some_and(|new| !new.incomplete) {
+                lines.extend(ruleset::RESTORE.map(str::to_owned));
+            }
             let there = elements(before);
             lines.extend(there.difference(&all).map(Element::delete));
             lines.extend(all.difference(&there).map(Element::add));

@@ -26,11 +26,11 @@ impl Ovs {
     /// Looks at the database: versions, and its schema against ours.
     pub async fn health(&self) -> Result<Health, BackendError> {
         let what = "read the schema";
-        let live = self.client.get_schema(DATABASE).await.map_err(|error| refused(what, error))?;
+        let live = self.connection.client().get_schema(DATABASE).await.map_err(|error| refused(what, error))?;
         let missing =
             table::compare_with_ours(&live).map_err(|error| BackendError::refused("cannot read the schema", error))?;
         let select: Operation = Select::from_table("Open_vSwitch").columns(["ovs_version"]).into();
-        let results = self.transact(what, &[select]).await?;
+        let results = self.read(what, &[select]).await?;
         let row = results.first().and_then(OperationResult::rows).and_then(<[_]>::first);
         Ok(Health {
             version: row.and_then(|row| row.optional("ovs_version").ok().flatten()),
@@ -47,7 +47,8 @@ impl Ovs {
             Select::from_table("Open_vSwitch").columns(["_uuid", "next_cfg", "cur_cfg"]).into(),
         ];
         let start = Instant::now();
-        let results = self.transact(what, &operations).await?;
+        let results = self.connection.client().transact(DATABASE, &operations).await;
+        let results = results.map_err(|error| refused(what, error))?;
         let target = Target::read(what, &results, Vec::new())?;
         wait::in_effect(self, what, target, self.timeout).await?;
         Ok(start.elapsed())

@@ -3,6 +3,8 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod commit;
+mod connection;
 mod health;
 mod mirror;
 mod ops;
@@ -11,32 +13,28 @@ mod sockets;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
-use crate::ovsdb::endpoint::Endpoint;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
+use connection::Connection;
 pub use health::Health;
-use ops::Transaction;
-use sockets::Held;
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
 
-/// How long the way back waits for an ovs-vswitchd that has been waited for in vain.
-const SHORT: Duration = Duration::from_secs(1);
-
 /// Open vSwitch, by a connection to its ovsdb-server.
 pub struct Ovs {
-    client: Client,
+    connection: Connection,
     timeout: Duration,
     /// Whether a wait for ovs-vswitchd was given up: what comes then is the way back, and is not waited for long.
     given_up: AtomicBool,
@@ -45,7 +43,7 @@ pub struct Ovs {
 impl Ovs {
     /// The switches of the database behind `client`. `timeout` is how long ovs-vswitchd may take for a transaction.
     pub fn new(client: Client, timeout: Duration) -> Ovs {
-        Ovs { client, timeout, given_up: AtomicBool::new(false) }
+        Ovs { connection: Connection::new(client), timeout, given_up: AtomicBool::new(false) }
     }
 
     /// Whether ovs-vswitchd computes checksums that a veth left to its peer: with `userspace-tso-enable` its userspace
@@ -65,62 +63,11 @@ impl Ovs {
         read::interface_errors(self).await
     }
 
-    /// One transaction, within the deadline.
-    async fn transact(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
-        self.client.transact(DATABASE, operations).await.map_err(|error| refused(what, error))
+    /// One transaction that only reads. If the connection is lost it is made again, and asked again.
+    async fn read(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
+        let deadline = Instant::now() + self.timeout;
+        self.connection.read(operations, deadline).await.map_err(|error| refused(what, error))
     }
-
-    /// Carries out `steps` in one transaction and waits until it is in effect. `Err` says whether the transaction stands.
-    async fn commit(&self, steps: &[Step]) -> Result<(), (bool, BackendError)> {
-        // Until it is over it counts as given up: whoever drops this future, for a signal, says nothing of it.
-        let hurry = self.given_up.swap(true, Ordering::Relaxed);
-        let result = self.commit_and_wait(steps, hurry).await;
-        let late = matches!(&result, Err((_, error)) if is_late(error));
-        self.given_up.store(late || hurry, Ordering::Relaxed);
-        result
-    }
-
-    async fn commit_and_wait(&self, steps: &[Step], hurry: bool) -> Result<(), (bool, BackendError)> {
-        let what = summary(steps);
-        let current = read::current(self, steps).await.map_err(|error| (false, error))?;
-        let transaction = Transaction::of(steps, &current).map_err(|error| (false, error))?;
-        if transaction.is_empty() {
-            return Ok(());
-        }
-        let operations = transaction.operations(&what);
-        let held = self.hold_sockets(steps);
-        let results = self.client.transact(DATABASE, &operations).await;
-        let results = results.map_err(|error| (may_stand(&error), refused(&what, error)))?;
-        let target = transaction.read_results(&what, &results).map_err(|error| (false, error))?;
-        self.wait(&what, target, hurry).await.map_err(|error| (true, error))?;
-        held.release().await;
-        Ok(())
-    }
-
-    /// The sockets of the ports that `steps` remove, where ovs-vswitchd runs on this host.
-    fn hold_sockets(&self, steps: &[Step]) -> Held {
-        let Endpoint::Unix(socket) = self.client.endpoint() else { return Held::default() };
-        let removed = steps.iter().filter_map(|step| match step {
-            Step::Delete(Entry { resource: Resource::Port(port), .. }) => port.host_device(),
-            _ => None,
-        });
-        let devices: Vec<&str> = removed.map(IfName::as_str).collect();
-        socket.parent().map_or_else(Held::default, |run_dir| Held::of(run_dir, &devices))
-    }
-
-    /// Waits until ovs-vswitchd has carried out the transaction. In a `hurry` that is short, and late is no error: the database
-    /// is as it is to be, and ovs-vswitchd will follow when it goes on.
-    async fn wait(&self, what: &str, target: wait::Target, hurry: bool) -> Result<(), BackendError> {
-        let patience = if hurry { self.timeout.min(SHORT) } else { self.timeout };
-        match wait::in_effect(self, what, target, patience).await {
-            Err(error) if hurry && is_late(&error) => Ok(()),
-            result => result,
-        }
-    }
-}
-
-fn is_late(error: &BackendError) -> bool {
-    matches!(error.fault, Fault::Deadline(Stage::Vswitchd, _))
 }
 
 #[async_trait]
@@ -194,39 +141,6 @@ fn one_transaction(steps: &[Step]) -> usize {
 /// The other end, of one end of a patch cable.
 fn peer(entry: &Entry) -> Option<IfName> {
     if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
-}
-
-/// What a transaction is for, in a few words: for messages, and as its comment in the database's log.
-fn summary(steps: &[Step]) -> String {
-    match steps {
-        [step] => words(step),
-        [first, ..] => format!("{} and {} more", words(first), steps.len() - 1),
-        [] => String::new(),
-    }
-}
-
-fn words(step: &Step) -> String {
-    let verb = match step {
-        Step::Create(_) => "add",
-        Step::Modify { .. } => "change",
-        Step::Delete(_) => "delete",
-    };
-    match &step.entry().resource {
-        Resource::Port(Port { switch, device, .. }) => match step {
-            Step::Delete(_) => format!("{verb} port {device} of switch {switch}"),
-            _ => format!("{verb} port {device} on switch {switch}"),
-        },
-        resource => format!("{verb} {}", resource.key()),
-    }
-}
-
-/// Whether a transaction that ended so may have been carried out: then it is taken back as if it had.
-fn may_stand(error: &ClientError) -> bool {
-    match error {
-        ClientError::Transact(error) => error.server_error().is_none(),
-        ClientError::TimedOut { .. } | ClientError::Lost { .. } | ClientError::Senseless { .. } => true,
-        ClientError::Connect(_) | ClientError::Refused { .. } | ClientError::NotificationsTaken => false,
-    }
 }
 
 /// A failed call, in the context of what was being done.

@@ -72,7 +72,7 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
     let read = Select::from_table("Open_vSwitch").filter(Condition::uuid(row)).columns(["cur_cfg"]);
     let operations: [Operation; 2] = [wait.into(), read.into()];
     // The server's own deadline comes first, and says which stage was late.
-    let client = ovs.client.within(left + Duration::from_secs(1));
+    let client = ovs.connection.client().within(left + Duration::from_secs(1));
     match client.transact(DATABASE, &operations).await {
         Ok(results) => {
             let row = results.last().and_then(OperationResult::rows).and_then(<[_]>::first);
@@ -80,7 +80,11 @@ async fn changed(ovs: &Ovs, what: &str, row: Uuid, seen: i64, deadline: Instant)
             row.one("cur_cfg").map_err(|error| misread(what, error))
         }
         Err(error) if error.server_error().is_some_and(|error| error.error == "timed out") => Err(late()),
-        Err(error) => Err(refused(what, error)),
+        // A server that was restarted knows `cur_cfg`, and ovs-vswitchd finds it again by itself.
+        Err(error) => match ovs.connection.restore(error, deadline).await {
+            Ok(()) => Ok(seen),
+            Err(error) => Err(refused(what, error)),
+        },
     }
 }
 
@@ -102,7 +106,7 @@ async fn ports(ovs: &Ovs, what: &str, interfaces: &[Uuid]) -> Result<(), Backend
     let columns = ["_uuid", "name", "type", "options", "ofport", "error"];
     let select = |condition| Select::from_table("Interface").filter(condition).columns(columns).into();
     let selects: [Operation; 3] = not_in_order.map(select);
-    let results = ovs.transact(what, &selects).await?;
+    let results = ovs.read(what, &selects).await?;
     let new: HashSet<Uuid> = interfaces.iter().copied().collect();
     for row in results.iter().filter_map(OperationResult::rows).flatten() {
         let uuid = row.row_uuid().map_err(|error| misread(what, error))?;

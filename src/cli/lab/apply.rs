@@ -15,9 +15,12 @@ use crate::cli::teardown::finish;
 use crate::engine::{EngineError, Remains, Terms};
 use crate::model::Owner;
 use crate::plan::Plan;
+use crate::process::service::Action;
 
 use super::changes::Changes;
 use super::file::LabFile;
+use super::programs::{self, Programs};
+use super::rollback;
 use super::saved::Saved;
 use super::{begin, progress, records, shown, tell_destruction, timings};
 
@@ -60,15 +63,15 @@ impl Apply {
                 let _lock = begin(session, &self.change).await?;
                 self.finish_destruction(session, &saved.lab).await?;
                 check_stale(session, &saved).await?;
-                self.carry_out(session, &saved.lab, &saved.plan).await
+                self.carry_out(session, &saved.lab, &saved.plan, None).await
             }
             None => {
                 let lab = self.file.read()?;
                 let _lock = begin(session, &self.change).await?;
                 self.finish_destruction(session, &lab.owner).await?;
                 let changes = Changes::of(session, &lab, self.adopt).await?;
-                changes.check_use(self.force)?;
-                self.carry_out(session, &changes.owner, &changes.plan).await
+                let programs = Programs::of(&lab, &self.file.path()?)?;
+                self.with_programs(session, &changes, &programs).await
             }
         }
     }
@@ -84,9 +87,40 @@ impl Apply {
         }
     }
 
-    async fn carry_out(&self, session: &Session<'_>, owner: &Owner, plan: &Plan) -> Result<Report, Failure> {
+    /// Those in namespaces that go are stopped first: they would keep them. After a failure they run again.
+    async fn with_programs(
+        &self,
+        session: &Session<'_>,
+        changes: &Changes,
+        programs: &Programs,
+    ) -> Result<Report, Failure> {
+        if !self.change.applies() {
+            changes.check_use(self.force || programs.are_in(changes)?)?;
+            return self.carry_out(session, &changes.owner, &changes.plan, Some(programs)).await;
+        }
+        let stopped = programs.leave(changes).await?;
+        let done = match changes.check_use(self.force) {
+            Ok(()) => self.carry_out(session, &changes.owner, &changes.plan, Some(programs)).await,
+            Err(failure) => Err(failure),
+        };
+        if done.is_err() && !self.keep_going {
+            programs.services.start_again(&stopped).await?;
+        }
+        done
+    }
+
+    async fn carry_out(
+        &self,
+        session: &Session<'_>,
+        owner: &Owner,
+        plan: &Plan,
+        programs: Option<&Programs>,
+    ) -> Result<Report, Failure> {
         if let Some(report) = self.change.told(session, plan) {
-            return Ok(report);
+            return Ok(match programs {
+                Some(programs) if self.change.dry_run => programs::with_lines(report, &programs.actions()?),
+                _ => report,
+            });
         }
         let records = records(owner);
         records.make().map_err(EngineError::from)?;
@@ -97,13 +131,44 @@ impl Apply {
         };
         drop(display);
         done?;
+        let actions = match programs {
+            Some(programs) => self.run_programs(session, owner, plan, programs).await?,
+            None => Vec::new(),
+        };
         records.forget_destruction().map_err(EngineError::from)?;
         let phases = session.engine.timings().phases();
-        let mut text = shown(plan);
+        let document = json!({"lab": owner, "plan": plan, "applied": true, "timings": phases});
+        let mut report = programs::with_lines(Report::new(shown(plan), document), &actions);
         if self.timings {
-            text = format!("{text}\n{}", timings(&phases));
+            report.text = format!("{}\n{}", report.text, timings(&phases));
         }
-        Ok(Report::new(text, json!({"lab": owner, "plan": plan, "applied": true, "timings": phases})))
+        Ok(report)
+    }
+
+    /// What the lab is made of is there: now its programs. If one does not start, all goes back.
+    async fn run_programs(
+        &self,
+        session: &Session<'_>,
+        owner: &Owner,
+        plan: &Plan,
+        programs: &Programs,
+    ) -> Result<Vec<Action>, Failure> {
+        let mut failure = match programs.reconcile().await {
+            Ok(actions) => return Ok(actions),
+            Err(failure) => failure,
+        };
+        if self.keep_going {
+            failure.left.push(format!("all else of lab {owner} is in effect"));
+            return Err(failure);
+        }
+        if !plan.is_empty() {
+            rollback::take_back(session, owner).await.map_err(|mut back| {
+                back.left.push(format!("it was to be taken back because {}", failure.what));
+                back
+            })?;
+        }
+        failure.left.push(format!("what was done for lab {owner} is undone: all is as it was"));
+        Err(failure)
     }
 
     async fn all_or_nothing(&self, session: &Session<'_>, owner: &Owner, plan: &Plan) -> Result<(), Failure> {

@@ -7,11 +7,14 @@ mod destroy;
 mod export;
 mod file;
 mod plan;
+mod programs;
 mod progress;
 mod rollback;
+mod run;
 mod saved;
 mod sight;
 mod status;
+mod test;
 mod text;
 mod which;
 
@@ -30,8 +33,13 @@ pub use destroy::Destroy;
 pub use export::Export;
 pub use plan::{Diff, PlanVerb};
 pub use rollback::Rollback;
+pub use run::Run;
 pub use status::Status;
+pub use test::Test;
 pub use text::{Check, Fmt, New, Schema};
+
+/// What is said where nothing is to be done.
+const NOTHING: &str = "nothing to do";
 
 /// How many steps are printed one by one at the end of a run.
 const LINES: usize = 100;
@@ -84,7 +92,7 @@ fn tell_destruction(session: &Session<'_>, owner: &Owner, now: &str) -> Result<O
 /// A plan that was carried out, for people: its steps, or their number where there are many.
 fn shown(plan: &Plan) -> String {
     match plan.steps.len() {
-        0 => "nothing to do".to_owned(),
+        0 => NOTHING.to_owned(),
         1..=LINES => format!("{plan}\n{}", plan.summary()),
         _ => plan.summary(),
     }

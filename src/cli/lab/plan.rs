@@ -13,6 +13,7 @@ use crate::plan::{Plan, Step, describe};
 
 use super::changes::Changes;
 use super::file::LabFile;
+use super::programs::{self, Programs};
 use super::saved::{Offline, Saved};
 
 /// The exit status of `--exit-code` where there are differences.
@@ -49,13 +50,17 @@ impl PlanVerb {
             Some(path) => Offline::read(path)?.plan(&lab),
             None => Changes::of(session, &lab, self.adopt).await?.plan,
         };
-        let code = if self.exit_code && !plan.is_empty() { DIFFERENT } else { 0 };
+        let actions = match &self.observed {
+            Some(_) => Vec::new(),
+            None => Programs::of(&lab, &self.file.path()?)?.actions()?,
+        };
+        let code = if self.exit_code && !(plan.is_empty() && actions.is_empty()) { DIFFERENT } else { 0 };
         if self.explain {
             return Ok(explained(&plan, session.explain_db()).code(code));
         }
         let text = if plan.is_empty() { "nothing to do".to_owned() } else { format!("{plan}\n{}", plan.summary()) };
         let saved = Saved { lab: lab.owner.clone(), plan };
-        Ok(Report::new(text, json!(saved)).code(code))
+        Ok(programs::with_lines(Report::new(text, json!(saved)).code(code), &actions))
     }
 }
 

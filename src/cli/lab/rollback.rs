@@ -16,6 +16,8 @@ use crate::plan::{Plan, Step};
 
 use super::apply::undone;
 use super::changes::Changes;
+use super::programs::{self, Programs};
+use super::run::check_not_held;
 use super::which::Which;
 use super::{begin, progress, records, shown, sight, tell_destruction};
 
@@ -52,11 +54,28 @@ impl Rollback {
         let last = Interrupted::of(&records.last_apply()).map_err(|error| unreadable(&owner, error))?;
         let Some(last) = last else { return Err(nothing_to_go_back_to(&owner)) };
         let changes = way_back(session, &owner, &last).await?;
+        let programs = Programs { services: programs::of(&owner), wanted: Vec::new() };
+        if !self.change.applies() {
+            changes.check_use(self.force || programs.are_in(&changes)?)?;
+            return Ok(self.change.told(session, &changes.plan).unwrap_or_default());
+        }
+        check_not_held(&owner)?;
+        // Those in namespaces that go would keep them.
+        let stopped = programs.leave(&changes).await?;
+        let done = self.carry_out(session, &owner, &changes).await;
+        if done.is_err() {
+            programs.services.start_again(&stopped).await?;
+        }
+        done?;
+        // If this run is killed here, the next rollback finds nothing to do, and removes it.
+        records.forget_last_apply().map_err(EngineError::from)?;
+        let plan = &changes.plan;
+        Ok(Report::new(shown(plan), json!({"lab": owner, "plan": plan, "applied": true, "took_back": last.command})))
+    }
+
+    async fn carry_out(&self, session: &Session<'_>, owner: &Owner, changes: &Changes) -> Result<(), Failure> {
         changes.check_use(self.force)?;
         let plan = &changes.plan;
-        if let Some(report) = self.change.told(session, plan) {
-            return Ok(report);
-        }
         let mut terms = Terms::default();
         if let Some(within) = self.confirm {
             terms = terms.unless_confirmed(within, move || session.wait_for_confirmation(within));
@@ -64,11 +83,18 @@ impl Rollback {
         let display = progress::show(session, plan);
         let done = session.engine.apply_on(plan, terms).await;
         drop(display);
-        done.map_err(|error| undone(&owner, error))?;
-        // If this run is killed here, the next rollback finds nothing to do, and removes it.
-        records.forget_last_apply().map_err(EngineError::from)?;
-        Ok(Report::new(shown(plan), json!({"lab": owner, "plan": plan, "applied": true, "took_back": last.command})))
+        done.map_err(|error| undone(owner, error))
     }
+}
+
+/// Takes the last apply back, of which something failed after it was in effect.
+pub async fn take_back(session: &Session<'_>, owner: &Owner) -> Result<(), Failure> {
+    let records = records(owner);
+    if let Some(last) = Interrupted::of(&records.last_apply()).map_err(EngineError::from)? {
+        session.engine.apply(&way_back(session, owner, &last).await?.plan).await?;
+        records.forget_last_apply().map_err(EngineError::from)?;
+    }
+    Ok(())
 }
 
 /// From what there is now to what there was before `last`. What translation takes of the host is worked out anew: other labs may

@@ -13,10 +13,11 @@ use crate::cli::output::Report;
 use crate::cli::session::{self, Session};
 use crate::engine::{EngineError, Interrupted, JournalError, Records};
 use crate::model::{Kind, Owner, State};
+use crate::process::service::ServiceStatus;
 
 use super::changes::Changes;
-use super::records;
 use super::which::Which;
+use super::{programs, records};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,6 +42,9 @@ struct LabStatus {
     /// It was being destroyed, by this command.
     #[serde(skip_serializing_if = "Option::is_none")]
     destroyed_by: Option<String>,
+    /// Its programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programs: Vec<ServiceStatus>,
     /// How many differences there are to its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     differences: Option<usize>,
@@ -104,7 +108,8 @@ fn look(owner: &Owner, state: &State) -> Result<LabStatus, Failure> {
         seconds_ago: age(&records).as_secs(),
     });
     let destroyed_by = readable(records.destroyer())?.map(|run| run.command);
-    Ok(LabStatus { lab: owner.clone(), resources, last_apply, destroyed_by, differences: None })
+    let programs = programs::of(owner).list()?;
+    Ok(LabStatus { lab: owner.clone(), resources, last_apply, destroyed_by, programs, differences: None })
 }
 
 fn readable(record: Result<Option<Interrupted>, JournalError>) -> Result<Option<Interrupted>, Failure> {
@@ -135,6 +140,7 @@ impl LabStatus {
         if let Some(command) = &self.destroyed_by {
             lines.push(format!("    `{command}` began to destroy it, and did not end well"));
         }
+        lines.extend(self.programs.iter().map(programs::line));
         match self.differences {
             None => {}
             Some(0) => lines.push("    it is as its file says".to_owned()),

@@ -21,10 +21,15 @@ pub struct Books {
 }
 
 impl Books {
-    /// Reads the table.
+    /// Reads the table. Whatever else is wanted, it is to be complete.
     pub async fn open(session: &Session<'_>) -> Result<Books, Failure> {
         let observed = session.observe(Scope::Ruleset).await?;
-        Ok(Books { desired: observed.clone(), observed, ..Books::default() })
+        let mut books = Books { desired: observed.clone(), observed, ..Books::default() };
+        if books.observed.contains(&Key::Ruleset) {
+            let ruleset = Ruleset { incomplete: false, ..books.ruleset() };
+            books.desired.insert(Entry::unmarked(Resource::Ruleset(ruleset)));
+        }
+        Ok(books)
     }
 
     /// What is to be translated.

@@ -140,12 +140,14 @@ pub fn published(desired: &State) -> impl Iterator<Item = &Published> {
     desired.resources().filter_map(|r| if let Resource::Published(published) = r { Some(published) } else { None })
 }
 
-/// Puts what the lab wants into the books, in place of what was there of it. Returns the namespaces to which a port was published
-/// that is no more.
+/// Puts what the lab wants into the books, in place of what was there of it. What `observed` shows to be another's, the lab is to
+/// adopt: else it would not be in it. Returns the namespaces to which a port was published that is no more.
 fn replace(books: &mut Books, owner: &Owner, observed: &State, desired: &State) -> Result<BTreeSet<Place>, Failure> {
     let of_lab = |entry: &&Entry| is_translation(entry) && entry.owner.as_ref() == Some(owner);
     let before: Vec<Entry> = books.observed.entries().filter(of_lab).cloned().collect();
     before.iter().for_each(|entry| drop(books.desired.remove(&entry.key())));
+    let adopted = desired.entries().filter(|entry| is_translation(entry) && observed.contains(&entry.key()));
+    adopted.for_each(|entry| drop(books.desired.remove(&entry.key())));
     let (there, coming) = (Wiring::of(observed), Wiring::of(desired));
     let wanted = || desired.entries().filter(|entry| is_translation(entry));
     for entry in wanted() {

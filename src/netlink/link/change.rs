@@ -10,8 +10,9 @@ use netlink_packet_route::link::{
 
 use super::{Device, Mac};
 use crate::netlink::bridge::VLAN_FILTERING;
+use crate::netlink::error::Error;
 use crate::netlink::netns::NetnsFile;
-use crate::netlink::request::Request;
+use crate::netlink::request::{Netlink, Request};
 
 /// Starts a change of one link: `link::set("eth0").up().mtu(1400).request()` is `ip link set eth0 up mtu 1400`, in one
 /// message.
@@ -134,6 +135,18 @@ impl Change {
         self.words.push(' ');
         self.words.push_str(words);
         self
+    }
+}
+
+impl Netlink {
+    /// Makes these devices ports of the bridge with index `master`, each given by index: each is one, or is not for the reason given.
+    pub fn enslave(&mut self, devices: &[u32], master: u32) -> Result<Vec<Result<(), Error>>, Error> {
+        self.each(devices.iter().map(|device| set(*device).master(master).request()).collect())
+    }
+
+    /// Takes these devices off their bridges.
+    pub fn release(&mut self, devices: &[u32]) -> Result<Vec<Result<(), Error>>, Error> {
+        self.each(devices.iter().map(|device| set(*device).nomaster().request()).collect())
     }
 }
 

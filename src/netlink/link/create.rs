@@ -13,8 +13,9 @@ use super::Mac;
 use super::change::{set_arp, set_up};
 use super::delete::delete_group_message;
 use crate::netlink::bridge::VLAN_FILTERING;
+use crate::netlink::error::Error;
 use crate::netlink::netns::NetnsFile;
-use crate::netlink::request::{Datagram, Request};
+use crate::netlink::request::{Datagram, Netlink, Request};
 
 /// A veth pair to be made: this end in the namespace of the connection that it is sent on.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,49 @@ pub fn add_veth(veth: Veth) -> Request {
         LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(other))),
     ]));
     create(words, message, &name, alias, group).holding(peer.netns)
+}
+
+impl Netlink {
+    /// Makes veth pairs, which all bear the same mark and come into the same group. Each is made as by [`add_veth`], or not for the
+    /// reason given, without any being left unmarked; nothing is made where this fails.
+    ///
+    /// All of them are born into one group and marked by one message, so that the kernel looks for its members once.
+    pub fn add_veths(&mut self, veths: Vec<Veth>) -> Result<Vec<Result<(), Error>>, Error> {
+        let (Some(alias), group) =
+            (veths.first().and_then(|veth| veth.alias.clone()), veths.first().map_or(0, |v| v.group))
+        else {
+            return Ok(veths.into_iter().map(|veth| self.request(add_veth(veth))).collect());
+        };
+        let birth = group_of_its_own();
+        let names: Vec<String> = veths.iter().map(|veth| veth.name.clone()).collect();
+        let mut requests: Vec<Request> =
+            veths.into_iter().map(|veth| add_veth(Veth { alias: None, group: birth, ..veth })).collect();
+        let mut mark = LinkMessage::default();
+        mark.attributes = vec![LinkAttribute::Group(birth), super::alias(&alias)];
+        requests.push(Request::new("link set group alias", 0, RouteNetlinkMessage::NewLink(mark)));
+        let regroup = |name: &String| {
+            let mut message = LinkMessage::default();
+            message.attributes = vec![LinkAttribute::IfName(name.clone()), LinkAttribute::Group(group)];
+            Request::new(format!("link set {name} group {group}"), 0, RouteNetlinkMessage::SetLink(message))
+        };
+        let made = self.each(requests).and_then(|mut made| {
+            let marked = made.pop().unwrap_or(Ok(()));
+            if made.iter().any(Result::is_ok) {
+                marked?;
+            }
+            let born: Vec<usize> = (0..names.len()).filter(|number| made[*number].is_ok()).collect();
+            let regrouped = self.each(born.iter().map(|number| regroup(&names[*number])).collect())?;
+            for (number, result) in born.into_iter().zip(regrouped) {
+                made[number] = result;
+            }
+            Ok(made)
+        });
+        if !made.as_ref().is_ok_and(|made| made.iter().all(Result::is_ok)) {
+            // What is still in the group of its birth is half made. Fails where there is none.
+            let _ = self.route.change(vec![(0, delete_group_message(birth))]);
+        }
+        made
+    }
 }
 
 /// A Linux bridge to be made.

@@ -95,19 +95,48 @@ impl NetnsDir {
         name: &str,
         prepare: impl FnOnce(&mut Netlink) -> Result<(), Error> + Send,
     ) -> Result<(NetnsFile, Netlink), Error> {
+        on_fresh_thread(|| self.create_here(name, prepare))
+    }
+
+    /// The same on this thread, which does nothing else and ends, and is in the new namespace afterwards.
+    fn create_here(
+        &self,
+        name: &str,
+        prepare: impl FnOnce(&mut Netlink) -> Result<(), Error>,
+    ) -> Result<(NetnsFile, Netlink), Error> {
         let path = self.path(name);
         if fs::symlink_metadata(&path).is_ok() {
             // Spares the namespace; the O_EXCL below is what decides.
             return Err(Error::NetnsExists { path });
         }
-        on_fresh_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET)
-                .map_err(|errno| Error::io("make a network namespace (unshare)", errno))?;
-            let netns = NetnsFile::host()?;
-            let mut netlink = Netlink::of_this_thread_in(&netns)?;
-            prepare(&mut netlink)?;
-            self.bind(name, OF_THIS_THREAD)?;
-            Ok((netns, netlink))
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| Error::io("make a network namespace (unshare)", errno))?;
+        let netns = NetnsFile::host()?;
+        let mut netlink = Netlink::of_this_thread_in(&netns)?;
+        prepare(&mut netlink)?;
+        self.bind(name, OF_THIS_THREAD)?;
+        Ok((netns, netlink))
+    }
+
+    /// The same for many names, on two threads. Of the last names there may be no answer: then they were not tried.
+    pub fn create_all(
+        &self,
+        names: &[&str],
+        prepare: impl Fn(&mut Netlink) -> Result<(), Error> + Sync,
+    ) -> Vec<Result<(NetnsFile, Netlink), Error>> {
+        let halves = names.split_at(names.len().div_ceil(2));
+        let create = |names: &[&str]| names.iter().map(|name| self.create_here(name, &prepare)).collect::<Vec<_>>();
+        std::thread::scope(|scope| {
+            let start =
+                |names| std::thread::Builder::new().name("netns".into()).spawn_scoped(scope, move || create(names));
+            let one = match start(halves.0) {
+                Ok(one) => one,
+                Err(error) => return vec![Err(Error::io("start a thread", error))],
+            };
+            let other = (!halves.1.is_empty()).then(|| start(halves.1).ok()).flatten();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<_>>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            std::iter::once(one).chain(other).flat_map(join).collect()
         })
     }
 

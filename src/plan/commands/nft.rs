@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{Chain, Entry, Ruleset};
-use crate::plan::ruleset::{self, Element, MARK, SKELETON, TABLE};
+use crate::plan::ruleset::{self, Element, MARK, RESTORE, SKELETON, TABLE};
 
 use super::shell::quote;
 
@@ -20,6 +20,9 @@ pub(super) fn delete_ruleset(old: &Ruleset) -> Vec<String> {
 
 pub(super) fn set_ruleset(old: &Ruleset, new: &Ruleset) -> Vec<String> {
     let mut lines: Vec<String> = old.passes.difference(&new.passes).map(unpass).collect();
+    if old.incomplete && !new.incomplete {
+        lines.push(format!("nft -f - <<'EOF'\n{}EOF", RESTORE.join("\n")));
+    }
     lines.extend(exchange(&ruleset::shared(old), &ruleset::shared(new)));
     lines.extend(new.passes.difference(&old.passes).map(|chain| format!("nft {}", quote(&ruleset::pass(chain)))));
     lines
