@@ -186,7 +186,7 @@ async fn what_is_done_but_not_in_effect_is_undone() {
     let (observed, desired) = there_and_here();
     let plan = Plan::between(&observed, &desired);
     let carried_out = carried_out(&plan);
-    for missing in 0..carried_out.len() {
+    for (missing, step) in carried_out.iter().enumerate() {
         let memory = Arc::new(memory(&observed));
         // Lies about the plan from one step on, and carries out the way back.
         let forwards = AtomicBool::new(true);
@@ -203,7 +203,7 @@ async fn what_is_done_but_not_in_effect_is_undone() {
         assert!(!told.is_empty());
         assert!(error.to_string().starts_with("what was done did not stay in effect"), "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
-        assert_eq!(Shown(memory.state()), Shown(observed.clone()), "{}", carried_out[missing]);
+        assert_eq!(Shown(memory.state()), Shown(observed.clone()), "{step}");
     }
 }
 

@@ -102,7 +102,7 @@ impl Interrupted {
         serde_json::from_slice(text).map_err(Damage::Senseless)
     }
 
-    /// The run of which [`Journal::keep`] has left the journal at `path`.
+    /// The run of which `Journal::keep` has left the journal at `path`.
     pub fn of(path: &Path) -> Result<Option<Interrupted>, JournalError> {
         match std::fs::read(path) {
             Ok(file) => match Interrupted::parse(&file) {

@@ -81,7 +81,7 @@ impl Sources {
         }
     }
 
-    /// Waits for a change, and then until [`GATHER`] later, or until `not_before` if that is later still.
+    /// Waits for a change, and then until a moment later, or until `not_before` if that is later still.
     pub async fn changed(&mut self, not_before: Instant) -> Result<(), WatchError> {
         self.event().await?;
         let until = not_before.max(Instant::now() + GATHER);

@@ -56,7 +56,7 @@ pub async fn for_lab(
     Ok(Some(merged(owner, observed, desired, &books)))
 }
 
-/// [`for_lab`] as a run of `ovsns` with these words finds it; an error is what that says first. For tests.
+/// `for_lab` as a run of `ovsns` with these words finds it; an error is what that says first. For tests.
 pub async fn as_run(
     words: &[&str],
     owner: &Owner,
