@@ -111,6 +111,15 @@ impl Books {
                 self.change(Some(sysctl(&raised, on)), sysctl(&raised, off));
             }
         }
+        // They are told of all the same: where the devices are put back, these are put back too.
+        let gone: Vec<&Raised> = ruleset.raised.difference(&kept).filter(|r| going.contains(&r.device)).collect();
+        for (raised, seen) in settings::values(session, gone, &BTreeSet::new()).await? {
+            if seen.there && seen.value == raised.setting.values().1 {
+                let setting = sysctl(&raised, &seen.value);
+                self.desired.remove(&setting.key());
+                self.observed.insert(Entry::unmarked(setting));
+            }
+        }
         match rest {
             Some(rest) => self.desired.insert(Entry::unmarked(Resource::Ruleset(rest))),
             None => drop(self.desired.remove(&Key::Ruleset)),
