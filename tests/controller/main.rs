@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod kept;
+mod programs;
 
+use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
 use common::cli::Cli;
@@ -310,28 +312,30 @@ fn the_end_leaves_the_lab_or_takes_it_away() {
     });
 }
 
+/// Receives what a service manager would, and says whether that holds `words`.
+fn hears(manager: &UnixDatagram, words: &str) {
+    let mut text = [0; 1024];
+    loop {
+        let length = manager.recv(&mut text).unwrap_or_else(|error| panic!("no {words}: {error}"));
+        if String::from_utf8_lossy(&text[..length]).contains(words) {
+            return;
+        }
+    }
+}
+
 #[test]
-fn programs_are_kept_too() {
+fn a_service_manager_hears_how_it_is() {
     sandbox::run_blocking(|| {
-        let cli = Cli::new();
-        let program = "run: { ns1: [ { command: exec sleep 1000, restart: always } ] }\n";
-        let mut kept = Kept::start(&cli, &format!("{BRIDGE}{program}"));
-        let pids = || tool::run("ip netns pids ns1");
-        let before = pids();
-        kept.heals("program", || run(&format!("kill -9 {before}")), || pids().lines().count() == 1);
-        kept.heals(
-            "program in a namespace made anew",
-            || run("ip netns del ns1"),
-            || tool::output("ip netns pids ns1").stdout.len() > 1,
-        );
-        assert_ne!(pids(), before);
-        let status = cli.ok(&["status", "--lab", "campus"]);
-        assert!(
-            status.contains("program sleep in ns1: runs, pid ") || status.contains("in ns1: runs, pid "),
-            "{status}"
-        );
+        let manager = UnixDatagram::bind("/run/notify").unwrap();
+        manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        let cli = Cli::new().env("NOTIFY_SOCKET", "/run/notify").env("WATCHDOG_USEC", "200000");
+        let kept = Kept::start(&cli, BRIDGE);
+        hears(&manager, "READY=1");
+        hears(&manager, "WATCHDOG=1");
+        kept.signal(Signal::SIGHUP);
+        hears(&manager, "RELOADING=1\nMONOTONIC_USEC=");
+        hears(&manager, "READY=1");
         kept.end(Signal::SIGTERM);
-        cli.ok(&["destroy", "--lab", "campus"]);
-        assert_eq!(tool::run("ip netns list"), "");
+        hears(&manager, "STOPPING=1");
     });
 }
