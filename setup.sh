@@ -10,7 +10,7 @@ set -euo pipefail
 declare -A SETS=(
     # gcc and libc6-dev: cargo links with them
     [demo]='gcc libc6-dev openvswitch-switch iproute2 iputils-ping'
-    [test]='busybox-static docker.io ethtool netavark nftables openssl podman runc shellcheck strace tcpdump'
+    [test]='busybox-static curl docker.io ethtool netavark nftables openssl podman python3 python3-jsonschema python3-yaml runc shellcheck strace tcpdump'
     [vm]='bridge-utils cpio iperf3 iptables kmod qemu-system-x86 xz-utils zstd'
     [bench]='bridge-utils ethtool hyperfine iptables mininet nftables python3-openvswitch time'
 )

@@ -156,6 +156,13 @@ class Departures:
             data = data[length + 3 & ~3:]
 
 
+def times_full():
+    """How often the kernel's table of neighbours was full: one for all namespaces of the
+    machine, of 1,024 entries where net.ipv4.neigh.default.gc_thresh3 is not raised. While it is, nobody is found."""
+    tables = json.loads(subprocess.check_output(["ip", "-j", "-s", "ntable", "show", "name", "arp_cache"]))
+    return sum(table.get("table_fulls", 0) for table in tables)
+
+
 def once(condition, since):
     """When the condition was first found to hold: `since` if it holds already."""
     deadline = since + DEADLINE
@@ -324,7 +331,9 @@ def one_round(contender, run):
     """Seconds of a lab that was made and taken away; `run` is one of the contender's ways to run a command."""
     start, returned = run("up")
     seconds = {"up": once(lambda: contender.lab.is_ready(contender), returned) - start}
-    assert contender.check(), f"{contender.name}: the first namespace does not reach the last one"
+    cleared = times_full()
+    assert contender.check(), (f"{contender.name}: the first namespace does not reach the last one; the machine's table "
+                               f"of neighbours was full {times_full() - cleared} times meanwhile")
     if contender.idempotent:
         start, returned = run("again")
         seconds["again"] = returned - start

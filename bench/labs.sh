@@ -4,7 +4,8 @@
 # is what the kernel and ovs-vswitchd charge for it. Results go to the directory OUT.
 #
 # It runs in network, mount and process namespaces of its own, with an Open vSwitch of its own. IPv6
-# is off there on the switch's side; inside the namespaces all is as the kernel makes it.
+# is off there on the switch's side; inside the namespaces all is as the kernel makes it, so that each
+# announces itself to all others for some seconds, whoever has made it.
 set -euo pipefail
 
 if [[ $1 != --inside ]]; then

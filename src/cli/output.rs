@@ -48,8 +48,12 @@ impl Output {
 
     /// Says something about how it is done, to people, at once.
     pub fn note(&self, text: &str) {
-        // The terminal may be gone; what is being done goes on.
-        let _ = writeln!(io::stderr(), "ovsns: {text}");
+        say(text);
+    }
+
+    /// Whether somebody looks at what is said about how it is done.
+    pub fn talks_to_terminal(&self) -> bool {
+        io::stderr().is_terminal()
     }
 
     /// Something has happened in a run that goes on: a document in a line, or lines on stderr for people.
@@ -96,6 +100,12 @@ impl Output {
         let _ = writeln!(io::stderr(), "{failure}");
         ExitCode::from(failure.code)
     }
+}
+
+/// Says something about how it is done.
+pub fn say(text: &str) {
+    // The terminal may be gone; what is being done goes on.
+    let _ = writeln!(io::stderr(), "ovsns: {text}");
 }
 
 fn pretty(document: &Value) -> String {

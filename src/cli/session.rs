@@ -9,7 +9,7 @@ use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
 use crate::backend::{Backend, BackendSet, Fault, Progress, Scope, Stage};
-use crate::engine::{Engine, Lock};
+use crate::engine::{Engine, Interrupted, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
 use crate::ovsdb::client::{Client, Options};
 use crate::ovsdb::endpoint::Endpoints;
@@ -90,22 +90,25 @@ impl<'a> Session<'a> {
 
     /// Before a change: the privilege, the lock, and what an interrupted run left behind. Nothing of it before a `--dry-run`.
     pub async fn begin(&self, change: &Change) -> Result<Option<Lock>, Failure> {
-        self.begin_within(change, self.global.timeout).await
+        Ok(self.begin_within(change, self.global.timeout).await?.0)
     }
 
-    /// The same, where another run may take so long.
-    pub async fn begin_within(&self, change: &Change, patience: Duration) -> Result<Option<Lock>, Failure> {
+    /// The same, where another run may take so long. Returns the interrupted run too.
+    pub async fn begin_within(
+        &self,
+        change: &Change,
+        patience: Duration,
+    ) -> Result<(Option<Lock>, Option<Interrupted>), Failure> {
         if !change.applies() {
-            return Ok(None);
+            return Ok((None, None));
         }
         check_privileges()?;
         self.stop_on_signals();
         let (lock, interrupted) = self.engine.begin(patience).await?;
-        if let Some(run) = interrupted {
-            let (pid, command) = (run.pid, run.command);
+        if let Some(Interrupted { pid, command, .. }) = &interrupted {
             self.output.note(&format!("took back what `{command}` (pid {pid}) had begun when it was interrupted"));
         }
-        Ok(lock)
+        Ok((lock, interrupted))
     }
 
     /// Lets SIGINT, SIGTERM and SIGHUP end the run, with everything undone.

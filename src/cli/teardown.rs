@@ -8,9 +8,11 @@ use serde_json::json;
 use crate::backend::Scope;
 use crate::engine::Remains;
 use crate::model::{Entry, IfName, Link, NetnsName, Owner, Place, Resource, State, SwitchName};
+use crate::plan::{Plan, Step};
 
 use super::change::{self, Change};
 use super::failure::Failure;
+use super::nat;
 use super::netns::{Fate, fate, is_in_use, returned, users, with_states};
 use super::output::Report;
 use super::port;
@@ -42,17 +44,19 @@ Examples:
 impl Teardown {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let _lock = session.begin(&self.change).await?;
-        tear_down(session, &self.owner, &Scope::All, self.force, &self.change).await
+        tear_down(session, &self.owner, &Scope::All, self.force, &self.change, |_| Ok(())).await
     }
 }
 
-/// Takes away what bears the mark of `owner`, as far as `scope` shows it and as far as it goes; what is left is a failure.
+/// Takes away what bears the mark of `owner`, as far as `scope` shows it and as far as it goes; what is left is a failure. `begin` is
+/// called before anything is changed.
 pub async fn tear_down(
     session: &Session<'_>,
     owner: &Owner,
     scope: &Scope,
     force: bool,
     change: &Change,
+    begin: impl FnOnce(&Plan) -> Result<(), Failure>,
 ) -> Result<Report, Failure> {
     let all = session.observe(scope.clone()).await?;
     let (doomed, in_use) = doomed(&all, owner, force)?;
@@ -65,6 +69,7 @@ pub async fn tear_down(
         return change.carry_out(session, &observed, &desired).await;
     }
     let plan = change::plan(session, &observed, &desired).await?;
+    begin(&plan)?;
     let remains = session.engine.tear_down(&plan).await?;
     match remains.left.is_empty() && in_use.is_empty() {
         true => {
@@ -73,6 +78,26 @@ pub async fn tear_down(
         }
         false => Err(failed(plan.steps.len(), remains, in_use)),
     }
+}
+
+/// Brings to its end what shows no more of a teardown that was to take the steps of `began`, and was interrupted: files of
+/// namespaces that were left stale, and what the host was set to for translation.
+pub async fn finish(session: &Session<'_>, began: &Plan) -> Result<(), Failure> {
+    let there = session.observe(Scope::Keys(began.keys())).await?;
+    let (mut rest, raised) = nat::settled(session).await?;
+    let settled = rest.keys();
+    let shows_no_more = |step: &&Step| match step {
+        Step::Delete(entry) => matches!(entry.resource, Resource::Netns(_)) && !there.contains(&entry.key()),
+        Step::Modify { before, .. } => {
+            let setting = matches!(before.resource, Resource::Sysctl(_));
+            setting && !raised.contains(&before.key()) && there.get(&before.key()) == Some(before)
+        }
+        Step::Create(_) => false,
+    };
+    rest.steps.extend(began.steps.iter().filter(shows_no_more).filter(|step| !settled.contains(&step.key())).cloned());
+    let count = rest.steps.len();
+    let remains = session.engine.tear_down(&rest).await?;
+    if remains.left.is_empty() { Ok(()) } else { Err(failed(count, remains, Vec::new())) }
 }
 
 /// What goes, and what is said of the namespaces that are in use and therefore stay.

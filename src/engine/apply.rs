@@ -80,7 +80,7 @@ impl Engine {
             None => None,
         };
         let start = Instant::now();
-        journal.write(plan)?;
+        journal.write_for(plan, terms.record.as_deref())?;
         self.timings.note("journal", plan.steps.len(), start);
         Ok(Agreed { confirm, record: terms.record })
     }

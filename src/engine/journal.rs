@@ -26,6 +26,9 @@ pub struct Interrupted {
     pub command: String,
     /// What it was about to do.
     pub plan: Plan,
+    /// Where its journal is kept when it has ended well, if it is: see [`Terms::recorded_at`](super::Terms::recorded_at).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<PathBuf>,
 }
 
 /// The journal could not be written or read.
@@ -66,7 +69,7 @@ impl Interrupted {
     /// A run of this process.
     pub(super) fn of_this_process(plan: Plan) -> Interrupted {
         let command = std::env::args().collect::<Vec<_>>().join(" ");
-        Interrupted { pid: std::process::id(), command, plan }
+        Interrupted { pid: std::process::id(), command, plan, record: None }
     }
 
     /// Writes it to `path`: whole or not at all, since a rename is one step.
@@ -130,8 +133,14 @@ impl Journal {
 
     /// Writes what is about to be done.
     pub fn write(&self, plan: &Plan) -> Result<(), JournalError> {
+        self.write_for(plan, None)
+    }
+
+    /// The same, where it is to be kept at `record`.
+    pub(super) fn write_for(&self, plan: &Plan, record: Option<&Path>) -> Result<(), JournalError> {
         make_directory(&self.directory)?;
-        Interrupted::of_this_process(plan.clone()).write_to(&self.path())
+        let run = Interrupted::of_this_process(plan.clone());
+        Interrupted { record: record.map(Path::to_owned), ..run }.write_to(&self.path())
     }
 
     /// Where it is while it is written.

@@ -59,10 +59,12 @@ impl Records {
         remove(&self.last_apply())
     }
 
-    /// Notes that the lab is being destroyed: what is then found of it is what is left.
-    pub fn begin_to_destroy(&self) -> Result<(), JournalError> {
+    /// Notes that the lab is being destroyed by these steps: what is then found of it is what is left, and its last apply can be taken back no
+    /// more, since that made only a part of what goes.
+    pub fn begin_to_destroy(&self, plan: &Plan) -> Result<(), JournalError> {
         self.make()?;
-        Interrupted::of_this_process(Plan::default()).write_to(&self.destroying())
+        Interrupted::of_this_process(plan.clone()).write_to(&self.destroying())?;
+        self.forget_last_apply()
     }
 
     /// The run that began to destroy the lab, and has not ended well.
@@ -108,7 +110,7 @@ mod tests {
             let owner: Owner = name.parse().unwrap();
             let records = Records::of(run.path(), &owner);
             assert!(records.destroyer().unwrap().is_none());
-            records.begin_to_destroy().unwrap();
+            records.begin_to_destroy(&Plan::default()).unwrap();
             assert_eq!(records.destroyer().unwrap().unwrap().pid, std::process::id());
             assert_eq!(records.directory().parent(), Some(run.path()));
         }

@@ -39,7 +39,7 @@ impl Engine {
     pub async fn apply_what_goes(&self, plan: &Plan, record: &Path) -> Result<Remains, EngineError> {
         self.backends.check(plan)?;
         if let Some(journal) = &self.journal {
-            journal.write(plan)?;
+            journal.write_for(plan, Some(record))?;
         }
         let remains = self.attempt(plan, plan).await;
         self.forget(Some(record))?;

@@ -162,7 +162,9 @@ impl Found {
             return;
         }
         if self.list.len() < MISTAKES_MAX {
-            self.list.push((span.clone(), wrong));
+            // Two names of one range: there is but one place.
+            let other = wrong.other.filter(|(other, _)| other != span);
+            self.list.push((span.clone(), Wrong { other, ..wrong }));
         } else {
             self.more += 1;
         }

@@ -111,6 +111,9 @@ fn check_scalar(text: &str, shape: &Shape) -> Result<(), Wrong> {
         },
         Shape::Words(words) => match words.contains(&text) {
             true => Ok(()),
+            false if words.contains(&"true") && is_yes_or_no(text) => {
+                Err(Wrong::new(format!("`{text}` is none of {}", words.join(", "))).meant_bool(text))
+            }
             false => Err(Wrong::new(format!("`{text}` is none of {}", words.join(", "))).meant(
                 text,
                 words.iter().copied(),
@@ -120,6 +123,10 @@ fn check_scalar(text: &str, shape: &Shape) -> Result<(), Wrong> {
         Shape::Text(kind) => (kind.check)(text),
         _ => Ok(()),
     }
+}
+
+fn is_yes_or_no(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off" | "y" | "n" | "1" | "0")
 }
 
 impl Wrong {
@@ -184,9 +191,17 @@ fn check_object(node: &Node, object: &Object, shape: &Shape, found: &mut Found) 
     for field in object.fields.iter().filter(|field| field.required) {
         if !entries.iter().any(|(key, _)| key.text == field.name) {
             let wrong = Wrong::new(format!("`{}` is missing here", field.name));
-            found.add(&node.span, wrong.hint(format!("{}: `{}: {}`", field.doc, field.name, describe(&field.shape).1)));
+            found.add(
+                &node.span,
+                wrong.hint(format!("add `{}: {}`: {}", field.name, describe(&field.shape).1, lower(field.doc))),
+            );
         }
     }
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn unknown_key(key: &str, object: &Object) -> Wrong {

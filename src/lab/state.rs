@@ -209,7 +209,10 @@ impl<'a> Making<'a> {
     fn trunk(&mut self, trunk: &Trunk) {
         let (a, b) = (self.switches.get(&trunk.a.switch).cloned(), self.switches.get(&trunk.b.switch).cloned());
         let (Some(a), Some(b)) = (a, b) else { return };
-        if [&a, &b].iter().all(|switch| switch.backend == BackendName::Ovs) && a.datapath == b.datapath {
+        // See [`Switch::rstp`].
+        let both_rapid = [&a, &b].iter().all(|switch| switch.rstp == Some(true));
+        let both_ovs = [&a, &b].iter().all(|switch| switch.backend == BackendName::Ovs);
+        if both_ovs && !both_rapid && a.datapath == b.datapath {
             self.patch(&a, &trunk.a.device, &trunk.b.device, &trunk.vlan);
             self.patch(&b, &trunk.b.device, &trunk.a.device, &trunk.vlan);
             return;

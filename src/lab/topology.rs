@@ -17,6 +17,8 @@ pub const TOPOLOGIES: [(&str, &str); 7] = [
     ("full-mesh", "full-mesh,SWITCHES: switches with a host each, all joined to each other"),
 ];
 
+/// A tree that branches at all has no more levels.
+const LEVELS_MAX: u32 = 16;
 /// The network of the hosts holds as many.
 const HOSTS_MAX: u64 = 65_534;
 
@@ -197,6 +199,9 @@ fn torus(x: u32, y: u32) -> Result<Body, String> {
 fn tree(depth: u32, fanout: u32) -> Result<Body, String> {
     at_least(1, "levels", depth)?;
     at_least(1, "branches", fanout)?;
+    if depth > LEVELS_MAX {
+        return Err(format!("{depth} levels are too many, {LEVELS_MAX} is the most"));
+    }
     let fan = u64::from(fanout);
     let power = |exponent: u32| fan.checked_pow(exponent).unwrap_or(u64::MAX);
     let hosts = power(depth);

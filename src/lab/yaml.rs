@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Tag};
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Tag};
 
 use super::mistake::{Found, Wrong};
 use super::source::Span;
@@ -36,7 +36,10 @@ pub(super) fn parse(text: &str, found: &mut Found) -> Option<Node> {
 fn syntax(text: &str, error: &ScanError) -> (Span, Wrong) {
     let at = error.marker().byte_offset().unwrap_or(text.len()).min(text.len());
     let end = text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-    (at..end, Wrong::new(format!("this is no YAML: {}", error.info())))
+    match error.kind() {
+        ErrorKind::RecursionLimitExceeded => too_deep(at..end),
+        _ => (at..end, Wrong::new(format!("this is no YAML: {}", error.info()))),
+    }
 }
 
 /// A mistake after which the rest would not be understood.

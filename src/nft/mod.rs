@@ -4,6 +4,7 @@ mod list;
 mod table;
 
 use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 pub use list::{Base, Chain, Element, Rule, Set, chains, content, rules, rules_of_chain};
@@ -63,7 +64,8 @@ fn ask(words: &[&str]) -> Result<Vec<u8>, NftError> {
 /// Its words are looked at: they are to be the same in every country.
 fn nft() -> Command {
     let mut command = Command::new("nft");
-    command.env("LC_ALL", "C").stderr(Stdio::piped());
+    // In a process group of its own: Ctrl-C is for us alone, who then undo what was done.
+    command.env("LC_ALL", "C").stderr(Stdio::piped()).process_group(0);
     command
 }
 

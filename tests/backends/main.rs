@@ -10,6 +10,7 @@ mod fixture;
 mod kernel;
 mod laws;
 mod linux;
+mod long;
 mod memory;
 mod nft;
 mod ovs;

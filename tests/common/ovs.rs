@@ -59,7 +59,17 @@ impl Ovs {
 
     /// `kill -9` for `ovsdb-server`, and another one on the same database.
     pub fn restart_server(&mut self) {
+        self.kill_server();
+        self.start_server();
+    }
+
+    /// `kill -9` for `ovsdb-server`; returns when it is gone.
+    pub fn kill_server(&mut self) {
         self.server.end();
+    }
+
+    /// Another one on the same database, after `kill_server`.
+    pub fn start_server(&mut self) {
         let _ = std::fs::remove_file(self.socket());
         self.server = Ovs::server(self.directory.path());
     }

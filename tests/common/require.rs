@@ -44,6 +44,8 @@ pub enum Feature {
     Macvlan,
     /// Bonds.
     Bond,
+    /// Python's validator of JSON Schema, and its reader of YAML.
+    JsonSchema,
 }
 
 impl Feature {
@@ -103,6 +105,7 @@ impl Feature {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }
             Feature::Bond => "ip link add probe type bond",
+            Feature::JsonSchema => "python3 -c 'import jsonschema, yaml'",
         }
     }
 

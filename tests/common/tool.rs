@@ -19,6 +19,12 @@ pub fn run(command: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What a command prints, whatever it ends with.
+pub fn output_of(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// Runs a command that must succeed, and that reads `input`.
 pub fn run_with(command: &str, input: &str) {
     let words: Vec<_> = command.split_whitespace().collect();

@@ -8,6 +8,7 @@ use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use serde_json::{Map, Value, json};
 
 use super::ovs::Ovs;
+use super::tool;
 
 /// What there is: things by name, such as `netns ns1`, `link host veth-ns1`, `row Port veth-ns1`.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,7 @@ impl World {
                 world.links(&name, &["-n", &name]);
             }
         }
+        world.ruleset();
         for name in names_in("/run/ovsns").iter().filter(|name| !name.starts_with("lock-")) {
             world.put(format!("file /run/ovsns/{name}"), Value::Null);
         }
@@ -50,6 +52,12 @@ impl World {
         let mut world = self.clone();
         world.0.values_mut().for_each(|value| drop_keys(value, keys));
         world
+    }
+
+    /// Without the things whose names begin with `prefix`.
+    pub fn without_things(mut self, prefix: &str) -> World {
+        self.0.retain(|name, _| !name.starts_with(prefix));
+        self
     }
 
     /// Whether there is a thing of this name.
@@ -79,6 +87,7 @@ impl World {
     }
 
     fn links(&mut self, place: &str, options: &[&str]) {
+        self.settings(place, options);
         let ip = |words: &[&str]| list(Command::new("ip").args(options).args(words));
         for mut link in ip(&["-j", "-d", "address"]) {
             for mut address in link["addr_info"].take().as_array().cloned().unwrap_or_default() {
@@ -112,6 +121,44 @@ impl World {
             // `linkdown` comes and goes with the carrier
             drop_keys(&mut route, &["flags"]);
             self.put(format!("route {place} {route}"), Value::Null);
+        }
+    }
+
+    /// What packets meet besides: queueing disciplines that somebody has set, and whether they are forwarded.
+    fn settings(&mut self, place: &str, options: &[&str]) {
+        for mut qdisc in list(Command::new("tc").args(options).args(["-j", "qdisc", "show"])) {
+            if ["tbf", "netem"].contains(&text(&qdisc["kind"])) {
+                drop_keys(&mut qdisc, &["handle", "refcnt"]);
+                self.put(format!("qdisc {place} {}", text(&qdisc["dev"])), qdisc);
+            }
+        }
+        let files = "cd /proc/sys/net && grep -rs . ipv4/ip_forward ipv4/conf ipv6/conf";
+        let settings = tool::output_of(Command::new("sh").arg("-c").arg(match place {
+            "host" => files.to_owned(),
+            name => format!("nsenter --net=/run/netns/{name} sh -c '{files}'"),
+        }));
+        let tells = ["ip_forward", "/forwarding", "/force_forwarding", "/route_localnet"];
+        let name = |line: &str| line.split_once(':').map(|(name, _)| name.to_owned()).unwrap_or_default();
+        for line in settings.lines().filter(|line| tells.iter().any(|tell| name(line).ends_with(tell))) {
+            self.put(format!("sysctl {place} {line}"), Value::Null);
+        }
+    }
+
+    /// The tables of nftables, whose elements have no order.
+    fn ruleset(&mut self) {
+        let output = tool::run("nft -j list ruleset");
+        let ruleset: Value = serde_json::from_str(&output).unwrap();
+        for mut object in ruleset["nftables"].as_array().cloned().unwrap_or_default() {
+            for body in object.as_object_mut().unwrap().values_mut() {
+                drop_keys(body, &["handle"]);
+                if let Some(Value::Array(elements)) = body.get_mut("elem") {
+                    elements.sort_by_key(ToString::to_string);
+                }
+            }
+            if object.get("metainfo").is_none() {
+                // two rules may be alike
+                self.0.insert(format!("nft {object}"), Value::Null);
+            }
         }
     }
 

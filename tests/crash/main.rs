@@ -11,4 +11,6 @@ mod common;
 
 mod inject;
 mod kill;
+mod lab_kill;
+mod labs;
 mod story;

@@ -1,5 +1,7 @@
 //! Verbs, each with where it starts from and the way back, in a sandbox.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::common::cli::{Cli, Ran};
@@ -128,28 +130,7 @@ impl<'a> Stage<'a> {
 
     /// Runs the verb, or another command, under strace, which makes `injection` happen at `call`.
     pub fn disturbed(&self, command: Option<&str>, call: &str, injection: &str) -> Disturbed {
-        let words: Vec<&str> = command.unwrap_or(self.story.verb).split(' ').collect();
-        let ovsns = self.cli.command(&words);
-        let log = tempfile::NamedTempFile::new().unwrap();
-        let mut strace = std::process::Command::new("strace");
-        strace.args(["-f", "-qq", "-o"]).arg(log.path()).args(["-e", &format!("trace={call}"), "-e"]);
-        strace.arg(format!("inject={call}:{injection}")).arg(ovsns.get_program()).args(ovsns.get_args());
-        for (name, value) in ovsns.get_envs() {
-            match value {
-                Some(value) => strace.env(name, value),
-                None => strace.env_remove(name),
-            };
-        }
-        let output = strace.stdin(Stdio::null()).output().expect("strace starts: install it");
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        let ran = output.status.code().map(|code| Ran { stdout, stderr, code });
-        let refused = std::fs::read_to_string(log.path())
-            .unwrap()
-            .lines()
-            .find(|line| line.contains("(INJECTED)"))
-            .map(str::to_owned);
-        Disturbed { ran, refused }
+        disturbed(&self.cli, command.unwrap_or(self.story.verb), call, injection)
     }
 
     /// What there is now, which has to be what the story ends with.
@@ -181,4 +162,47 @@ impl<'a> Stage<'a> {
         self.start = self.world();
         self.start.shape().assert_is(&start, &format!("{context}: the way back"));
     }
+}
+
+/// `command` under strace with these options, which writes to `log`.
+fn strace(cli: &Cli, command: &str, log: &Path, options: &[String]) -> std::process::Output {
+    let ovsns = cli.command(&command.split(' ').collect::<Vec<_>>());
+    let mut strace = std::process::Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(log).args(options).arg(ovsns.get_program()).args(ovsns.get_args());
+    for (name, value) in ovsns.get_envs() {
+        match value {
+            Some(value) => strace.env(name, value),
+            None => strace.env_remove(name),
+        };
+    }
+    strace.stdin(Stdio::null()).output().expect("strace starts: install it")
+}
+
+/// Runs `command` under strace, which makes `injection` happen at `call`.
+pub fn disturbed(cli: &Cli, command: &str, call: &str, injection: &str) -> Disturbed {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let options = [format!("--trace={call}"), format!("--inject={call}:{injection}")];
+    let output = strace(cli, command, log.path(), &options);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let ran = output.status.code().map(|code| Ran { stdout, stderr, code });
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    let refused = log.lines().find(|line| line.contains("(INJECTED)")).map(str::to_owned);
+    Disturbed { ran, refused }
+}
+
+/// Runs `command`, which must succeed; how often each of `calls` is made by one thread at most.
+pub fn traced(cli: &Cli, command: &str, calls: &[&'static str]) -> Vec<(&'static str, u32)> {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let output = strace(cli, command, log.path(), &[format!("--trace={}", calls.join(","))]);
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for line in log.lines() {
+        let (thread, rest) = line.split_once(' ').unwrap_or_default();
+        let call = rest.trim_start().split('(').next().unwrap_or_default();
+        *counts.entry((call, thread)).or_default() += 1;
+    }
+    let most = |call: &str| counts.iter().filter(|((name, _), _)| *name == call).map(|(_, n)| *n).max().unwrap_or(0);
+    calls.iter().map(|call| (*call, most(call))).collect()
 }

@@ -3,6 +3,12 @@
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod forms;
+mod hostile;
+mod made;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,9 +32,12 @@ fn files(name: &str) -> Vec<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<Lab, String> {
-    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-    let source = Source { text: fs::read_to_string(path).unwrap(), name };
-    let format = Format::of(&source.name);
+    read_text(path.file_name().unwrap().to_str().unwrap(), &fs::read_to_string(path).unwrap())
+}
+
+fn read_text(name: &str, text: &str) -> Result<Lab, String> {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    let format = Format::of(name);
     lab::read(&source, format, &BTreeMap::new(), &|_| None).map_err(|mistakes| mistakes.to_string())
 }
 
@@ -82,4 +91,24 @@ fn wrong_files_are_told_what_they_were_told() {
         compare(&path, "txt", &text)
     };
     report(files("mistakes").into_iter().filter_map(check).collect());
+}
+
+#[test]
+fn variables_come_from_the_command_line_the_file_and_the_environment() {
+    let text = "lab: v\nvars: { net: 10.0.0, more: \"${net}.7\" }\nswitches: { s: { ip: [\"${net}.1/24\", \"${more}/24\"] } }\n\
+                namespaces: { \"h[1-${n:-2}]\": {}, \"${who}\": {} }\n";
+    let source = Source { name: "v.yaml".to_owned(), text: text.to_owned() };
+    let env = |name: &str| Some(format!("env-{name}")).filter(|_| name == "who" || name == "net");
+    let of = |set: &[(&str, &str)]| {
+        let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        lab::read(&source, Format::Yaml, &set, &env).map_err(|mistakes| mistakes.to_string())
+    };
+    let lab = of(&[]).unwrap();
+    let ips: Vec<String> = lab.switches[0].ip.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = lab.namespaces.iter().map(|namespace| namespace.place.to_string()).collect();
+    assert_eq!((ips.join(" "), names.join(" ")), ("10.0.0.1/24 10.0.0.7/24".to_owned(), "h1 h2 env-who".to_owned()));
+    let set = of(&[("net", "10.9.9"), ("n", "3")]).unwrap();
+    assert_eq!((set.switches[0].ip[1].to_string().as_str(), set.namespaces.len()), ("10.9.9.7/24", 4));
+    let wrong = of(&[("nte", "1")]).unwrap_err();
+    assert!(wrong.contains("did you mean `--set net=…`?"), "{wrong}");
 }

@@ -1,6 +1,7 @@
 //! A look at many namespaces in one go, and which of them the ends of veth pairs are in.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use crate::model::Place;
 use crate::netlink::{self, Error, Link, Netlink, NetnsFile, Traveller, nsid, travel};
@@ -39,14 +40,7 @@ impl Survey {
         if stops.is_empty() {
             return Ok(());
         }
-        let visited = travel(|traveller| {
-            let mut host = Netlink::host()?;
-            let visit = |(place, path, wish): (&Place, std::path::PathBuf, &Wish)| {
-                let seen = visit(traveller, &mut host, &path, wish).transpose()?;
-                Some(seen.map(|(number, snapshot)| (place.clone(), number, snapshot)))
-            };
-            stops.into_iter().filter_map(visit).collect::<Result<Vec<_>, Error>>()
-        })?;
+        let visited = visit_all(&stops)?;
         for (place, number, snapshot) in visited {
             self.number(&place, number);
             self.keep(place, snapshot);
@@ -145,11 +139,48 @@ impl Survey {
     }
 }
 
+/// A place, the way to it, and what is wanted there.
+type Stop<'a> = (&'a Place, PathBuf, &'a Wish);
+/// A place, its number as the host sees it, and what was read of it.
+type Visited = (Place, Option<i32>, Snapshot);
+
+/// Goes to all of these places; many are shared out to two threads.
+fn visit_all(stops: &[Stop<'_>]) -> Result<Vec<Visited>, Error> {
+    let near = if stops.len() < MANY { stops.len() } else { stops.len().div_ceil(2) };
+    let (one, other) = stops.split_at(near);
+    if other.is_empty() {
+        return tour(one);
+    }
+    let (one, other) = std::thread::scope(|scope| {
+        let helper = std::thread::Builder::new().spawn_scoped(scope, || tour(other));
+        let one = tour(one);
+        let other = match helper {
+            Ok(helper) => helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => tour(other),
+        };
+        (one, other)
+    });
+    let mut visited = one?;
+    visited.extend(other?);
+    Ok(visited)
+}
+
+fn tour(stops: &[Stop<'_>]) -> Result<Vec<Visited>, Error> {
+    travel(|traveller| {
+        let mut host = Netlink::host()?;
+        let visit = |(place, path, wish): &Stop<'_>| {
+            let seen = visit(traveller, &mut host, path, wish).transpose()?;
+            Some(seen.map(|(number, snapshot)| (Place::clone(place), number, snapshot)))
+        };
+        stops.iter().filter_map(visit).collect()
+    })
+}
+
 /// The number of a namespace in that of `host`, and what is wanted of it; `None` where there is none.
 fn visit(
     traveller: &Traveller,
     host: &mut Netlink,
-    path: &std::path::Path,
+    path: &Path,
     wish: &Wish,
 ) -> Result<Option<(Option<i32>, Snapshot)>, Error> {
     match NetnsFile::open_and_number(path, host) {

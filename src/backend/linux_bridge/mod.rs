@@ -4,6 +4,7 @@ mod run;
 mod view;
 
 use async_trait::async_trait;
+use nix::errno::Errno;
 
 use crate::model::{BackendName, Entry, Port, Resource, Switch};
 use crate::netlink::Error;
@@ -75,7 +76,9 @@ impl Backend for LinuxBridge {
         while !run.is_done() {
             let done = run.go_on().map_err(|error| {
                 let done = run.done();
-                ApplyError::after(done, failed(format!("cannot carry out `{}`", steps[done]), error))
+                let hint = (error.errno() == Some(Errno::EXFULL)).then(|| FULL.to_owned());
+                let failed = failed(format!("cannot carry out `{}`", steps[done]), error);
+                ApplyError::after(done, BackendError { hint, ..failed })
             })?;
             self.progress.advance(done);
             // Here it can be dropped: what is done is done, and the engine takes it back.
@@ -84,6 +87,10 @@ impl Backend for LinuxBridge {
         Ok(())
     }
 }
+
+/// `BR_MAX_PORTS`, net/bridge/br_private.h, and the bridge itself is one of them.
+const FULL: &str =
+    "a Linux bridge takes 1,023 ports: spread them over several switches, or use Open vSwitch: --backend ovs";
 
 /// An error of the kernel, in the context of what was being done.
 fn failed(what: impl Into<String>, error: Error) -> BackendError {

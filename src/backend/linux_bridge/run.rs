@@ -205,10 +205,15 @@ fn set_switch(netlink: &mut Netlink, old: &Switch, new: &Switch) -> Result<(), E
     netlink.request(change.request())
 }
 
-/// Puts the owner's mark on, or takes it off.
+/// Puts the owner's mark on, or takes it off. The address of one that gets a mark is pinned: that of a bridge which nobody has given
+/// one follows its ports (`br_stp_recalculate_bridge_id` in net/bridge/br_stp_if.c).
 fn mark(netlink: &mut Netlink, switch: &Switch, owner: Option<&Owner>) -> Result<(), Error> {
     let alias = owner.map(Owner::alias).unwrap_or_default();
-    netlink.request(link::set(switch.name.as_str()).alias(&alias).request())
+    let mut change = link::set(switch.name.as_str()).alias(&alias);
+    if let Some(mac) = switch.mac.filter(|_| owner.is_some()) {
+        change = change.mac(mac.octets());
+    }
+    netlink.request(change.request())
 }
 
 fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {

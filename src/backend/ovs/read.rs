@@ -142,7 +142,8 @@ pub(super) fn by_uuid(table: &str, uuid: Uuid, columns: &[&str]) -> Select {
 }
 
 /// From how many switches and ports the tables are read whole. Each that is looked for by name costs the server three walks over a
-/// table, and us three operations; measured, reading all is as fast from about 100 on, whatever the size of the database.
+/// table, and us three operations. Measured, the two are alike at about a third of the ports that there are (30 of 100, 280 of
+/// 1,000), a number that nobody knows before; this one is in between.
 const MANY: usize = 100;
 
 async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Rows, BackendError> {

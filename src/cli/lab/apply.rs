@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::seconds_with_unit;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
+use crate::cli::teardown::finish;
 use crate::engine::{EngineError, Remains, Terms};
 use crate::model::Owner;
 use crate::plan::Plan;
@@ -21,7 +22,7 @@ use super::file::LabFile;
 use super::programs::{self, Programs};
 use super::rollback;
 use super::saved::Saved;
-use super::{begin, progress, records, shown, timings};
+use super::{begin, progress, records, shown, tell_destruction, timings};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -60,16 +61,29 @@ impl Apply {
         match Saved::read(&self.file.path()?)? {
             Some(saved) => {
                 let _lock = begin(session, &self.change).await?;
+                self.finish_destruction(session, &saved.lab).await?;
                 check_stale(session, &saved).await?;
                 self.carry_out(session, &saved.lab, &saved.plan, None).await
             }
             None => {
                 let lab = self.file.read()?;
                 let _lock = begin(session, &self.change).await?;
+                self.finish_destruction(session, &lab.owner).await?;
                 let changes = Changes::of(session, &lab, self.adopt).await?;
                 let programs = Programs::of(&lab, &self.file.path()?)?;
                 self.with_programs(session, &changes, &programs).await
             }
+        }
+    }
+
+    /// What shows no more of a lab that was half destroyed would be in the way.
+    async fn finish_destruction(&self, session: &Session<'_>, owner: &Owner) -> Result<(), Failure> {
+        if !self.change.applies() {
+            return Ok(());
+        }
+        match tell_destruction(session, owner, "what it has taken away is made again")? {
+            Some(began) => finish(session, &began.plan).await,
+            None => Ok(()),
         }
     }
 

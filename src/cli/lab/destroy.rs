@@ -7,8 +7,10 @@ use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::cli::teardown::tear_down;
+use crate::cli::teardown::{finish, tear_down};
 use crate::engine::EngineError;
+use crate::model::Owner;
+use crate::plan::Plan;
 
 use super::begin;
 use super::programs;
@@ -38,19 +40,33 @@ impl Destroy {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let owner = self.which.owner()?;
         let _lock = begin(session, &self.change).await?;
-        let (records, scope) = (super::records(&owner), Scope::Owner(owner.clone()));
         if !self.change.applies() {
-            return tear_down(session, &owner, &scope, self.force, &self.change).await;
+            let scope = Scope::Owner(owner.clone());
+            return tear_down(session, &owner, &scope, self.force, &self.change, |_| Ok(())).await;
         }
         check_not_held(&owner)?;
-        super::tell_destruction(session, &owner)?;
-        records.begin_to_destroy().map_err(EngineError::from)?;
-        let stopped = programs::of(&owner).stop_those(|_| true).await?;
-        let mut report = tear_down(session, &owner, &scope, self.force, &self.change).await?;
-        records.remove().map_err(EngineError::from)?;
-        if !stopped.is_empty() {
-            report.text = format!("- {} programs\n{}", stopped.len(), report.text).trim_end().to_owned();
-        }
-        Ok(report)
+        destroy(session, &owner, self.force).await
     }
+}
+
+/// Takes away what the lab of `owner` has made: its programs first, which would keep their namespaces.
+pub async fn destroy(session: &Session<'_>, owner: &Owner, force: bool) -> Result<Report, Failure> {
+    let (records, scope) = (super::records(owner), Scope::Owner(owner.clone()));
+    let began = super::tell_destruction(session, owner, "what it has left goes now")?;
+    let began = began.map(|run| run.plan).unwrap_or_default();
+    let note = |plan: &Plan| {
+        let both = plan.steps.iter().chain(&began.steps).cloned().collect();
+        Ok(records.begin_to_destroy(&Plan { steps: both }).map_err(EngineError::from)?)
+    };
+    let stopped = programs::of(owner).stop_those(|_| true).await?;
+    let change = Change { dry_run: false, explain: false };
+    let mut report = tear_down(session, owner, &scope, force, &change, note).await?;
+    if !began.is_empty() {
+        finish(session, &began).await?;
+    }
+    records.remove().map_err(EngineError::from)?;
+    if !stopped.is_empty() {
+        report.text = format!("- {} programs\n{}", stopped.len(), report.text).trim_end().to_owned();
+    }
+    Ok(report)
 }

@@ -51,7 +51,8 @@ impl Export {
         super::tell_interrupted(session)?;
         let all = session.observe(Scope::All).await?;
         if self.state {
-            let offline = Offline { facts: facts_of_host(session).await?, observed: all };
+            let observed = with_devices(session, all).await?;
+            let offline = Offline { facts: facts_of_host(session).await?, observed };
             let document = json!(offline);
             return Ok(Report::new(format!("{document:#}"), document));
         }
@@ -129,6 +130,22 @@ fn only(state: &State, wanted: &BTreeSet<Key>) -> State {
         _ => false,
     };
     state.entries().filter(belongs).cloned().collect()
+}
+
+/// `all`, and which devices of the host are up. Those of veth pairs always are, or are told with these.
+async fn with_devices(session: &Session<'_>, all: State) -> Result<State, Failure> {
+    let links = all.resources().filter(|resource| matches!(resource, Resource::Link(_)));
+    let ends: BTreeSet<(Place, IfName)> = links.flat_map(Resource::provides).collect();
+    let names = seen::devices(&Place::Host)?.into_iter().filter_map(|device| device.name.parse::<IfName>().ok());
+    let others = names.filter(|name| !ends.contains(&(Place::Host, name.clone())));
+    let keys = others.map(|name| Key::Device { place: Place::Host, name });
+    let devices = session.observe(Scope::Keys(keys.collect())).await?;
+    // Of lo and of tunnels, which have no Ethernet address, there is nothing to tell.
+    let ethernet = |entry: &&Entry| match &entry.resource {
+        Resource::Device(device) => device.mac.is_none_or(|mac| mac.octets() != [0; 6]),
+        _ => true,
+    };
+    Ok(all.entries().chain(devices.entries().filter(ethernet)).cloned().collect())
 }
 
 /// Namespaces of Podman's containers come and go with these.

@@ -20,7 +20,7 @@ mod which;
 
 use std::time::Duration;
 
-use crate::engine::{EngineError, Lock, Phase, Records};
+use crate::engine::{EngineError, Interrupted, JournalError, Lock, Phase, Records};
 use crate::model::Owner;
 use crate::plan::Plan;
 
@@ -52,8 +52,8 @@ fn records(owner: &Owner) -> Records {
     Records::of(&session::run_directory(), owner)
 }
 
-/// Before a change (see [`Session::begin`]).
-async fn begin(session: &Session<'_>, change: &Change) -> Result<Option<Lock>, Failure> {
+/// Before a change (see [`Session::begin_within`]).
+async fn begin(session: &Session<'_>, change: &Change) -> Result<(Option<Lock>, Option<Interrupted>), Failure> {
     tell_interrupted(session)?;
     session.begin_within(change, session.global.timeout.max(PATIENCE)).await
 }
@@ -69,13 +69,24 @@ fn tell_interrupted(session: &Session<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says if the lab of `owner` was being destroyed, and that was interrupted.
-fn tell_destruction(session: &Session<'_>, owner: &Owner) -> Result<(), Failure> {
-    if let Some(run) = records(owner).destroyer().map_err(EngineError::from)? {
-        let (command, pid) = (run.command, run.pid);
-        session.output.note(&format!("`{command}` (pid {pid}) did not end well; what it has left goes now"));
+/// The run that began to destroy the lab of `owner`, if it was interrupted; says so, and what comes of it `now`.
+fn tell_destruction(session: &Session<'_>, owner: &Owner, now: &str) -> Result<Option<Interrupted>, Failure> {
+    match records(owner).destroyer() {
+        Ok(Some(run)) => {
+            let Interrupted { command, pid, .. } = &run;
+            session.output.note(&format!("`{command}` (pid {pid}) did not end well; {now}"));
+            Ok(Some(run))
+        }
+        Ok(None) => Ok(None),
+        // The mark tells what belongs to the lab, whatever became of the file.
+        Err(error @ JournalError::Damaged { .. }) => {
+            session
+                .output
+                .note(&format!("lab {owner} was being destroyed, and that did not end well ({error}); {now}"));
+            Ok(None)
+        }
+        Err(error) => Err(EngineError::from(error).into()),
     }
-    Ok(())
 }
 
 /// A plan that was carried out, for people: its steps, or their number where there are many.

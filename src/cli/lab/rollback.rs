@@ -10,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::global::seconds_with_unit;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::engine::{EngineError, Interrupted, Terms, recovery};
+use crate::engine::{EngineError, Interrupted, JournalError, Terms, recovery};
 use crate::model::{Kind, Owner, Place, Resource, State};
 use crate::plan::{Plan, Step};
 
@@ -19,7 +19,7 @@ use super::changes::Changes;
 use super::programs::{self, Programs};
 use super::run::check_not_held;
 use super::which::Which;
-use super::{begin, progress, records, shown, sight};
+use super::{begin, progress, records, shown, sight, tell_destruction};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -45,9 +45,13 @@ pub struct Rollback {
 impl Rollback {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let owner = self.which.owner()?;
-        let _lock = begin(session, &self.change).await?;
+        let (_lock, interrupted) = begin(session, &self.change).await?;
         let records = records(&owner);
-        let last = Interrupted::of(&records.last_apply()).map_err(EngineError::from)?;
+        tell_destruction(session, &owner, "ovsns destroy ends it, and ovsns apply makes the lab again")?;
+        if let Some(run) = interrupted.filter(|run| run.record.as_ref() == Some(&records.last_apply())) {
+            return Ok(taken_back(&owner, &run));
+        }
+        let last = Interrupted::of(&records.last_apply()).map_err(|error| unreadable(&owner, error))?;
         let Some(last) = last else { return Err(nothing_to_go_back_to(&owner)) };
         let changes = way_back(session, &owner, &last).await?;
         let programs = Programs { services: programs::of(&owner), wanted: Vec::new() };
@@ -110,6 +114,18 @@ async fn way_back(session: &Session<'_>, owner: &Owner, last: &Interrupted) -> R
 /// Whether it is a setting of the host, which may be one that translation turned on.
 fn is_raised(resource: &Resource) -> bool {
     matches!(resource, Resource::Sysctl(sysctl) if sysctl.place == Place::Host)
+}
+
+/// The last apply was the one that was interrupted, and nothing of it is left to take back.
+fn taken_back(owner: &Owner, run: &Interrupted) -> Report {
+    let text = format!("lab {owner} is as it was before `{}`", run.command);
+    Report::new(text, json!({"lab": owner, "plan": Plan::default(), "applied": true, "took_back": run.command}))
+}
+
+fn unreadable(owner: &Owner, error: JournalError) -> Failure {
+    Failure::new(format!("what the last apply of lab {owner} did cannot be read"))
+        .cause(error)
+        .hint("ovsns apply makes the lab what its file says; ovsns destroy takes it away")
 }
 
 fn nothing_to_go_back_to(owner: &Owner) -> Failure {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
 use crate::lab::{Facts, Lab};
-use crate::model::{Owner, State};
+use crate::model::{Entry, Key, Owner, Place, Resource, State};
 use crate::plan::Plan;
 
 use super::file::text_of;
@@ -46,9 +46,18 @@ impl Offline {
         parse(path, "state", "make one with: ovsns export --state > state.json")
     }
 
-    /// The way to `lab` from there. What translation takes of the host cannot be told from a file, and is not in it.
+    /// The way to `lab` from there. What translation takes of the host cannot be told from a file, and is not in it; nor are settings
+    /// of what is there already, of which there are too many to be written down.
     pub fn plan(&self, lab: &Lab) -> Plan {
-        let desired = lab.state(&self.facts);
+        let is_there = |place: &Place| match place {
+            Place::Named(name) => self.observed.contains(&Key::Netns { name: name.clone() }),
+            _ => true,
+        };
+        let is_known = |entry: &&Entry| match &entry.resource {
+            Resource::Sysctl(sysctl) => !is_there(&sysctl.place),
+            _ => true,
+        };
+        let desired: State = lab.state(&self.facts).entries().filter(is_known).cloned().collect();
         Plan::between(&sight::of_all(&self.observed, &lab.owner, &desired), &desired)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::model::{BackendName, Entry, IfName, Key, Kind, Owner, Place, Resource, State};
+use crate::model::{BackendName, Entry, IfName, Key, Kind, Owner, Place, Port, Resource, State};
 
 /// What there is of the lab of `owner`, and of what `desired` names besides.
 ///
@@ -77,9 +77,17 @@ pub fn of_others(observed: &State, desired: &State, owner: &Owner) -> Vec<String
     let others = |wanted: &Entry| {
         let there = observed.get(&wanted.key())?;
         let marked = wanted.owner.as_ref() == Some(owner);
-        (marked && there.owner != wanted.owner).then(|| format!("  {}, {}", there.key(), made_by(there.owner.as_ref())))
+        (marked && there.owner != wanted.owner && !is_on_own_bridge(observed, there, owner))
+            .then(|| format!("  {}, {}", there.key(), made_by(there.owner.as_ref())))
     };
     desired.entries().filter_map(others).collect()
+}
+
+/// Whether it is a device of the host on a Linux bridge of the lab: such a port bears no mark, and the bridge says whose it is.
+fn is_on_own_bridge(observed: &State, port: &Entry, owner: &Owner) -> bool {
+    let Resource::Port(Port { switch, backend: BackendName::Linux, .. }) = &port.resource else { return false };
+    let bridge = observed.get(&Key::Switch { name: switch.clone() });
+    port.owner.is_none() && bridge.is_some_and(|bridge| bridge.owner.as_ref() == Some(owner))
 }
 
 fn made_by(owner: Option<&Owner>) -> String {

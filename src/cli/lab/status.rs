@@ -11,7 +11,7 @@ use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::{self, Session};
-use crate::engine::{EngineError, Interrupted, Records};
+use crate::engine::{EngineError, Interrupted, JournalError, Records};
 use crate::model::{Kind, Owner, State};
 use crate::process::service::ServiceStatus;
 
@@ -100,15 +100,23 @@ fn look(owner: &Owner, state: &State) -> Result<LabStatus, Failure> {
         *resources.entry(kind.to_string()).or_insert(0) += 1;
     }
     let records = records(owner);
-    let last = Interrupted::of(&records.last_apply()).map_err(EngineError::from)?;
+    // One that cannot be read is none to go back from.
+    let last = readable(Interrupted::of(&records.last_apply()))?;
     let last_apply = last.map(|last| LastApply {
         command: last.command,
         steps: last.plan.steps.len(),
         seconds_ago: age(&records).as_secs(),
     });
-    let destroyed_by = records.destroyer().map_err(EngineError::from)?.map(|run| run.command);
+    let destroyed_by = readable(records.destroyer())?.map(|run| run.command);
     let programs = programs::of(owner).list()?;
     Ok(LabStatus { lab: owner.clone(), resources, last_apply, destroyed_by, programs, differences: None })
+}
+
+fn readable(record: Result<Option<Interrupted>, JournalError>) -> Result<Option<Interrupted>, Failure> {
+    match record {
+        Err(JournalError::Damaged { .. }) => Ok(None),
+        record => Ok(record.map_err(EngineError::from)?),
+    }
 }
 
 /// How long ago the last apply was.

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::model::{Address, IfName, Key, Kind, Place, Published, Resource, State};
+use crate::plan::Plan;
 
 use super::books::Books;
 use super::list::is_gone;
 use super::routes;
+use super::settings::sysctl;
 
 /// What is there, and will not be.
 pub struct Gone<'a>(Vec<&'a Resource>);
@@ -82,6 +84,16 @@ pub async fn with_translation(
         routes::remove(session, &mut books, place).await?;
     }
     Ok(Some(merged(observed, desired, &books)))
+}
+
+/// The steps to a table of what is still translated and published, and the settings that were turned on for it so far.
+pub async fn settled(session: &Session<'_>) -> Result<(Plan, BTreeSet<Key>), Failure> {
+    let mut books = Books::open(session).await?;
+    let raised = books.observed_ruleset().raised.iter().map(|raised| sysctl(raised, "").key()).collect();
+    if !books.observed.is_empty() {
+        books.settle(session, &BTreeSet::new()).await?;
+    }
+    Ok((Plan::between(&books.observed, &books.desired), raised))
 }
 
 /// The states of a verb, with what the books know besides. What the books want gone, the verb may have meant to stay.

@@ -20,7 +20,7 @@ mod wiring;
 
 pub use add::AddNat;
 pub use delete::DelNat;
-pub use gone::{dead, with_translation};
+pub use gone::{dead, settled, with_translation};
 pub use ingress::default_devices;
 pub use lab::{as_run, for_lab};
 pub use list::{ListNat, ListPublished};

@@ -22,7 +22,7 @@ const B: Keys = Keys { place: "b", name: "b-name", mac: "b-mac", ip: "b-ip" };
 impl<'n> Build<'n, '_> {
     pub(super) fn link(&mut self, of: &Reader<'n, '_>) {
         let a = self.end_place(&of.name.text.clone(), &A, of);
-        let b = of.text("b", self.found).and_then(|text| self.end_place(&text, &B, of));
+        let b = self.second(of).and_then(|text| self.end_place(&text, &B, of));
         let (Some(a), Some(b)) = (a, b) else { return };
         if a == b && a == Place::Host {
             let wrong = Wrong::new("both ends of this link are on the host");
@@ -33,6 +33,10 @@ impl<'n> Build<'n, '_> {
         let (first, second) = (self.number(&a), self.number(&b));
         let one = self.end(&a, &b, first.or(second), &A, mtu, of);
         let other = self.end(&b, &a, second.or(first), &B, mtu, of);
+        if let Some(twice) = other.ip.iter().find(|net| a != b && one.ip.iter().any(|own| own.addr() == net.addr())) {
+            let wrong = Wrong::new(format!("both ends of this link would have the address {}", twice.addr()));
+            self.found.add(of.span("b-ip"), wrong.hint("give each end its own, in one network"));
+        }
         let worse = self.worse(&a, &one.name, mtu, of);
         let nodad = of.plain("nodad").unwrap_or(self.defaults.nodad);
         for (end, other) in [(&a, &b), (&b, &a)] {
@@ -41,6 +45,17 @@ impl<'n> Build<'n, '_> {
             }
         }
         self.lab.links.push(LabLink { a: one, b: other, mtu, nodad, worse });
+    }
+
+    /// What `b` says; ranges stand in `a` alone.
+    pub(super) fn second(&mut self, of: &Reader<'n, '_>) -> Option<String> {
+        let text = of.text("b", self.found)?;
+        if text.contains('[') {
+            let wrong = Wrong::new(format!("`{text}` has a range, which only `a` can have"));
+            self.found.add(of.span("b"), wrong.hint("in `b`, `{1}` is the number of the range in `a`"));
+            return None;
+        }
+        Some(text)
     }
 
     fn end_place(&mut self, text: &str, keys: &Keys, of: &Reader<'n, '_>) -> Option<Place> {

@@ -114,7 +114,7 @@ impl<'n> Build<'n, '_> {
 
     pub(super) fn trunk(&mut self, of: &Reader<'n, '_>) {
         let a = self.switch_named(&of.name.text, of.span("a"));
-        let b = of.text("b", self.found).and_then(|text| self.switch_named(&text, of.span("b")));
+        let b = self.second(of).and_then(|text| self.switch_named(&text, of.span("b")));
         let vlan = of.vlan("native", "vlans", self.found);
         let (Some(a), Some(b)) = (a, b) else { return };
         if a == b {

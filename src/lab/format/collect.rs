@@ -102,6 +102,8 @@ impl Collector<'_> {
                     ScalarStyle::Plain if text.contains('\n') => {
                         Content::Text(text.to_string(), ScalarStyle::DoubleQuoted)
                     }
+                    // Where nothing stands, nothing is to stand.
+                    ScalarStyle::Plain if slice.trim().is_empty() => Content::AsIs(String::new()),
                     ScalarStyle::Plain => Content::AsIs(text.to_string()),
                     style => Content::Text(text.to_string(), *style),
                 };
@@ -126,6 +128,11 @@ impl Collector<'_> {
         start > 0 && self.text[self.lines.at(start - 1)].trim().is_empty()
     }
 
+    /// Whether nothing stands before `at` in its line but the dash of a list.
+    fn begins_line(&self, at: usize) -> bool {
+        self.text[self.lines.at(at).start..at].chars().all(|c| c.is_whitespace() || c == '-')
+    }
+
     fn comment(&mut self, text: &str, at: usize) {
         let comment = format!("#{}", text.trim_end());
         let line = self.line(at);
@@ -146,7 +153,7 @@ impl Collector<'_> {
     fn item(&mut self, start: usize) -> Item {
         Item {
             above: std::mem::take(&mut self.pending),
-            blank: self.blank(start),
+            blank: self.begins_line(start) && self.blank(start),
             key: None,
             value: None,
             right: None,

@@ -104,6 +104,9 @@ fn entry(head: &str, item: &Item, indent: usize, out: &mut String) {
 fn literal(value: &Value, indent: usize) -> Option<(&'static str, String)> {
     let Content::Text(text, ScalarStyle::Literal | ScalarStyle::Folded) = &value.content else { return None };
     let body = text.strip_suffix('\n').unwrap_or(text);
+    if matches!(&value.content, Content::Text(_, ScalarStyle::Folded)) && !text.contains('\n') {
+        return None;
+    }
     let odd = |line: &str| line.trim_end() != line || line.chars().any(|c| c.is_control());
     if body.is_empty() || body.starts_with([' ', '\n']) || body.ends_with('\n') || body.split('\n').any(odd) {
         return None;

@@ -44,11 +44,11 @@ async fn stop(records: &[(PathBuf, Record)], patience: Duration) -> Result<(), S
 }
 
 /// Sends `signal` to the processes of `records` and waits for their end, `patience` at most. Returns one that had any.
-async fn end<'a>(
-    records: &'a [(PathBuf, Record)],
+async fn end(
+    records: &[(PathBuf, Record)],
     signal: Signal,
     patience: Duration,
-) -> Result<Option<&'a Record>, ServiceError> {
+) -> Result<Option<&Record>, ServiceError> {
     let all = processes::all();
     let mut handles = Vec::new();
     let mut found = None;

@@ -5,15 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::backend::Scope;
-use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::lab::changes::Changes;
-use crate::cli::lab::programs::{self, Programs};
+use crate::cli::lab::destroy::destroy;
+use crate::cli::lab::programs::Programs;
 use crate::cli::lab::{LINES, records};
 use crate::cli::output::Report;
 use crate::cli::session::Session;
-use crate::cli::teardown::tear_down;
 use crate::engine::{EngineError, Terms};
 use crate::plan::Plan;
 use crate::process::service::{Action, Due};
@@ -167,17 +165,11 @@ impl Controller<'_> {
         let session = Session::open(&global, self.output).await?;
         let stop = session.engine.stop();
         let owner = self.lab.owner.clone();
-        let destroy = async {
+        let work = async {
             let (_lock, _) = session.engine.begin(PATIENCE).await?;
-            let records = records(&owner);
-            records.begin_to_destroy().map_err(EngineError::from)?;
-            programs::of(&owner).stop_those(|_| true).await?;
-            let change = Change { dry_run: false, explain: false };
-            let report = tear_down(&session, &owner, &Scope::Owner(owner.clone()), false, &change).await?;
-            records.remove().map_err(EngineError::from)?;
-            Ok(report)
+            destroy(&session, &owner, false).await
         };
-        calls.during(&stop, destroy).await
+        calls.during(&stop, work).await
     }
 }
 

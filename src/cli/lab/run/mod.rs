@@ -32,10 +32,9 @@ pub use held::check_not_held;
 
 /// Where the engines of containers have their namespaces: files come and go there with the containers.
 const CONTAINERS: &str = "/run/docker/netns";
-/// After a look, this many times as long as it took nobody looks, so that a host on which much happens is not kept busy by us.
-const REST: u32 = 2;
-/// But not for longer than that.
-const LONGEST_REST: Duration = Duration::from_millis(500);
+/// After a look, nobody looks for as long as it took, so that a host on which much happens is not kept busy by us; but not for longer
+/// than that.
+const LONGEST_REST: Duration = Duration::from_millis(250);
 /// After a failure, an event makes it try again, but not before this.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// Without an event it tries again after a while, twice as long each time, up to this.
@@ -44,7 +43,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Applies the file, and then stays: what is changed by hand, by a container that starts again, or by an ovs-vswitchd that does, is put
-right within a second; what breaks again and again ever more rarely, up to once a minute. A line on stderr says what was done; with
+right within a second; what breaks again and again, five times at once and then ever more rarely. A line on stderr says what was done; with
 --json it is a document a line on stdout. SIGHUP reads the file again: what is wrong with it is told, and the old goes on. SIGTERM and
 SIGINT end it, and leave the lab as it is.
 
@@ -61,6 +60,9 @@ pub struct Run {
     /// Take the lab away at the end
     #[arg(long)]
     destroy_on_exit: bool,
+    /// What is broken again and again is healed at least so often
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_with_unit)]
+    longest_pause: Duration,
     /// Look also where nothing was heard for so long
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_with_unit)]
     resync: Duration,
@@ -95,7 +97,7 @@ impl Run {
             _held: Held::take(&lab.owner)?,
             sources: Sources::open().map_err(|error| Failure::new("cannot watch this host").cause(error))?,
             lab,
-            pace: Pace::default(),
+            pace: Pace::new(self.longest_pause),
             failure: None,
         };
         controller.decide().await?;
@@ -153,7 +155,7 @@ impl Controller<'_> {
             let begin = Instant::now();
             let outcome = self.look(calls, asked).await;
             let now = Instant::now();
-            not_before = now + ((now - begin) * REST).min(LONGEST_REST);
+            not_before = now + (now - begin).min(LONGEST_REST);
             next = now + self.args.resync;
             match outcome {
                 Ok(outcome) => {
@@ -185,7 +187,7 @@ impl Controller<'_> {
             Ok(lab) if lab.owner == self.lab.owner => {
                 self.lab = lab;
                 self.failure = None;
-                self.pace = Pace::default();
+                self.pace = Pace::new(self.args.longest_pause);
                 match self.decide().await {
                     Ok(()) => return true,
                     Err(failure) => self.failed(&failure),
