@@ -28,13 +28,27 @@ impl World {
                 world.links(&name, &["-n", &name]);
             }
         }
-        world.ruleset();
         for name in names_in("/run/ovsns").iter().filter(|name| !name.starts_with("lock-")) {
             world.put(format!("file /run/ovsns/{name}"), Value::Null);
         }
         if let Some(ovs) = ovs {
             world.rows(ovs);
         }
+        world
+    }
+
+    /// The same with what packets meet besides: what holds them back, forwards and translates them. It takes its time.
+    pub fn look_closely(ovs: Option<&Ovs>) -> World {
+        let mut world = World::look(ovs);
+        let places: Vec<String> =
+            world.0.keys().filter_map(|name| Some(name.strip_prefix("netns ")?.to_owned())).collect();
+        world.settings("host", &[]);
+        for place in places {
+            if world.0[&format!("netns {place}")]["live"] == true {
+                world.settings(&place, &["-n", &place]);
+            }
+        }
+        world.ruleset();
         world
     }
 
@@ -88,7 +102,6 @@ impl World {
     }
 
     fn links(&mut self, place: &str, options: &[&str]) {
-        self.settings(place, options);
         let ip = |words: &[&str]| list(Command::new("ip").args(options).args(words));
         for mut link in ip(&["-j", "-d", "address"]) {
             for mut address in link["addr_info"].take().as_array().cloned().unwrap_or_default() {
@@ -125,7 +138,7 @@ impl World {
         }
     }
 
-    /// What packets meet besides: queueing disciplines that somebody has set, and whether they are forwarded.
+    /// Queueing disciplines that somebody has set, and whether packets are forwarded.
     fn settings(&mut self, place: &str, options: &[&str]) {
         for mut qdisc in list(Command::new("tc").args(options).args(["-j", "qdisc", "show"])) {
             if ["tbf", "netem"].contains(&text(&qdisc["kind"])) {

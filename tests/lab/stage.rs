@@ -77,7 +77,7 @@ impl Stage {
             Some(ovs) => Cli::with(ovs).env("OVSNS_DATAPATH", ovs.datapath_type()),
             None => Cli::new().env("OVSNS_BACKEND", "linux"),
         };
-        let before = World::look(ovs.as_ref());
+        let before = World::look_closely(ovs.as_ref());
         Stage { cli, ovs, directory: tempfile::tempdir().unwrap(), before }
     }
 
@@ -150,12 +150,12 @@ impl Stage {
 
     /// All that there is, but for records of labs, and for random numbers.
     pub fn world(&self) -> World {
-        World::look(self.ovs.as_ref()).shape().without_things("file /run/ovsns/lab-")
+        World::look_closely(self.ovs.as_ref()).shape().without_things("file /run/ovsns/lab-")
     }
 
     /// All that there is, with the numbers that a device keeps as long as it lives.
     pub fn numbered(&self) -> World {
-        World::look(self.ovs.as_ref()).without_things("file /run/ovsns/lab-")
+        World::look_closely(self.ovs.as_ref()).without_things("file /run/ovsns/lab-")
     }
 
     /// What is there is what was there before the first story.

@@ -69,7 +69,7 @@ impl LabStage {
             ovs.add_br("fovs");
             ovs.vsctl(&["add-port", "fovs", "fp", "--", "set", "Interface", "fp", "type=internal"]);
         }
-        let empty = World::look(ovs.as_ref());
+        let empty = World::look_closely(ovs.as_ref());
         let mut stage =
             LabStage { ovs, cli, directory, worlds: [empty.clone(), empty.clone(), empty], at: At::Nothing };
         for (name, text) in [
@@ -134,7 +134,7 @@ impl LabStage {
     }
 
     fn world(&self) -> World {
-        World::look(self.ovs.as_ref()).shape().without_things("file /run/ovsns/lab-")
+        World::look_closely(self.ovs.as_ref()).shape().without_things("file /run/ovsns/lab-")
     }
 
     /// What is there must be the lab at `at`, and what is of others as it was.
