@@ -24,7 +24,7 @@ use super::{begin, progress, records, shown, sight, tell_destruction};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 What the last apply made is deleted, what it deleted is made again, and what it changed is as it was. It can be done once: there is
-one last apply.
+one last apply. Where that was interrupted, it is taken back, and nothing more. Of a lab that was destroyed in part there is no way back.
 
 Examples:
   ovsns rollback lab.yaml
