@@ -218,9 +218,9 @@ fn settled(mut link: Value) -> Value {
     if let Some(Value::Object(info)) = link.get_mut("linkinfo") {
         info.remove("info_slave_data");
         if let Some(Value::Object(data)) = info.get_mut("info_data") {
-            data.retain(|key, _| {
-                ["stp_state", "vlan_filtering", "ageing_time", "forward_delay"].contains(&key.as_str())
-            });
+            // `ageing_time` is shorter while a spanning tree changes, and stays so where it is turned off meanwhile
+            // (`__br_set_topology_change`, net/bridge/br_stp.c)
+            data.retain(|key, _| ["stp_state", "vlan_filtering", "forward_delay"].contains(&key.as_str()));
         }
     }
     link
