@@ -161,7 +161,12 @@ fn ports_that_go_together_leave_no_socket() {
                 fixture.backend.apply(&plan.steps).await.unwrap();
                 assert_eq!(sockets(&indexes), hundred.len());
                 fixture.backend.apply(&plan.inverse().steps).await.unwrap();
-                assert_eq!(sockets(&indexes), 0);
+                // On a busy machine ovs-vswitchd takes longer than it is waited for.
+                let deadline = std::time::Instant::now() + DEADLINE;
+                while sockets(&indexes) > 0 {
+                    assert!(std::time::Instant::now() < deadline, "{} sockets are still there", sockets(&indexes));
+                    std::thread::park_timeout(std::time::Duration::from_millis(2));
+                }
                 // and they come back as if nothing had been
                 fixture.create(&hundred[0]).await;
                 fixture.is_in_effect(&hundred[0]).await;

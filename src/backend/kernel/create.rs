@@ -1,7 +1,7 @@
 //! Making namespaces and veth pairs, several in one go.
 
 use crate::model::{End, Entry, Link, Netns, Owner, Place, Resource};
-use crate::netlink::{Error, Status, ethtool, link};
+use crate::netlink::{Error, Netlink, Status, ethtool, link};
 
 use super::apply::{gone, index_of};
 use super::places::Places;
@@ -10,15 +10,15 @@ use super::places::Places;
 /// them bear the same mark. Returns how many are there; of the one after them, why it is not.
 pub fn netnses(places: &mut Places, wanted: &[(&Netns, Option<&Owner>)]) -> (usize, Result<(), Error>) {
     let alias = wanted.first().and_then(|(_, owner)| *owner).map(Owner::alias);
-    let lo = || {
-        let up = link::set("lo").up();
-        match &alias {
-            Some(alias) => up.alias(alias).request(),
-            None => up.request(),
+    let prepare = |netlink: &mut Netlink| {
+        // A message of its own, while the device is down: see `Netlink::add_veths`.
+        if let Some(alias) = &alias {
+            netlink.request(link::set("lo").alias(alias).request())?;
         }
+        netlink.request(link::set("lo").up().request())
     };
     let names: Vec<&str> = wanted.iter().map(|(netns, _)| netns.name.as_str()).collect();
-    let mut made = places.directory().create_all(&names, |netlink| netlink.request(lo())).into_iter();
+    let mut made = places.directory().create_all(&names, prepare).into_iter();
     let mut done = 0;
     while let Some(result) = made.next() {
         let place = Place::Named(wanted[done].0.name.clone());
@@ -134,10 +134,11 @@ fn set_new_end(places: &mut Places, end: &End, alias: Option<&str>) -> Result<()
     if let Some(on) = end.tx_checksum {
         set_tx_checksum(places, end, on)?;
     }
-    let mut change = link::set(name);
     if let Some(alias) = alias {
-        change = change.alias(alias);
+        // A message of its own, while the device is down: see `Netlink::add_veths`.
+        places.at(&end.place)?.netlink.request(link::set(name).alias(alias).request())?;
     }
+    let mut change = link::set(name);
     if let Some(on) = end.arp {
         change = change.arp(on);
     }

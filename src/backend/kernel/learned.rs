@@ -1,6 +1,6 @@
 //! What a namespace learns of its neighbours while somebody asks many of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use netlink_packet_route::neighbour::NeighbourState;
@@ -28,20 +28,21 @@ impl Learned {
         Ok(Learned { tables, known: there.iter().map(|neighbour| (neighbour.link, neighbour.address)).collect() })
     }
 
-    /// Takes out what has come since, as far as it is of addresses that `of` takes. Returns those that were searched for in vain.
-    pub fn forget(&mut self, of: impl Fn(IpAddr) -> bool) -> Result<Vec<IpAddr>, BackendError> {
-        let new = |neighbour: &Neighbour| {
+    /// Takes out what has come since, as far as it is of addresses that `of` takes. Returns which addresses there were entries of,
+    /// and whether each was found.
+    pub fn forget(&mut self, of: impl Fn(IpAddr) -> bool) -> Result<HashMap<IpAddr, bool>, BackendError> {
+        let new = |neighbour: &&Neighbour| {
             let is_known = self.known.contains(&(neighbour.link, neighbour.address));
             !is_known && neighbour.state != NeighbourState::Permanent && (of(neighbour.address) || is_search(neighbour))
         };
-        let looked = self.tables.list().and_then(|mut there| {
-            there.retain(new);
-            self.tables.delete(&there).map(|()| there)
+        let looked = self.tables.list().and_then(|there| {
+            let gone: Vec<Neighbour> = there.iter().filter(new).cloned().collect();
+            self.tables.delete(&gone).map(|()| there)
         });
-        let gone = looked.map_err(|error| failed("cannot forget neighbours", error))?;
-        let in_vain =
-            |neighbour: &Neighbour| matches!(neighbour.state, NeighbourState::Incomplete | NeighbourState::Failed);
-        Ok(gone.iter().filter(|neighbour| in_vain(neighbour)).map(|neighbour| neighbour.address).collect())
+        let there = looked.map_err(|error| failed("cannot forget neighbours", error))?;
+        let is_found =
+            |neighbour: &Neighbour| !matches!(neighbour.state, NeighbourState::Incomplete | NeighbourState::Failed);
+        Ok(there.iter().map(|neighbour| (neighbour.address, is_found(neighbour))).collect())
     }
 }
 

@@ -173,6 +173,7 @@ impl Places {
     /// Keeps a connection into the namespace at `place`, which has just been made.
     pub fn opened(&mut self, place: Place, netns: NetnsFile, netlink: Netlink) -> Result<(), Error> {
         let identity = netns.identity()?;
+        self.visited(&place);
         self.make_room();
         self.uses += 1;
         self.open.insert(place, Located { netns, netlink, identity, seen: self.run, used: self.uses });
@@ -272,6 +273,12 @@ impl Places {
     ) -> Result<Place, Error> {
         if let Some(place) = self.remembered(from, nsid)? {
             return Ok(place);
+        }
+        // One without a name is found by nothing else.
+        for place in self.visited.clone() {
+            if let Some(found) = self.remember(from, place, nsid)? {
+                return Ok(found);
+            }
         }
         let near = std::iter::once(&Place::Host).chain(near);
         if let Some(place) = self.search(from, nsid, near.clone())? {

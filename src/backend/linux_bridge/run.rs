@@ -48,73 +48,82 @@ impl<'a> Run<'a> {
             let count = self.plug_plain()?;
             self.done += count;
             if count == 0 {
-                one(&mut self.netlink, &self.steps[self.done])?;
+                let step = &self.steps[self.done];
+                one(&mut self.netlink, step)?;
                 self.done += 1;
-                self.bridges.clear();
-                self.devices = None;
+                self.forget(step);
             }
         }
         Ok(self.done - first)
     }
 
-    /// Plugs in as many as the next steps say of ports that take no more than that: of one bridge, which does not look at VLANs.
+    /// After `step`, what was read may be so no more.
+    fn forget(&mut self, step: &Step) {
+        match (step, &step.entry().resource, &mut self.devices) {
+            (Step::Create(_), Resource::Port(port), Some(devices)) => _ = devices.remove(port.device.as_str()),
+            (Step::Create(_), Resource::Port(_), None) => {}
+            _ => {
+                self.bridges.clear();
+                self.devices = None;
+            }
+        }
+    }
+
+    /// Plugs in as many as the next steps say of ports that take no more than that: those of bridges that do not look at VLANs.
     /// Returns how many.
     fn plug_plain(&mut self) -> Result<usize, Error> {
         let rest = &self.steps[self.done..];
-        let ports = new_ports(rest);
-        if ports.len() < 2 {
+        if self.devices.is_none() && rest.len() <= FEW {
             return Ok(0);
         }
-        if self.devices.is_none() && rest.len() > FEW {
-            let links = self.netlink.links()?.into_iter();
-            self.devices = Some(links.map(|link| (link.name.clone(), link)).collect());
-        }
-        let bridge = match self.bridges.get(&ports[0].switch) {
-            Some(bridge) => bridge,
-            None => {
-                let bridge = link_of(&mut self.netlink, &ports[0].switch.device())?;
-                self.bridges.entry(&ports[0].switch).or_insert(bridge)
-            }
-        };
-        if bridge.bridge.as_ref().is_none_or(|bridge| bridge.vlan_filtering) {
-            return Ok(0);
-        }
-        let mut devices = Vec::new();
-        for port in ports {
-            let device = match &self.devices {
-                Some(devices) => devices.get(port.device.as_str()).cloned(),
-                None => find(&mut self.netlink, port.device.as_str())?,
-            };
-            let is_plain =
-                |device: &Link| device.master.is_none() && device.alias.as_deref().and_then(Lent::from_alias).is_none();
-            match device.filter(is_plain) {
-                Some(device) => devices.push(device.index),
+        let mut plain = Vec::new();
+        for port in rest.iter().map_while(new_port).take(PORTS) {
+            match self.plain(port)? {
+                Some(pair) => plain.push(pair),
                 None => break,
             }
         }
-        if devices.is_empty() {
+        if plain.is_empty() {
             return Ok(0);
         }
-        let plugged = self.netlink.enslave(&devices, bridge.index)?;
+        let plugged = self.netlink.enslave(&plain)?;
         let count = plugged.iter().take_while(|result| result.is_ok()).count();
-        let behind = devices.iter().zip(&plugged).skip(count).filter(|(_, result)| result.is_ok());
-        let behind: Vec<u32> = behind.map(|(device, _)| *device).collect();
+        let behind = plain.iter().zip(&plugged).skip(count).filter(|(_, result)| result.is_ok());
+        let behind: Vec<u32> = behind.map(|((device, _), _)| *device).collect();
         // The one that was refused has another try by itself, in which it says why; those behind it have not had their turn.
         let _ = self.netlink.release(&behind)?;
         Ok(count)
     }
+
+    /// The indexes of a port's device and of its bridge, if it takes no more than to plug the one into the other.
+    fn plain(&mut self, port: &'a Port) -> Result<Option<(u32, u32)>, Error> {
+        if !self.bridges.contains_key(&port.switch) {
+            let bridge = link_of(&mut self.netlink, &port.switch.device())?;
+            self.bridges.insert(&port.switch, bridge);
+        }
+        let bridge = &self.bridges[&port.switch];
+        if bridge.bridge.as_ref().is_none_or(|bridge| bridge.vlan_filtering) {
+            return Ok(None);
+        }
+        let devices = match &mut self.devices {
+            Some(devices) => devices,
+            None => {
+                let links = self.netlink.links()?.into_iter();
+                self.devices.insert(links.map(|link| (link.name.clone(), link)).collect())
+            }
+        };
+        let is_plain =
+            |device: &&Link| device.master.is_none() && device.alias.as_deref().and_then(Lent::from_alias).is_none();
+        Ok(devices.get(port.device.as_str()).filter(is_plain).map(|device| (device.index, bridge.index)))
+    }
 }
 
-/// The ports of one switch that the steps begin by plugging in, and of which nothing else is asked.
-fn new_ports(steps: &[Step]) -> Vec<&Port> {
-    let port = |step| match step {
-        &Step::Create(Entry { resource: Resource::Port(ref port), .. }) => Some(port),
+/// The port that a step plugs in, if nothing else is asked of it.
+fn new_port(step: &Step) -> Option<&Port> {
+    match step {
+        Step::Create(Entry { resource: Resource::Port(port), .. }) if port.lent.is_none() => Some(port),
         _ => None,
-    };
-    let ports = || steps.iter().map_while(port);
-    let first = ports().next().map(|port| &port.switch);
-    let is_plain = |port: &&Port| Some(&port.switch) == first && port.lent.is_none();
-    ports().take_while(is_plain).take(PORTS).collect()
+    }
 }
 
 fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {

@@ -139,9 +139,9 @@ impl Change {
 }
 
 impl Netlink {
-    /// Makes these devices ports of the bridge with index `master`, each given by index: each is one, or is not for the reason given.
-    pub fn enslave(&mut self, devices: &[u32], master: u32) -> Result<Vec<Result<(), Error>>, Error> {
-        self.each(devices.iter().map(|device| set(*device).master(master).request()).collect())
+    /// Makes devices ports of bridges, each given by index, the device first: each is one, or is not for the reason given.
+    pub fn enslave(&mut self, pairs: &[(u32, u32)]) -> Result<Vec<Result<(), Error>>, Error> {
+        self.each(pairs.iter().map(|(device, master)| set(*device).master(*master).request()).collect())
     }
 
     /// Takes these devices off their bridges.

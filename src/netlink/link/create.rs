@@ -9,9 +9,9 @@ use netlink_packet_route::link::{
     BridgeStpState, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 
-use super::Mac;
 use super::change::{set_arp, set_up};
 use super::delete::delete_group_message;
+use super::{Mac, set};
 use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::error::Error;
 use crate::netlink::netns::NetnsFile;
@@ -78,7 +78,9 @@ impl Netlink {
     /// Makes veth pairs, which all bear the same mark and come into the same group. Each is made as by [`add_veth`], or not for the
     /// reason given, without any being left unmarked; nothing is made where this fails.
     ///
-    /// All of them are born into one group and marked by one message, so that the kernel looks for its members once.
+    /// All of them are born into one group and marked by one message, so that the kernel looks for its members once. They are
+    /// born down: each change of alias or group of a device that is up makes the kernel walk over all IPv6 routes of the
+    /// namespace (`netdev_state_change`, `rt6_sync_down_dev`), of which each device brings some.
     pub fn add_veths(&mut self, veths: Vec<Veth>) -> Result<Vec<Result<(), Error>>, Error> {
         let (Some(alias), group) =
             (veths.first().and_then(|veth| veth.alias.clone()), veths.first().map_or(0, |v| v.group))
@@ -86,15 +88,15 @@ impl Netlink {
             return Ok(veths.into_iter().map(|veth| self.request(add_veth(veth))).collect());
         };
         let birth = group_of_its_own();
-        let names: Vec<String> = veths.iter().map(|veth| veth.name.clone()).collect();
+        let names: Vec<(String, bool)> = veths.iter().map(|veth| (veth.name.clone(), veth.up)).collect();
         let mut requests: Vec<Request> =
-            veths.into_iter().map(|veth| add_veth(Veth { alias: None, group: birth, ..veth })).collect();
+            veths.into_iter().map(|veth| add_veth(Veth { alias: None, group: birth, up: false, ..veth })).collect();
         let mut mark = LinkMessage::default();
         mark.attributes = vec![LinkAttribute::Group(birth), super::alias(&alias)];
         requests.push(Request::new("link set group alias", 0, RouteNetlinkMessage::NewLink(mark)));
-        let regroup = |name: &String| {
+        let regroup = |name: &str| {
             let mut message = LinkMessage::default();
-            message.attributes = vec![LinkAttribute::IfName(name.clone()), LinkAttribute::Group(group)];
+            message.attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Group(group)];
             Request::new(format!("link set {name} group {group}"), 0, RouteNetlinkMessage::SetLink(message))
         };
         let made = self.each(requests).and_then(|mut made| {
@@ -103,13 +105,20 @@ impl Netlink {
                 marked?;
             }
             let born: Vec<usize> = (0..names.len()).filter(|number| made[*number].is_ok()).collect();
-            let regrouped = self.each(born.iter().map(|number| regroup(&names[*number])).collect())?;
-            for (number, result) in born.into_iter().zip(regrouped) {
-                made[number] = result;
+            let up: Vec<usize> = born.iter().copied().filter(|number| names[*number].1).collect();
+            let regroup = born.iter().map(|number| regroup(&names[*number].0));
+            let set_up = up.iter().map(|number| set(names[*number].0.as_str()).up().request());
+            let results = self.each(regroup.chain(set_up).collect())?;
+            for (number, result) in born.iter().copied().chain(up).zip(results) {
+                made[number] = std::mem::replace(&mut made[number], Ok(())).and(result);
+            }
+            for number in born.into_iter().filter(|number| made[*number].is_err()).collect::<Vec<_>>() {
+                // Half made is not made.
+                let _ = self.request(super::delete(names[number].0.as_str()));
             }
             Ok(made)
         });
-        if !made.as_ref().is_ok_and(|made| made.iter().all(Result::is_ok)) {
+        if made.is_err() {
             // What is still in the group of its birth is half made. Fails where there is none.
             let _ = self.route.change(vec![(0, delete_group_message(birth))]);
         }

@@ -18,8 +18,14 @@ pub fn reason(outcome: &Outcome) -> String {
         Silence::Absent(why) => format!("{from} cannot be entered: {why}"),
         Silence::NoRoute => format!("{from} has no route to {address}, or no address of its own to ask from"),
         Silence::NoNeighbour => format!("nobody answers the {} for {address}", search(*address)),
+        Silence::NoSearch => format!("{from} has not even searched for {address}"),
         Silence::Told(what) => what.clone(),
     }
+}
+
+/// How many neighbours all namespaces of the host may have (arp(7)).
+fn table(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "net.ipv4.neigh.default.gc_thresh3" } else { "net.ipv6.neigh.default.gc_thresh3" }
 }
 
 fn search(address: IpAddr) -> &'static str {
@@ -33,6 +39,9 @@ pub fn look_at(state: &State, outcome: &Outcome) -> Option<String> {
     match &outcome.silence {
         Silence::Absent(_) => return Some("ovsns list-ns".to_owned()),
         Silence::NoRoute => return Some(format!("ovsns list-addr {from}; ovsns list-routes {from}")),
+        Silence::NoSearch => {
+            return Some(format!("sysctl {}: the host's neighbour table may be full", table(*address)));
+        }
         _ => {}
     }
     if let Some(ports) = target.and_then(|to| on_one_switch(state, from, to))

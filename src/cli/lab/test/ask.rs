@@ -1,6 +1,6 @@
 //! Asking: sockets in all namespaces, and what was found out.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub enum Silence {
     NoRoute,
     /// Nobody says that he has the address.
     NoNeighbour,
+    /// The kernel did not even search for who has the address.
+    NoSearch,
     /// What the kernel or somebody on the way said.
     Told(String),
 }
@@ -78,14 +80,14 @@ pub fn ask(checks: Vec<Check>, addresses: &Addresses, terms: Terms) -> Result<Ve
     let questions: Vec<Question> = numbers.iter().map(question).collect();
     let of_lab = checks.iter().map(|check| check.address).chain(addresses.all()).collect();
     let mut cleaner =
-        Cleaner { checks: &checks, numbers: &numbers, members, of_lab, routers, searched: HashSet::new() };
+        Cleaner { checks: &checks, numbers: &numbers, members, of_lab, routers, addresses, searched: HashMap::new() };
     let mut prober = Prober::new(sources).map_err(failed)?;
     let findings = survey(&mut prober, &questions, terms, &mut cleaner).map_err(failed)?;
     let Cleaner { members, searched, .. } = cleaner;
     let mut found: BTreeMap<usize, Finding> = numbers.iter().copied().zip(findings).collect();
     let outcome = |(number, check): (usize, Check)| match (found.remove(&number), members.get(&check.from)) {
         (Some(finding), _) => {
-            let silence = silence(&finding, searched.contains(&number));
+            let silence = silence(&finding, searched.get(&number));
             Outcome { check, rtt: finding.rtt, silence }
         }
         (None, Some(Member::Absent(why))) => Outcome { check, rtt: None, silence: Silence::Absent(why.clone()) },
@@ -143,8 +145,9 @@ struct Cleaner<'a> {
     members: BTreeMap<Place, Member>,
     of_lab: HashSet<IpAddr>,
     routers: BTreeSet<Place>,
-    /// The checks whose address nobody said to have, when they were asked last.
-    searched: HashSet<usize>,
+    addresses: &'a Addresses,
+    /// Of the checks that were silent when they were asked last, what the neighbour tables say of it.
+    searched: HashMap<usize, Silence>,
 }
 
 impl Between for Cleaner<'_> {
@@ -153,34 +156,42 @@ impl Between for Cleaner<'_> {
         let mut places: BTreeSet<Place> = checks().map(|check| check.from.clone()).collect();
         places.extend(checks().filter_map(|check| check.to.clone()));
         places.extend(self.routers.iter().cloned());
-        let mut in_vain: HashSet<(&Place, IpAddr)> = HashSet::new();
+        let mut seen: HashMap<&Place, HashMap<IpAddr, bool>> = HashMap::new();
         for place in &places {
             let Some(Member::Entered { learned, .. }) = self.members.get_mut(place) else { continue };
             // A namespace may go meanwhile; what is not forgotten only makes it slower.
-            let gone = learned.forget(|ip| self.of_lab.contains(&ip)).unwrap_or_default();
-            in_vain.extend(gone.into_iter().map(|ip| (place, ip)));
+            if let Ok(there) = learned.forget(|ip| self.of_lab.contains(&ip)) {
+                seen.insert(place, there);
+            }
         }
         for question in asked {
             let number = self.numbers[*question];
-            let check = &self.checks[number];
-            match findings[*question].rtt.is_none() && in_vain.contains(&(&check.from, check.address)) {
-                true => self.searched.insert(number),
-                false => self.searched.remove(&number),
+            let Check { from, address, .. } = &self.checks[number];
+            let found = seen.get(from).map(|there| there.get(address));
+            let why = match found {
+                Some(Some(false)) => Some(Silence::NoNeighbour),
+                Some(None) if self.addresses.share_subnet(from, *address) => Some(Silence::NoSearch),
+                _ => None,
+            };
+            match why.filter(|_| findings[*question].rtt.is_none()) {
+                Some(why) => self.searched.insert(number, why),
+                None => self.searched.remove(&number),
             };
         }
     }
 }
 
-fn silence(finding: &Finding, searched: bool) -> Silence {
+fn silence(finding: &Finding, searched: Option<&Silence>) -> Silence {
     let number = |error: &io::Error| error.raw_os_error().unwrap_or_default();
-    match &finding.trouble {
-        Some(Trouble::Unsent(error)) if [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL].contains(&number(error)) => {
+    match (&finding.trouble, searched) {
+        (Some(Trouble::Unsent(error)), _) if [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL].contains(&number(error)) => {
             Silence::NoRoute
         }
-        _ if searched => Silence::NoNeighbour,
-        Some(Trouble::Unsent(error)) => Silence::Told(format!("the request cannot be sent: {error}")),
-        Some(Trouble::Refused(refusal)) => Silence::Told(refusal.to_string()),
-        None => Silence::Unknown,
+        (_, Some(Silence::NoNeighbour)) => Silence::NoNeighbour,
+        (Some(Trouble::Refused(refusal)), _) => Silence::Told(refusal.to_string()),
+        (_, Some(why)) => why.clone(),
+        (Some(Trouble::Unsent(error)), None) => Silence::Told(format!("the request cannot be sent: {error}")),
+        (None, None) => Silence::Unknown,
     }
 }
 

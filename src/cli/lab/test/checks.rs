@@ -86,6 +86,12 @@ impl Addresses {
         several
     }
 
+    /// Whether a namespace has an address in a subnet of `ip`, and so searches for it by itself.
+    pub fn share_subnet(&self, place: &Place, ip: IpAddr) -> bool {
+        let nets = self.subnets.iter().filter(|(net, _)| net.contains(&ip));
+        nets.flat_map(|(_, members)| members).any(|(member, _)| member == place)
+    }
+
     fn has_family(&self, place: &Place, ip: IpAddr) -> bool {
         self.of.get(place).is_some_and(|own| own.iter().any(|own| own.is_ipv4() == ip.is_ipv4()))
     }
