@@ -44,18 +44,19 @@ Examples:
 impl Teardown {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let _lock = session.begin(&self.change).await?;
-        tear_down(session, &self.owner, &Scope::All, self.force, &self.change, |_| Ok(())).await
+        tear_down(session, &self.owner, &Scope::All, self.force, &self.change, Plan::to_string, |_| Ok(())).await
     }
 }
 
-/// Takes away what bears the mark of `owner`, as far as `scope` shows it and as far as it goes; what is left is a failure. `begin` is
-/// called before anything is changed.
+/// Takes away what bears the mark of `owner`, as far as `scope` shows it and as far as it goes; what is left is a failure. `text` is
+/// what is told of the plan in the end, and `begin` is called before anything is changed.
 pub async fn tear_down(
     session: &Session<'_>,
     owner: &Owner,
     scope: &Scope,
     force: bool,
     change: &Change,
+    text: fn(&Plan) -> String,
     begin: impl FnOnce(&Plan) -> Result<(), Failure>,
 ) -> Result<Report, Failure> {
     let all = session.observe(scope.clone()).await?;
@@ -74,7 +75,7 @@ pub async fn tear_down(
     match remains.left.is_empty() && in_use.is_empty() {
         true => {
             remains.errors.iter().for_each(|error| session.output.note(error));
-            Ok(Report::new(plan.to_string(), json!({"plan": plan, "applied": true})))
+            Ok(Report::new(text(&plan), json!({"plan": plan, "applied": true})))
         }
         false => Err(failed(plan.steps.len(), remains, in_use)),
     }

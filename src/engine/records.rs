@@ -81,6 +81,12 @@ impl Records {
         self.directory.join("destroying")
     }
 
+    /// Takes the directory away where nothing is in it: nothing became of the lab.
+    pub fn remove_empty(&self) {
+        // What is in it, or cannot be taken away, stays.
+        let _ = std::fs::remove_dir(&self.directory);
+    }
+
     /// Takes all of it away.
     pub fn remove(&self) -> Result<(), JournalError> {
         match std::fs::remove_dir_all(&self.directory) {

@@ -41,6 +41,19 @@ impl Lab {
         making.state
     }
 
+    /// The MTU that the own device of `switch` has by itself: that of the smallest port (`br_mtu_min`, net/bridge/br_if.c;
+    /// `update_mtu`, ofproto/ofproto.c). `None` where the file does not say it of all ports: those of the host have their own.
+    pub fn mtu_of(&self, switch: &SwitchName) -> Option<u32> {
+        if self.switches.iter().any(|lab| lab.name == *switch && !lab.uplinks.is_empty()) {
+            return None;
+        }
+        let ports = self.namespaces.iter().flat_map(|namespace| &namespace.ports);
+        let ports = ports.filter(|port| port.switch == *switch).map(|port| port.mtu);
+        let trunks = self.trunks.iter().filter(|trunk| trunk.a.switch == *switch || trunk.b.switch == *switch);
+        let all = ports.chain(trunks.map(|trunk| trunk.mtu)).map(|mtu| mtu.unwrap_or(MTU));
+        Some(all.min().unwrap_or(MTU))
+    }
+
     /// The names of the switches that have to be there already.
     pub fn external_switches(&self) -> impl Iterator<Item = &SwitchName> {
         self.switches.iter().filter(|switch| switch.external).map(|switch| &switch.name)

@@ -22,7 +22,7 @@ use super::file::LabFile;
 use super::programs::{self, Programs};
 use super::rollback;
 use super::saved::Saved;
-use super::{begin, progress, records, shown, tell_destruction, timings};
+use super::{add_timings, begin, progress, records, shown, tell_destruction};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -70,6 +70,7 @@ impl Apply {
                 let _lock = begin(session, &self.change).await?;
                 self.finish_destruction(session, &lab.owner).await?;
                 let changes = Changes::of(session, &lab, self.adopt).await?;
+                changes.tell_neighbours(session);
                 let programs = Programs::of(&lab, &self.file.path()?)?;
                 self.with_programs(session, &changes, &programs).await
             }
@@ -130,18 +131,18 @@ impl Apply {
             false => self.all_or_nothing(session, owner, plan).await,
         };
         drop(display);
+        if done.is_err() {
+            records.remove_empty();
+        }
         done?;
         let actions = match programs {
             Some(programs) => self.run_programs(session, owner, plan, programs).await?,
             None => Vec::new(),
         };
         records.forget_destruction().map_err(EngineError::from)?;
-        let phases = session.engine.timings().phases();
-        let document = json!({"lab": owner, "plan": plan, "applied": true, "timings": phases});
+        let document = json!({"lab": owner, "plan": plan, "applied": true});
         let mut report = programs::with_lines(Report::new(shown(plan), document), &actions);
-        if self.timings {
-            report.text = format!("{}\n{}", report.text, timings(&phases));
-        }
+        add_timings(session, &mut report, self.timings);
         Ok(report)
     }
 
@@ -166,6 +167,7 @@ impl Apply {
                 back.left.push(format!("it was to be taken back because {}", failure.what));
                 back
             })?;
+            records(owner).remove_empty();
         }
         failure.left.push(format!("what was done for lab {owner} is undone: all is as it was"));
         Err(failure)

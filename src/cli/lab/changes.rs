@@ -10,9 +10,9 @@ use crate::cli::netns::{is_in_use, returned, users, with_states};
 use crate::cli::session::{self, OvsDatabase, Session};
 use crate::lab::{Facts, Lab};
 use crate::model::{BackendName, Entry, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 
-use super::sight;
+use super::{host, sight};
 
 /// A lab as it is, as it should be, and the way there.
 pub struct Changes {
@@ -35,6 +35,7 @@ impl Changes {
         if !adopt {
             check_others(&observed, &desired, &lab.owner)?;
         }
+        host::check(session, lab, &observed, &desired).await?;
         Changes::between(session, lab.owner.clone(), observed, desired).await
     }
 
@@ -55,6 +56,22 @@ impl Changes {
         let plan = change::plan(session, &observed, &desired).await?;
         session.engine.backends().check(&plan)?;
         Ok(Changes { owner, observed, desired, plan })
+    }
+
+    /// Says so where a lab that gets addresses comes to have more than the host may have neighbours.
+    pub fn tell_neighbours(&self, session: &Session<'_>) {
+        let is_v4 =
+            |resource: &Resource| matches!(resource, Resource::Address(address) if address.address.addr().is_ipv4());
+        let gets = self.plan.steps.iter().any(|step| matches!(step, Step::Create(entry) if is_v4(&entry.resource)));
+        let addresses = self.desired.resources().filter(|resource| is_v4(resource)).count();
+        let most = std::fs::read_to_string(NEIGHBOURS).ok().and_then(|text| text.trim().parse::<usize>().ok());
+        if let Some(most) = most.filter(|most| gets && addresses > *most) {
+            let enough = (2 * addresses).next_power_of_two();
+            session.output.note(&format!(
+                "the lab has {addresses} addresses, and all namespaces of this host together may have {most} neighbours: when \
+                 the table is full, packets are lost. More: sysctl net.ipv4.neigh.default.gc_thresh3={enough}"
+            ));
+        }
     }
 
     /// Fails where processes run in namespaces that the plan deletes. They would live on, without a name and without a network.
@@ -81,6 +98,10 @@ impl Changes {
     }
 }
 
+/// How many neighbours of IPv4 all namespaces of the host may have together (arp(7)). Only the host itself, and no namespace that is
+/// taken for one, has the file.
+const NEIGHBOURS: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
+
 /// The switches of the lab that are there, whoever has made them.
 async fn there(session: &Session<'_>, lab: &Lab) -> Result<BTreeMap<SwitchName, Switch>, Failure> {
     let keys = lab.switches.iter().map(|switch| Key::Switch { name: switch.name.clone() });
@@ -106,15 +127,19 @@ fn as_is(lab: &Lab, there: &BTreeMap<SwitchName, Switch>) -> Lab {
     lab
 }
 
-/// Wants no other Ethernet address of a switch that is there, unless the file says one.
+/// Wants no other Ethernet address of a switch that is there, unless the file says one; and the MTU that it would have by itself,
+/// unless it has that: the file may have said another one before.
 fn leave_open(lab: &Lab, there: &BTreeMap<SwitchName, Switch>, desired: &mut State) {
-    for switch in lab.switches.iter().filter(|switch| switch.mac.is_none() && !switch.external) {
+    for switch in lab.switches.iter().filter(|switch| !switch.external) {
         let key = Key::Switch { name: switch.name.clone() };
         let Some(seen) = there.get(&switch.name) else { continue };
-        let Some(Entry { resource: Resource::Switch(wanted), owner }) = desired.get(&key).cloned() else { continue };
+        let Some(Entry { resource: Resource::Switch(mut wanted), owner }) = desired.get(&key).cloned() else {
+            continue;
+        };
         if seen.backend == wanted.backend && seen.datapath == wanted.datapath {
-            let open = Switch { mac: None, ..wanted };
-            desired.insert(Entry { resource: Resource::Switch(open), owner });
+            wanted.mac = switch.mac;
+            wanted.mtu = wanted.mtu.or_else(|| lab.mtu_of(&switch.name).filter(|_| seen.mtu.is_some()));
+            desired.insert(Entry { resource: Resource::Switch(wanted), owner });
         }
     }
 }

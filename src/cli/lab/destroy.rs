@@ -12,10 +12,10 @@ use crate::engine::EngineError;
 use crate::model::Owner;
 use crate::plan::Plan;
 
-use super::begin;
 use super::programs;
 use super::run::check_not_held;
 use super::which::Which;
+use super::{add_timings, begin, shown};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -32,6 +32,9 @@ pub struct Destroy {
     /// Also namespaces in which processes run: they lose their names and their ports, and live on with them
     #[arg(long)]
     force: bool,
+    /// Tell how long each phase took
+    #[arg(long)]
+    timings: bool,
     #[command(flatten)]
     change: Change,
 }
@@ -42,10 +45,12 @@ impl Destroy {
         let _lock = begin(session, &self.change).await?;
         if !self.change.applies() {
             let scope = Scope::Owner(owner.clone());
-            return tear_down(session, &owner, &scope, self.force, &self.change, |_| Ok(())).await;
+            return tear_down(session, &owner, &scope, self.force, &self.change, shown, |_| Ok(())).await;
         }
         check_not_held(&owner)?;
-        destroy(session, &owner, self.force).await
+        let mut report = destroy(session, &owner, self.force).await?;
+        add_timings(session, &mut report, self.timings);
+        Ok(report)
     }
 }
 
@@ -60,7 +65,7 @@ pub async fn destroy(session: &Session<'_>, owner: &Owner, force: bool) -> Resul
     };
     let stopped = programs::of(owner).stop_those(|_| true).await?;
     let change = Change { dry_run: false, explain: false };
-    let mut report = tear_down(session, owner, &scope, force, &change, note).await?;
+    let mut report = tear_down(session, owner, &scope, force, &change, shown, note).await?;
     if !began.is_empty() {
         finish(session, &began).await?;
     }

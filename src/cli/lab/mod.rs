@@ -6,6 +6,7 @@ mod changes;
 mod destroy;
 mod export;
 mod file;
+mod host;
 mod plan;
 mod programs;
 mod progress;
@@ -20,12 +21,15 @@ mod which;
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::engine::{EngineError, Interrupted, JournalError, Lock, Phase, Records};
 use crate::model::Owner;
 use crate::plan::Plan;
 
 use super::change::Change;
 use super::failure::Failure;
+use super::output::Report;
 use super::session::{self, Session};
 
 pub use apply::Apply;
@@ -96,6 +100,15 @@ fn shown(plan: &Plan) -> String {
         1..=LINES => format!("{plan}\n{}", plan.summary()),
         _ => plan.summary(),
     }
+}
+
+/// Tells with `report` how long each phase took: to programs always, to people where they want to know.
+fn add_timings(session: &Session<'_>, report: &mut Report, wanted: bool) {
+    let phases = session.engine.timings().phases();
+    if wanted {
+        report.text = format!("{}\n{}", report.text, timings(&phases));
+    }
+    report.json["timings"] = json!(phases);
 }
 
 /// How long each phase took, a line each.

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::backend::{Direction, Progress};
 use crate::cli::session::Session;
@@ -17,8 +17,8 @@ const FRAME: Duration = Duration::from_millis(100);
 /// How often there is a line where there is no terminal.
 const LINE: Duration = Duration::from_secs(2);
 
-/// Done and all, how many a second, how long it will take, and what is in hand.
-const TEMPLATE: &str = "{prefix} [{bar:30}] {pos}/{len} {per_sec}, {eta} left  {wide_msg}";
+/// Done and all, how many a second, and what is in hand.
+const TEMPLATE: &str = "{prefix} [{bar:30}] {pos}/{len} {rate}/s  {wide_msg}";
 
 /// Shows it until it is dropped.
 pub struct Display {
@@ -74,16 +74,25 @@ impl Shown {
         if self.is_over_within(PATIENCE) {
             return;
         }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(self.steps.len() as u64), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            bar.set_style(style.progress_chars("=> "));
+            let begin = Instant::now() - PATIENCE;
+            let rate = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                // There is nobody to tell that a text cannot be written to.
+                let _ = write!(text, "{:.0}", state.pos() as f64 / begin.elapsed().as_secs_f64());
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
         }
+        let mut is_shown = false;
         loop {
             let (way, step) = self.in_hand();
             bar.set_length(self.progress.total() as u64);
             bar.set_position(self.progress.done() as u64);
             bar.set_prefix(way);
             bar.set_message(step);
+            if !std::mem::replace(&mut is_shown, true) {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
             if self.is_over_within(FRAME) {
                 break bar.finish_and_clear();
             }

@@ -69,6 +69,7 @@ impl Rollback {
         done?;
         // If this run is killed here, the next rollback finds nothing to do, and removes it.
         records.forget_last_apply().map_err(EngineError::from)?;
+        records.remove_empty();
         let plan = &changes.plan;
         Ok(Report::new(shown(plan), json!({"lab": owner, "plan": plan, "applied": true, "took_back": last.command})))
     }

@@ -6,6 +6,7 @@ mod list;
 mod set;
 mod settings;
 mod take_over;
+mod uplink;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ pub use delete::DelPort;
 pub use list::{ListPorts, PortToBr};
 pub use set::SetPort;
 pub use take_over::give_back;
+pub use uplink::check_plain;
 
 pub use crate::model::device_address as address;
 

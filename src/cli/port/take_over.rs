@@ -190,29 +190,6 @@ fn told(resource: &Resource) -> String {
     }
 }
 
-/// Whether the device can be a port at all. `switch` is the one that it is to be plugged into.
-pub fn check_uplink(switch: &Switch, device: &IfName) -> Result<(), Failure> {
-    let Some(uplink) = seen::uplink(device)? else { return Ok(()) };
-    let what = format!("cannot plug {device} into {}", switch.name);
-    if let Some((master, kind)) = &uplink.master
-        && !matches!(kind.as_str(), "bridge" | "openvswitch")
-    {
-        return Err(Failure::new(format!("{what}: it belongs to {kind} {master}"))
-            .hint(format!("plug in that one: ovsns add-port {} dev:{master}", switch.name)));
-    }
-    if let Some((name, kind)) = uplink.children.first() {
-        return Err(Failure::new(format!(
-            "{what}: {kind} {name} is on it, which takes its packets before a switch could"
-        ))
-        .hint(format!("delete that first (ip link delete {name}), and plug its namespace into the switch")));
-    }
-    if uplink.wireless {
-        return Err(Failure::new(format!("{what}: it is wireless"))
-            .hint("an access point takes frames from one address only; route instead: ovsns nat"));
-    }
-    Ok(())
-}
-
 /// On a Linux bridge the alias of the device has to hold what it lends.
 pub fn check_alias(switch: &Switch, device: &IfName) -> Result<(), Failure> {
     let alias = seen::uplink(device)?.and_then(|uplink| uplink.alias).filter(|alias| !alias.is_empty());

@@ -118,6 +118,7 @@ impl<'n> Build<'n, '_> {
         self.each_name(root.get("namespaces"), Build::namespace);
         self.each(root.get("links"), "a", Build::link);
         self.each(root.get("trunks"), "a", Build::trunk);
+        self.check_ports();
         self.host(root.get("host"));
         self.routes(root.get("host"));
         self.books.check(&self.lab, self.found);

@@ -1,5 +1,7 @@
 //! Switches, their uplinks, and the trunks between them.
 
+use std::collections::HashMap;
+
 use crate::lab::mistake::Wrong;
 use crate::lab::parts::{LabSwitch, Stp, Trunk, TrunkEnd, Uplink};
 use crate::lab::tree::{Node, Text, Value};
@@ -7,6 +9,9 @@ use crate::model::{BackendName, IfName, Place, PortNames, SwitchName};
 
 use super::books::Domain;
 use super::{Build, Reader, backend, stp};
+
+/// `BR_MAX_PORTS` less one, net/bridge/br_private.h: port numbers have ten bits, and 0 is none.
+const LINUX_PORTS_MAX: usize = 1023;
 
 impl<'n> Build<'n, '_> {
     pub(super) fn switch(&mut self, key: &'n Text, of: &Reader<'n, '_>) {
@@ -39,6 +44,23 @@ impl<'n> Build<'n, '_> {
         self.switch_addresses(of);
         if let Some(node) = of.node.get("uplinks") {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
+        }
+    }
+
+    /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
+    pub(super) fn check_ports(&mut self) {
+        let mut counts: HashMap<&SwitchName, usize> = HashMap::new();
+        let ports = self.lab.namespaces.iter().flat_map(|namespace| &namespace.ports).map(|port| &port.switch);
+        let trunks = self.lab.trunks.iter().flat_map(|trunk| [&trunk.a.switch, &trunk.b.switch]);
+        ports.chain(trunks).for_each(|switch| *counts.entry(switch).or_default() += 1);
+        for switch in self.lab.switches.iter().filter(|switch| switch.backend == Some(BackendName::Linux)) {
+            let count = counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len();
+            if let (true, Some((_, span))) = (count > LINUX_PORTS_MAX, self.switches.get(&switch.name)) {
+                let wrong = Wrong::new(format!("switch `{}` has {count} ports", switch.name));
+                let why =
+                    format!("a Linux bridge takes {LINUX_PORTS_MAX}: spread them over several, or take backend: ovs");
+                self.found.add(span, wrong.hint(why));
+            }
         }
     }
 

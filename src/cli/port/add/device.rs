@@ -8,7 +8,8 @@ use crate::cli::failure::Failure;
 use crate::cli::inside::standing_on;
 use crate::cli::port::port_of;
 use crate::cli::port::settings::{check_impaired_uplink, impairment_key};
-use crate::cli::port::take_over::{Belongings, check_alias, check_uplink};
+use crate::cli::port::take_over::{Belongings, check_alias};
+use crate::cli::port::uplink::{check_device, check_uplink, switch_key};
 use crate::cli::session::Session;
 use crate::cli::switch::want_up;
 
@@ -24,21 +25,12 @@ impl AddPort {
         self.only_for_namespaces()?;
         let port_key = Key::Port { device: device.clone() };
         let device_key = Key::Device { place: Place::Host, name: device.clone() };
-        let switch_key = device.as_str().parse().ok().map(|name| Key::Switch { name });
         let impaired = self.settings.asks_of_packets().then(|| impairment_key(&Place::Host, &device));
-        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key.clone()).chain(impaired);
+        let keys = [port_key.clone(), device_key.clone()].into_iter().chain(switch_key(&device)).chain(impaired);
         let mut observed = session.observe(Scope::Keys(keys.collect())).await?;
-        let Some(Resource::Device(seen)) = observed.get(&device_key).map(|entry| entry.resource.clone()) else {
-            let what = format!("cannot plug {device} into {}: the host has no device {device}", switch.name);
-            return Err(Failure::new(what).hint("ip link lists the host's devices"));
-        };
+        let seen = check_device(&observed, switch, &device)?;
         if self.settings.asks_of_packets() {
             check_impaired_uplink(switch, &device)?;
-        }
-        if switch_key.is_some_and(|key| observed.contains(&key)) || device.as_str() == "lo" {
-            let what = format!("cannot plug {device} into {}", switch.name);
-            let why = if device.as_str() == "lo" { "the loopback device" } else { "itself a switch" };
-            return Err(Failure::new(format!("{what}: it is {why}")));
         }
         let there = port_of(&observed, &port_key);
         self.check_there(there, switch, &device)?;
