@@ -64,9 +64,10 @@ fn during(
     meanwhile: impl FnOnce(&mut Ovs, &dyn Fn()),
 ) -> Result<(), EngineError> {
     let remote = ovs.remote();
-    let (connected, is_connected) = channel();
-    let (go, may_go) = channel();
     thread::scope(|scope| {
+        // In here: who panics before `go` drops its end, and the run, which waits for the word, ends.
+        let (connected, is_connected) = channel();
+        let (go, may_go) = channel();
         let run = scope.spawn(move || apply(&remote, plan, timeout, &connected, &may_go));
         is_connected.recv().unwrap();
         meanwhile(ovs, &|| go.send(()).unwrap());
@@ -143,10 +144,7 @@ fn a_transaction_that_was_lost_is_made_again() {
 #[test]
 fn a_server_restarted_while_vswitchd_is_waited_for() {
     require!(Root, OpenVswitch);
-    there_and_back(|ovs, go, there| {
-        ovs.stop_vswitchd();
-        go();
-        wait_for("the transaction", || ports(ovs) == there);
+    while_vswitchd_is_waited_for(|ovs| {
         ovs.restart_server();
         ovs.continue_vswitchd();
     });
@@ -155,12 +153,19 @@ fn a_server_restarted_while_vswitchd_is_waited_for() {
 #[test]
 fn a_vswitchd_restarted_while_it_is_waited_for() {
     require!(Root, OpenVswitch);
-    there_and_back(|ovs, go, there| {
+    while_vswitchd_is_waited_for(|ovs| {
+        ovs.kill_vswitchd();
+        ovs.start_vswitchd();
+    });
+}
+
+/// Stops ovs-vswitchd, and calls `then` when the database has what it would carry out.
+fn while_vswitchd_is_waited_for(then: impl Fn(&mut Ovs) + Send + Sync + 'static) {
+    there_and_back(move |ovs, go, there| {
         ovs.stop_vswitchd();
         go();
         wait_for("the transaction", || ports(ovs) == there);
-        ovs.kill_vswitchd();
-        ovs.start_vswitchd();
+        then(ovs);
     });
 }
 

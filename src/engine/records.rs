@@ -81,10 +81,13 @@ impl Records {
         self.directory.join("destroying")
     }
 
-    /// Takes the directory away where nothing is in it: nothing became of the lab.
+    /// Takes the directory away where nothing but empty directories is in it: nothing became of the lab.
     pub fn remove_empty(&self) {
-        // What is in it, or cannot be taken away, stays.
-        let _ = std::fs::remove_dir(&self.directory);
+        let inner = std::fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        for directory in inner.chain([self.directory.clone()]) {
+            // What is in it, or cannot be taken away, stays.
+            let _ = std::fs::remove_dir(directory);
+        }
     }
 
     /// Takes all of it away.

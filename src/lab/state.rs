@@ -172,7 +172,7 @@ impl<'a> Making<'a> {
         let host = End {
             altname: names.host_full.clone(),
             mtu: Some(port.mtu.unwrap_or(MTU)),
-            arp: no_arp(&switch),
+            arp: arp(&switch),
             ..End::new(Place::Host, names.host.clone())
         };
         let userspace = switch.datapath == Some(Datapath::Netdev) && switch.backend == BackendName::Ovs;
@@ -207,6 +207,8 @@ impl<'a> Making<'a> {
             altname: end.altname.clone(),
             mac: end.mac,
             mtu: Some(link.mtu.unwrap_or(MTU)),
+            // It may have been a port of a switch in user space before.
+            arp: Some(true),
             ..End::new(end.place.clone(), end.name.clone())
         };
         self.owned(Resource::Link(Link::new(end(&link.a), end(&link.b))));
@@ -233,7 +235,7 @@ impl<'a> Making<'a> {
         let end = |end: &TrunkEnd, switch: &Switch| End {
             altname: end.altname.clone(),
             mtu: Some(trunk.mtu.unwrap_or(MTU)),
-            arp: no_arp(switch),
+            arp: arp(switch),
             ..End::new(Place::Host, end.device.clone())
         };
         self.owned(Resource::Link(Link::new(end(&trunk.a, &a), end(&trunk.b, &b))));
@@ -254,9 +256,10 @@ impl<'a> Making<'a> {
     }
 }
 
-/// A switch in user space reads a device without taking its packets from the host, which would answer there too.
-fn no_arp(switch: &Switch) -> Option<bool> {
-    (switch.backend == BackendName::Ovs && switch.datapath == Some(Datapath::Netdev)).then_some(false)
+/// Whether the host's end of a pair answers to ARP. A switch in user space reads a device without taking its packets from the host,
+/// which would answer there too.
+fn arp(switch: &Switch) -> Option<bool> {
+    Some(!(switch.backend == BackendName::Ovs && switch.datapath == Some(Datapath::Netdev)))
 }
 
 impl Lab {
@@ -285,7 +288,7 @@ impl LabSwitch {
             // What the file says nothing of is off: it may have said something before.
             stp: Some(self.stp == Some(Stp::On)),
             rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
-            vlan_filtering: self.vlan_filtering,
+            vlan_filtering: (!ovs).then(|| self.vlan_filtering.unwrap_or(false)),
         }
     }
 }

@@ -6,16 +6,11 @@ use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::protocols::NETLINK_ROUTE;
-use nix::errno::Errno;
 
 use super::error::Error;
 use super::link::Mac;
-use super::request::Netlink;
-use super::socket::{Failure, Socket};
-
-/// How many entries are deleted with one datagram: well below what a socket may send at a time (`net.core.wmem_default`).
-const AT_A_TIME: usize = 500;
+use super::request::{Netlink, Request};
+use super::socket::Socket;
 
 /// An entry of the neighbour tables (ARP, RFC 826; Neighbour Discovery, RFC 4861).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,31 +38,28 @@ impl Netlink {
 
 /// The neighbour tables of one namespace, over one connection of their own.
 #[derive(Debug)]
-pub struct NeighbourTables(Socket);
+pub struct NeighbourTables(Netlink);
 
 impl NeighbourTables {
     /// Those of the calling thread's network namespace.
     pub fn of_this_thread() -> Result<NeighbourTables, Error> {
-        let socket = Socket::open(NETLINK_ROUTE).map_err(|error| Error::io("open an rtnetlink socket", error))?;
-        Ok(NeighbourTables(socket))
+        Netlink::of_this_thread().map(NeighbourTables)
     }
 
     /// What `ip neighbour show nud all` shows.
     pub fn list(&mut self) -> Result<Vec<Neighbour>, Error> {
-        list(&mut self.0)
+        list(&mut self.0.route)
     }
 
     /// Deletes these entries, as far as they are there.
     pub fn delete(&mut self, neighbours: &[Neighbour]) -> Result<(), Error> {
-        for some in neighbours.chunks(AT_A_TIME) {
-            let deletions = some.iter().map(|neighbour| (0, RouteNetlinkMessage::DelNeighbour(neighbour.write())));
-            match self.0.change(deletions.collect()) {
-                // The kernel goes on behind one that fails.
-                Err(Failure::Refused(refusal)) if refusal.errno == Errno::ENOENT => {}
-                result => result.map_err(|failure| failure.of("neighbour delete"))?,
-            }
-        }
-        Ok(())
+        let deletion = |neighbour: &Neighbour| {
+            let words = format!("neighbour delete {}", neighbour.address);
+            Request::new(words, 0, RouteNetlinkMessage::DelNeighbour(neighbour.write()))
+        };
+        let results = self.0.each(neighbours.iter().map(deletion).collect())?;
+        let missing = |result: &Result<(), Error>| result.as_ref().is_err_and(Error::is_missing);
+        results.into_iter().filter(|result| !missing(result)).collect()
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Request {
     netns: Vec<NetnsFile>,
 }
 
+/// How many messages stand in one datagram at most: their answers have to fit into the socket's buffer, which takes less than 300
+/// (`net.core.rmem_default`).
+pub(super) const AT_ONCE: usize = 32;
+
 /// What one `sendmsg(2)` hands to the kernel: it handles all of it before this process runs, or dies, again.
 #[derive(Debug)]
 pub(super) enum Datagram {
@@ -141,12 +145,18 @@ impl Netlink {
         sent.map_err(|failure| failure.of(words))
     }
 
-    /// Carries out changes that do not depend on each other, as one datagram: each is in effect, or is not for the reason given.
-    /// Only for changes of one message each, and no more of them than answers fit into the socket's buffer: some hundreds.
-    pub(super) fn each(&mut self, requests: Vec<Request>) -> Result<Vec<Result<(), Error>>, Error> {
-        if requests.is_empty() {
-            return Ok(Vec::new());
+    /// Carries out changes that do not depend on each other, [`AT_ONCE`] as one datagram: each is in effect, or is not for the
+    /// reason given. Where this fails nobody knows of how many. Only for changes of one message each.
+    pub(super) fn each(&mut self, mut requests: Vec<Request>) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut results = Vec::with_capacity(requests.len());
+        while !requests.is_empty() {
+            let rest = requests.split_off(requests.len().min(AT_ONCE));
+            results.extend(self.each_at_once(std::mem::replace(&mut requests, rest))?);
         }
+        Ok(results)
+    }
+
+    fn each_at_once(&mut self, requests: Vec<Request>) -> Result<Vec<Result<(), Error>>, Error> {
         let (mut messages, mut words, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
             words.push((request.words, request.needs));

@@ -50,7 +50,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    const ALL: [Feature; 10] = [
+    const ALL: [Feature; 17] = [
         Feature::Root,
         Feature::OpenVswitch,
         Feature::KernelDatapath,
@@ -61,6 +61,13 @@ impl Feature {
         Feature::Tbf,
         Feature::NftNat,
         Feature::Dummy,
+        Feature::Docker,
+        Feature::Podman,
+        Feature::PhysicalDevice,
+        Feature::Tun,
+        Feature::Macvlan,
+        Feature::Bond,
+        Feature::JsonSchema,
     ];
 
     /// The one that is written like this.

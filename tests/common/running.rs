@@ -1,18 +1,20 @@
 //! A run of ovsns that is under way.
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::cli::Ran;
+use super::pid;
 
 /// Longer than any deadline of a run; one that is still there then has failed its test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A child process with its output in pipes.
+/// A child process with its output in pipes. It is killed when this is dropped.
 pub struct Running(Child);
 
 impl Running {
@@ -43,9 +45,8 @@ impl Running {
     }
 
     /// Ends it at once, and waits until it has.
-    pub fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Waits for its end.
@@ -53,22 +54,41 @@ impl Running {
     /// # Panics
     ///
     /// If that does not come, after having killed it, and if a signal ended it.
-    pub fn end(self) -> Ran {
-        let pid = Pid::from_raw(self.0.id().try_into().unwrap());
-        let (sender, receiver) = channel();
-        let waiting = std::thread::spawn(move || {
-            let output = self.0.wait_with_output().unwrap();
-            sender.send(()).unwrap();
-            output
-        });
-        if receiver.recv_timeout(PATIENCE).is_err() {
-            kill(pid, Signal::SIGKILL).unwrap();
-            panic!("process {pid} ran past {PATIENCE:?}: {:#?}", waiting.join());
-        }
-        let output = waiting.join().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        let code = output.status.code().unwrap_or_else(|| panic!("ended by {}: {stdout}{stderr}", output.status));
+    pub fn end(mut self) -> Ran {
+        let (stdout, stderr) = (Text::of(self.0.stdout.take()), Text::of(self.0.stderr.take()));
+        let pid = self.0.id();
+        let in_time = pid::ends_within(pid.try_into().unwrap(), PATIENCE);
+        self.0.kill().unwrap();
+        let status = self.0.wait().unwrap();
+        let (stdout, stderr) = (stdout.all(), stderr.all());
+        assert!(in_time, "process {pid} ran past {PATIENCE:?}: {stdout}{stderr}");
+        let code = status.code().unwrap_or_else(|| panic!("ended by {status}: {stdout}{stderr}"));
         Ran { stdout, stderr, code }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, but for one that is to be killed, and for a test that has failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// All that comes out of a pipe.
+struct Text(JoinHandle<String>);
+
+impl Text {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Text {
+        let mut pipe = pipe.unwrap();
+        Text(std::thread::spawn(move || {
+            let mut text = String::new();
+            pipe.read_to_string(&mut text).unwrap();
+            text
+        }))
+    }
+
+    fn all(self) -> String {
+        self.0.join().unwrap()
     }
 }

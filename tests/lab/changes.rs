@@ -85,8 +85,9 @@ pub fn just_what_changes_is_changed(stage: &mut Stage) {
     stage.destroy();
 }
 
+/// A ping that goes on until it is told to end, ten minutes at most.
 fn pinging(netns: &str, address: &str) -> Running {
-    let command = inside(netns, &format!("ping -n -q -i0.02 {address}"));
+    let command = inside(netns, &format!("ping -n -q -i0.02 -c30000 {address}"));
     let mut words = command.split(' ');
     let mut ping = Command::new(words.next().unwrap());
     ping.args(words);

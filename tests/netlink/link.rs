@@ -262,6 +262,25 @@ fn many_links_go_in_one_go() {
     });
 }
 
+/// Fifty are more than one datagram's.
+#[test]
+fn many_pairs_are_made_in_one_go() {
+    sandbox::run(|| async {
+        let mut host = Netlink::host().expect("host");
+        host.request(link::add_veth(pair("a7", "theirs"))).expect("a pair");
+        let alias = || Some("ovsns:lab".to_owned());
+        let named = |k| link::Veth { alias: alias(), up: true, group: 7, ..pair(&format!("a{k}"), &format!("b{k}")) };
+        let made = host.add_veths((0..50).map(named).collect()).expect("made");
+        assert_eq!((0..50).filter(|k| made[*k].is_err()).collect::<Vec<_>>(), [7]);
+        assert!(made[7].as_ref().is_err_and(Error::is_exists));
+        let pairs = host.links_of_kind("veth").expect("links");
+        let (ours, others): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|link| link.alias == alias());
+        assert!(ours.iter().all(|link| link.up && link.group == 7 && link.name.starts_with('a')));
+        assert!(others.iter().all(|link| !link.up && link.group == 0));
+        assert_eq!((ours.len(), others.len()), (49, 51));
+    });
+}
+
 #[test]
 fn a_netns_is_recognised_by_its_number() {
     sandbox::run(|| async {

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use ovsns::netlink::{Netlink, Route, address, link, route};
+use ovsns::netlink::{NeighbourTables, Netlink, Route, address, link, route};
 use serde_json::Value;
 
 use crate::common::sandbox;
@@ -109,5 +109,24 @@ fn a_permanent_neighbour_stays() {
             host.request(route::delete_neighbour(a, ip)).expect("deleted");
             assert!(host.request(route::delete_neighbour(a, ip)).expect_err("gone").is_missing());
         }
+    });
+}
+
+/// More than the answers of one datagram could be.
+#[test]
+fn many_neighbours_are_forgotten_in_one_go() {
+    sandbox::run(|| async {
+        let mut host = Netlink::host().expect("host");
+        let a = with_addresses(&mut host);
+        let neighbours =
+            (1..=600u128).map(|k| (IpAddr::from(((0xfd00 << 112) | (0x1_0000 + k)).to_be_bytes()), [2, 0, 0, 0, 0, 8]));
+        host.batch(neighbours.map(|(ip, mac)| route::add_permanent_neighbour(a, ip, mac))).expect("added");
+        let mut tables = NeighbourTables::of_this_thread().expect("a connection");
+        let mut there = tables.list().expect("a list");
+        there.retain(|neighbour| neighbour.mac == Some([2, 0, 0, 0, 0, 8]));
+        assert_eq!(there.len(), 600);
+        host.request(route::delete_neighbour(a, there[0].address)).expect("one is gone already");
+        tables.delete(&there).expect("deleted");
+        assert_eq!(json("ip -j neighbour show nud permanent"), serde_json::json!([]));
     });
 }

@@ -120,7 +120,7 @@ fn veth(places: &mut Places, pair: &Link, alias: Option<String>) -> Result<link:
 /// What the message that makes a pair cannot say: all of the inside end but its name, and what ethtool sets.
 fn finish(places: &mut Places, pair: &Link, alias: Option<&str>) -> Result<(), Error> {
     // That message has set the first end up, and without ARP.
-    if pair.a.altname.is_some() || pair.a.tx_checksum.is_some() || pair.a.arp == Some(true) {
+    if pair.a.altname.is_some() || pair.a.tx_checksum.is_some() {
         set_new_end(places, &pair.a, None)?;
     }
     set_new_end(places, &pair.b, alias)

@@ -17,7 +17,7 @@ use crate::model::Owner;
 use crate::plan::Plan;
 use crate::process::service::Action;
 
-use super::changes::Changes;
+use super::changes::{Changes, check_use};
 use super::file::LabFile;
 use super::programs::{self, Programs};
 use super::rollback;
@@ -63,6 +63,7 @@ impl Apply {
                 let _lock = begin(session, &self.change).await?;
                 self.finish_destruction(session, &saved.lab).await?;
                 check_stale(session, &saved).await?;
+                check_use(&saved.lab, &saved.plan, self.force)?;
                 self.carry_out(session, &saved.lab, &saved.plan, None).await
             }
             None => {
@@ -96,11 +97,11 @@ impl Apply {
         programs: &Programs,
     ) -> Result<Report, Failure> {
         if !self.change.applies() {
-            changes.check_use(self.force || programs.are_in(changes)?)?;
+            check_use(&changes.owner, &changes.plan, self.force || programs.are_in(&changes.plan)?)?;
             return self.carry_out(session, &changes.owner, &changes.plan, Some(programs)).await;
         }
-        let stopped = programs.leave(changes).await?;
-        let done = match changes.check_use(self.force) {
+        let stopped = programs.leave(&changes.plan).await?;
+        let done = match check_use(&changes.owner, &changes.plan, self.force) {
             Ok(()) => self.carry_out(session, &changes.owner, &changes.plan, Some(programs)).await,
             Err(failure) => Err(failure),
         };

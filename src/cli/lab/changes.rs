@@ -8,16 +8,15 @@ use crate::cli::failure::Failure;
 use crate::cli::nat;
 use crate::cli::netns::{is_in_use, returned, users, with_states};
 use crate::cli::session::{self, OvsDatabase, Session};
-use crate::lab::{Facts, Lab};
+use crate::lab::{Facts, Lab, LabSwitch};
 use crate::model::{BackendName, Entry, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
 use crate::plan::{Plan, Step};
 
 use super::{host, sight};
 
-/// A lab as it is, as it should be, and the way there.
+/// A lab as it should be, and the way there.
 pub struct Changes {
     pub owner: Owner,
-    pub observed: State,
     pub desired: State,
     pub plan: Plan,
 }
@@ -27,10 +26,8 @@ impl Changes {
     /// made the lab's own with `adopt`.
     pub async fn of(session: &Session<'_>, lab: &Lab, adopt: bool) -> Result<Changes, Failure> {
         let there = there(session, lab).await?;
-        let lab = &as_is(lab, &there);
-        let facts = facts(session, lab).await?;
-        let mut desired = lab.state(&facts);
-        leave_open(lab, &there, &mut desired);
+        let facts = facts(session, lab, &there).await?;
+        let desired = wanted(lab, facts, &there);
         let observed = sight::observe(session, &lab.owner, &desired).await?;
         if !adopt {
             check_others(&observed, &desired, &lab.owner)?;
@@ -55,7 +52,7 @@ impl Changes {
         };
         let plan = change::plan(session, &observed, &desired).await?;
         session.engine.backends().check(&plan)?;
-        Ok(Changes { owner, observed, desired, plan })
+        Ok(Changes { owner, desired, plan })
     }
 
     /// Says so where a lab that gets addresses comes to have more than the host may have neighbours.
@@ -73,29 +70,37 @@ impl Changes {
             ));
         }
     }
+}
 
-    /// Fails where processes run in namespaces that the plan deletes. They would live on, without a name and without a network.
-    pub fn check_use(&self, force: bool) -> Result<(), Failure> {
-        let name = |key: &Key| if let Key::Netns { name } = key { Some(name.clone()) } else { None };
-        let going: Vec<NetnsName> =
-            self.observed.keys().filter(|key| !self.desired.contains(key)).filter_map(name).collect();
-        if force || going.is_empty() {
-            return Ok(());
-        }
-        let mut lines = Vec::new();
-        for (name, kept) in going.iter().zip(session::keepers(&going)?) {
-            if is_in_use(name, &kept) {
-                lines.push(format!("in {name}:"));
-                lines.extend(users(&kept));
-            }
-        }
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let mut failure = Failure::new(format!("lab {} is to lose namespaces in which processes run", self.owner));
-        failure.left = lines;
-        Err(failure.hint("end them; or take --force: the namespaces live on with them, without names and ports"))
+/// Fails where processes run in namespaces that `plan` deletes for the lab of `owner`. They would live on, without a name and without
+/// a network.
+pub fn check_use(owner: &Owner, plan: &Plan, force: bool) -> Result<(), Failure> {
+    let going = going(plan);
+    if force || going.is_empty() {
+        return Ok(());
     }
+    let mut lines = Vec::new();
+    for (name, kept) in going.iter().zip(session::keepers(&going)?) {
+        if is_in_use(name, &kept) {
+            lines.push(format!("in {name}:"));
+            lines.extend(users(&kept));
+        }
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut failure = Failure::new(format!("lab {owner} is to lose namespaces in which processes run"));
+    failure.left = lines;
+    Err(failure.hint("end them; or take --force: the namespaces live on with them, without names and ports"))
+}
+
+/// The namespaces that `plan` deletes.
+pub fn going(plan: &Plan) -> Vec<NetnsName> {
+    let name = |step: &Step| match step {
+        Step::Delete(Entry { resource: Resource::Netns(netns), .. }) => Some(netns.name.clone()),
+        _ => None,
+    };
+    plan.steps.iter().filter_map(name).collect()
 }
 
 /// How many neighbours of IPv4 all namespaces of the host may have together (arp(7)). Only the host itself, and no namespace that is
@@ -105,12 +110,24 @@ const NEIGHBOURS: &str = "/proc/sys/net/ipv4/neigh/default/gc_thresh3";
 /// The switches of the lab that are there, whoever has made them.
 async fn there(session: &Session<'_>, lab: &Lab) -> Result<BTreeMap<SwitchName, Switch>, Failure> {
     let keys = lab.switches.iter().map(|switch| Key::Switch { name: switch.name.clone() });
-    let found = session.observe(Scope::Keys(keys.collect())).await?;
+    Ok(switches(&session.observe(Scope::Keys(keys.collect())).await?))
+}
+
+/// What should be, on a host with these `facts` where `there` are the switches of the lab that are there.
+pub fn wanted(lab: &Lab, facts: Facts, there: &BTreeMap<SwitchName, Switch>) -> State {
+    let lab = as_is(lab, there);
+    let mut desired = lab.state(&Facts { external: there.clone(), ..facts });
+    leave_open(&lab, there, &mut desired);
+    desired
+}
+
+/// The switches among `state`.
+pub fn switches(state: &State) -> BTreeMap<SwitchName, Switch> {
     let switch = |resource: &Resource| match resource {
         Resource::Switch(switch) => Some((switch.name.clone(), switch.clone())),
         _ => None,
     };
-    Ok(found.resources().filter_map(switch).collect())
+    state.resources().filter_map(switch).collect()
 }
 
 /// `lab`, with the backend and the datapath of the switches that are there, where the file leaves the choice: what this host would
@@ -145,9 +162,9 @@ fn leave_open(lab: &Lab, there: &BTreeMap<SwitchName, Switch>, desired: &mut Sta
 }
 
 /// What the system says where the file leaves the choice.
-pub async fn facts(session: &Session<'_>, lab: &Lab) -> Result<Facts, Failure> {
-    let facts = facts_of_host(session).await?;
-    let open = lab.switches.iter().find(|switch| switch.backend.is_none() && !switch.external);
+async fn facts(session: &Session<'_>, lab: &Lab, there: &BTreeMap<SwitchName, Switch>) -> Result<Facts, Failure> {
+    let is_there = |switch: &&LabSwitch| there.contains_key(&switch.name);
+    let open = lab.switches.iter().find(|s| s.backend.is_none() && !s.external && !is_there(s));
     if let (Some(switch), (_, Some(why))) = (open, session.backend_for_new()) {
         session.output.note(&format!("switch {} {why}", switch.name));
     }
@@ -156,12 +173,10 @@ pub async fn facts(session: &Session<'_>, lab: &Lab) -> Result<Facts, Failure> {
         return Err(Failure::new(format!("switch {} is to be on Open vSwitch, and {why}", switch.name))
             .hint("start it: ovsns ovs start; or give the switch backend: linux"));
     }
-    let mut external = BTreeMap::new();
-    for switch in lab.switches.iter().filter(|switch| switch.external) {
-        let (_, there) = session.switch(&switch.name).await?;
-        external.insert(switch.name.clone(), there);
+    match lab.external_switches().find(|name| !there.contains_key(name)) {
+        Some(missing) => Err(session.no_switch(missing)),
+        None => facts_of_host(session).await,
     }
-    Ok(Facts { external, ..facts })
 }
 
 /// What the host says, whatever the lab.

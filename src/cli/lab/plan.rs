@@ -47,7 +47,7 @@ impl PlanVerb {
         let lab = self.file.read()?;
         super::tell_interrupted(session)?;
         let plan = match &self.observed {
-            Some(path) => Offline::read(path)?.plan(&lab),
+            Some(path) => Offline::read(path)?.plan(&lab)?,
             None => Changes::of(session, &lab, self.adopt).await?.plan,
         };
         let actions = match &self.observed {

@@ -9,10 +9,11 @@ use crate::cli::failure::Failure;
 use crate::cli::keep::keeper;
 use crate::cli::output::Report;
 use crate::lab::{Command, Lab, Program, Restart};
-use crate::model::{Key, Owner, Place};
+use crate::model::{NetnsName, Owner, Place};
+use crate::plan::Plan;
 use crate::process::service::{self, Action, Due, Service, ServiceError, ServiceStatus, Services, State};
 
-use super::changes::Changes;
+use super::changes::going;
 use super::records;
 
 /// Where the logs are, unless `OVSNS_LOGDIR` says otherwise.
@@ -52,23 +53,21 @@ impl Programs {
         Ok(self.services.reconcile(&self.wanted, Due::Asked).await?)
     }
 
-    /// Stops those in the namespaces that go with `changes`, which would be in use otherwise. Returns those that ran.
-    pub async fn leave(&self, changes: &Changes) -> Result<Vec<Service>, Failure> {
-        let going = going(changes);
-        Ok(self.services.stop_those(|service| going.contains(&service.place)).await?)
+    /// Stops those in the namespaces that `plan` deletes, which would be in use otherwise. Returns those that ran.
+    pub async fn leave(&self, plan: &Plan) -> Result<Vec<Service>, Failure> {
+        let going = going(plan);
+        Ok(self.services.stop_those(|service| is_in(service, &going)).await?)
     }
 
-    /// Whether any runs in the namespaces that go with `changes`.
-    pub fn are_in(&self, changes: &Changes) -> Result<bool, Failure> {
-        let going = going(changes);
-        Ok(self.services.list()?.iter().any(|status| going.contains(&status.service.place)))
+    /// Whether any runs in the namespaces that `plan` deletes.
+    pub fn are_in(&self, plan: &Plan) -> Result<bool, Failure> {
+        let going = going(plan);
+        Ok(self.services.list()?.iter().any(|status| is_in(&status.service, &going)))
     }
 }
 
-/// The namespaces that there are, and are not to be.
-fn going(changes: &Changes) -> Vec<String> {
-    let gone = changes.observed.keys().filter(|key| !changes.desired.contains(key));
-    gone.filter_map(|key| if let Key::Netns { name } = key { Some(name.to_string()) } else { None }).collect()
+fn is_in(service: &Service, names: &[NetnsName]) -> bool {
+    names.iter().any(|name| name.as_str() == service.place)
 }
 
 fn service(program: &Program, directory: &Path) -> Result<Service, Failure> {

@@ -15,7 +15,7 @@ use crate::model::{Kind, Owner, Place, Resource, State};
 use crate::plan::{Plan, Step};
 
 use super::apply::undone;
-use super::changes::Changes;
+use super::changes::{Changes, check_use};
 use super::programs::{self, Programs};
 use super::run::check_not_held;
 use super::which::Which;
@@ -56,12 +56,12 @@ impl Rollback {
         let changes = way_back(session, &owner, &last).await?;
         let programs = Programs { services: programs::of(&owner), wanted: Vec::new() };
         if !self.change.applies() {
-            changes.check_use(self.force || programs.are_in(&changes)?)?;
+            check_use(&owner, &changes.plan, self.force || programs.are_in(&changes.plan)?)?;
             return Ok(self.change.told(session, &changes.plan).unwrap_or_default());
         }
         check_not_held(&owner)?;
         // Those in namespaces that go would keep them.
-        let stopped = programs.leave(&changes).await?;
+        let stopped = programs.leave(&changes.plan).await?;
         let done = self.carry_out(session, &owner, &changes).await;
         if done.is_err() {
             programs.services.start_again(&stopped).await?;
@@ -75,8 +75,8 @@ impl Rollback {
     }
 
     async fn carry_out(&self, session: &Session<'_>, owner: &Owner, changes: &Changes) -> Result<(), Failure> {
-        changes.check_use(self.force)?;
         let plan = &changes.plan;
+        check_use(owner, plan, self.force)?;
         let mut terms = Terms::default();
         if let Some(within) = self.confirm {
             terms = terms.unless_confirmed(within, move || session.wait_for_confirmation(within));

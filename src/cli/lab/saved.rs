@@ -9,6 +9,7 @@ use crate::lab::{Facts, Lab};
 use crate::model::{Entry, Key, Owner, Place, Resource, State};
 use crate::plan::Plan;
 
+use super::changes::{switches, wanted};
 use super::file::text_of;
 use super::sight;
 
@@ -48,7 +49,13 @@ impl Offline {
 
     /// The way to `lab` from there. What translation takes of the host cannot be told from a file, and is not in it; nor are settings
     /// of what is there already, of which there are too many to be written down.
-    pub fn plan(&self, lab: &Lab) -> Plan {
+    pub fn plan(&self, lab: &Lab) -> Result<Plan, Failure> {
+        let there = switches(&self.observed);
+        if let Some(missing) = lab.external_switches().find(|name| !there.contains_key(name)) {
+            return Err(Failure::new(format!(
+                "there is no switch {missing} in this state, and the file says that it is there"
+            )));
+        }
         let is_there = |place: &Place| match place {
             Place::Named(name) => self.observed.contains(&Key::Netns { name: name.clone() }),
             _ => true,
@@ -57,8 +64,8 @@ impl Offline {
             Resource::Sysctl(sysctl) => !is_there(&sysctl.place),
             _ => true,
         };
-        let desired: State = lab.state(&self.facts).entries().filter(is_known).cloned().collect();
-        Plan::between(&sight::of_all(&self.observed, &lab.owner, &desired), &desired)
+        let desired: State = wanted(lab, self.facts.clone(), &there).entries().filter(is_known).cloned().collect();
+        Ok(Plan::between(&sight::of_all(&self.observed, &lab.owner, &desired), &desired))
     }
 }
 

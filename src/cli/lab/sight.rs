@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::model::{BackendName, Entry, IfName, Key, Kind, Owner, Place, Port, Resource, State};
+use crate::model::{BackendName, Entry, IfName, Key, Kind, Owner, Place, Resource, State};
 
 /// What there is of the lab of `owner`, and of what `desired` names besides.
 ///
@@ -77,17 +77,19 @@ pub fn of_others(observed: &State, desired: &State, owner: &Owner) -> Vec<String
     let others = |wanted: &Entry| {
         let there = observed.get(&wanted.key())?;
         let marked = wanted.owner.as_ref() == Some(owner);
-        (marked && there.owner != wanted.owner && !is_on_own_bridge(observed, there, owner))
+        (marked && there.owner != wanted.owner && !is_uplink(observed, there, wanted))
             .then(|| format!("  {}, {}", there.key(), made_by(there.owner.as_ref())))
     };
     desired.entries().filter_map(others).collect()
 }
 
-/// Whether it is a device of the host on a Linux bridge of the lab: such a port bears no mark, and the bridge says whose it is.
-fn is_on_own_bridge(observed: &State, port: &Entry, owner: &Owner) -> bool {
-    let Resource::Port(Port { switch, backend: BackendName::Linux, .. }) = &port.resource else { return false };
-    let bridge = observed.get(&Key::Switch { name: switch.clone() });
-    port.owner.is_none() && bridge.is_some_and(|bridge| bridge.owner.as_ref() == Some(owner))
+/// Whether it is a device of the host on a Linux bridge, where the lab may have plugged it in or may as well: on a bridge of the lab, or
+/// on the one that the lab says. Such a port bears no mark.
+fn is_uplink(observed: &State, there: &Entry, wanted: &Entry) -> bool {
+    let (Resource::Port(seen), Resource::Port(port)) = (&there.resource, &wanted.resource) else { return false };
+    let bridge = || observed.get(&Key::Switch { name: seen.switch.clone() });
+    let is_own = || bridge().is_some_and(|bridge| bridge.owner == wanted.owner);
+    there.owner.is_none() && seen.backend == BackendName::Linux && (seen.switch == port.switch || is_own())
 }
 
 fn made_by(owner: Option<&Owner>) -> String {

@@ -15,7 +15,7 @@ use super::{Mac, set};
 use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::error::Error;
 use crate::netlink::netns::NetnsFile;
-use crate::netlink::request::{Datagram, Netlink, Request};
+use crate::netlink::request::{AT_ONCE, Datagram, Netlink, Request};
 
 /// A veth pair to be made: this end in the namespace of the connection that it is sent on.
 #[derive(Debug, Clone, Default)]
@@ -89,21 +89,13 @@ impl Netlink {
         };
         let birth = group_of_its_own();
         let names: Vec<(String, bool)> = veths.iter().map(|veth| (veth.name.clone(), veth.up)).collect();
-        let mut requests: Vec<Request> =
-            veths.into_iter().map(|veth| add_veth(Veth { alias: None, group: birth, up: false, ..veth })).collect();
-        let mut mark = LinkMessage::default();
-        mark.attributes = vec![LinkAttribute::Group(birth), super::alias(&alias)];
-        requests.push(Request::new("link set group alias", 0, RouteNetlinkMessage::NewLink(mark)));
+        let births = veths.into_iter().map(|veth| add_veth(Veth { alias: None, group: birth, up: false, ..veth }));
         let regroup = |name: &str| {
             let mut message = LinkMessage::default();
             message.attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Group(group)];
             Request::new(format!("link set {name} group {group}"), 0, RouteNetlinkMessage::SetLink(message))
         };
-        let made = self.each(requests).and_then(|mut made| {
-            let marked = made.pop().unwrap_or(Ok(()));
-            if made.iter().any(Result::is_ok) {
-                marked?;
-            }
+        let made = self.bear(births.collect(), birth, &alias).and_then(|mut made| {
             let born: Vec<usize> = (0..names.len()).filter(|number| made[*number].is_ok()).collect();
             let up: Vec<usize> = born.iter().copied().filter(|number| names[*number].1).collect();
             let regroup = born.iter().map(|number| regroup(&names[*number].0));
@@ -124,6 +116,30 @@ impl Netlink {
         }
         made
     }
+
+    /// Makes links that are born into the group `birth`, and marks those of one datagram by its last message.
+    fn bear(&mut self, mut births: Vec<Request>, birth: u32, alias: &str) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut made = Vec::with_capacity(births.len());
+        while !births.is_empty() {
+            let rest = births.split_off(births.len().min(AT_ONCE - 1));
+            let mut requests = std::mem::replace(&mut births, rest);
+            requests.push(Request::new("link set group alias", 0, mark(birth, alias)));
+            let mut results = self.each(requests)?;
+            let marked = results.pop().unwrap_or(Ok(()));
+            if results.iter().any(Result::is_ok) {
+                marked?;
+            }
+            made.append(&mut results);
+        }
+        Ok(made)
+    }
+}
+
+/// Gives all links of the group `birth` the alias.
+fn mark(birth: u32, alias: &str) -> RouteNetlinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![LinkAttribute::Group(birth), super::alias(alias)];
+    RouteNetlinkMessage::NewLink(message)
 }
 
 /// A Linux bridge to be made.
@@ -192,11 +208,9 @@ fn create(words: String, mut message: LinkMessage, name: &str, alias: Option<Str
     };
     let birth = group_of_its_own();
     message.attributes.push(LinkAttribute::Group(birth));
-    let mut mark = LinkMessage::default();
-    mark.attributes = vec![LinkAttribute::Group(birth), super::alias(&alias)];
     let mut regroup = LinkMessage::default();
     regroup.attributes = vec![LinkAttribute::IfName(name.to_owned()), LinkAttribute::Group(group)];
-    let made_and_marked = vec![(flags, RouteNetlinkMessage::NewLink(message)), (0, RouteNetlinkMessage::NewLink(mark))];
+    let made_and_marked = vec![(flags, RouteNetlinkMessage::NewLink(message)), (0, mark(birth, &alias))];
     let regrouped = vec![(0, RouteNetlinkMessage::SetLink(regroup))];
     let datagrams = vec![Datagram::Route(made_and_marked), Datagram::Route(regrouped)];
     Request::of(words, datagrams).or_else(delete_group_message(birth))

@@ -8,9 +8,6 @@ use super::{Device, set};
 use crate::netlink::error::Error;
 use crate::netlink::request::{Netlink, Request};
 
-/// How many messages stand in one datagram: their answers have to fit into the socket's buffer.
-const AT_ONCE: usize = 32;
-
 /// `ip link del DEV`. Either end of a veth pair takes the other along.
 ///
 /// One link costs the kernel 14 to 20 ms (it waits for readers): many go by [`Netlink::delete_links`], by
@@ -38,15 +35,11 @@ impl Netlink {
     pub fn delete_links(&mut self, devices: impl IntoIterator<Item = Device>) -> Result<(), Error> {
         let group = group_of_its_own();
         let mut gathered = false;
-        let mut requests: Vec<Request> = devices.into_iter().map(|device| set(device).group(group).request()).collect();
-        while !requests.is_empty() {
-            let rest = requests.split_off(requests.len().min(AT_ONCE));
-            for result in self.each(std::mem::replace(&mut requests, rest))? {
-                match result {
-                    Ok(()) => gathered = true,
-                    Err(error) if error.is_missing() => {}
-                    Err(error) => return Err(error),
-                }
+        for result in self.each(devices.into_iter().map(|device| set(device).group(group).request()).collect())? {
+            match result {
+                Ok(()) => gathered = true,
+                Err(error) if error.is_missing() => {}
+                Err(error) => return Err(error),
             }
         }
         if !gathered {

@@ -143,18 +143,36 @@ impl Services {
     }
 
     async fn carry_out(&self, records: &Records, actions: &[Action]) -> Result<(), ServiceError> {
-        let (gone, new) =
-            (self.of(records, actions, |action| !matches!(action, Action::Start { .. })), started(actions));
+        let gone = self.of(records, actions, |action| !matches!(action, Action::Start { .. }));
         let ran = running(&gone);
-        self.stop(&gone, PATIENCE).await?;
-        let Err(error) = self.start(&new).await else { return Ok(()) };
-        let begun: Records = record::list(&self.directory)?.into_iter().collect();
-        let begun = self.of(&begun, actions, |action| !matches!(action, Action::Stop { .. }));
-        self.stop(&begun, PATIENCE).await?;
-        if let Err(again) = self.start(&ran).await {
+        let Err(error) = self.replace(&gone, &started(actions)).await else { return Ok(()) };
+        if let Err(again) = self.take_back(actions, &gone, &ran).await {
             tracing::warn!(%again, "what ran before does not run again");
         }
         Err(error)
+    }
+
+    async fn replace(&self, gone: &[(PathBuf, Record)], new: &[Service]) -> Result<(), ServiceError> {
+        self.stop(gone, PATIENCE).await?;
+        self.start(new).await
+    }
+
+    /// After a failure: stops what has begun, and starts those of `ran` that run no more. `gone` are the records from before.
+    async fn take_back(
+        &self,
+        actions: &[Action],
+        gone: &[(PathBuf, Record)],
+        ran: &[Service],
+    ) -> Result<(), ServiceError> {
+        let now: Records = record::list(&self.directory)?.into_iter().collect();
+        let mut begun = self.of(&now, actions, |action| !matches!(action, Action::Stop { .. }));
+        begun.retain(|(path, record)| gone.iter().all(|(before, old)| before != path || old.token != record.token));
+        let stopped = self.stop(&begun, PATIENCE).await;
+        // What did not stop at all keeps its record, and runs.
+        let left: Records = record::list(&self.directory)?.into_iter().collect();
+        let runs = running(&left.into_iter().collect::<Vec<_>>());
+        let missing: Vec<Service> = ran.iter().filter(|service| !runs.contains(service)).cloned().collect();
+        stopped.and(self.start(&missing).await)
     }
 
     /// The records of the programs of some actions.

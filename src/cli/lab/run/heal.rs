@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::cli::failure::Failure;
-use crate::cli::lab::changes::Changes;
+use crate::cli::lab::changes::{Changes, check_use};
 use crate::cli::lab::destroy::destroy;
 use crate::cli::lab::programs::Programs;
 use crate::cli::lab::{LINES, records};
@@ -107,9 +107,9 @@ impl Controller<'_> {
         }
         let programs = Programs::of(&self.lab, &self.path)?;
         if asked {
-            programs.leave(changes).await?;
+            programs.leave(&changes.plan).await?;
         }
-        changes.check_use(false)?;
+        check_use(&self.lab.owner, plan, false)?;
         let terms = match asked {
             true => Terms::default().recorded_at(records(&self.lab.owner).last_apply()),
             false => Terms::default(),

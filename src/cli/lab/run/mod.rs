@@ -140,6 +140,8 @@ impl Controller<'_> {
     /// Keeps the lab until a signal ends it.
     async fn follow(&mut self, calls: &mut Calls) -> Result<(), Failure> {
         let mut retry = AFTER_FAILURE;
+        // What was asked for and failed is still asked for.
+        let mut asked = false;
         let (mut next, mut not_before) = (Instant::now() + self.args.resync, Instant::now());
         loop {
             let waited = tokio::select! {
@@ -151,7 +153,8 @@ impl Controller<'_> {
             if calls.is_ended() {
                 return Ok(());
             }
-            let asked = calls.take_reload() && self.reload().await;
+            let reloaded = calls.take_reload() && self.reload().await;
+            asked |= reloaded;
             let begin = Instant::now();
             let outcome = self.look(calls, asked).await;
             let now = Instant::now();
@@ -159,6 +162,7 @@ impl Controller<'_> {
             next = now + self.args.resync;
             match outcome {
                 Ok(outcome) => {
+                    asked = false;
                     retry = AFTER_FAILURE;
                     self.is_whole(outcome);
                     if let Outcome::Later(at) = outcome {
@@ -173,7 +177,7 @@ impl Controller<'_> {
                     retry = (retry * 2).min(LONGEST_RETRY);
                 }
             }
-            if asked {
+            if reloaded {
                 notify(&[NotifyState::Ready]);
             }
         }
