@@ -4,11 +4,27 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::backend::Direction;
-use crate::plan::Plan;
+use crate::model::Resource;
+use crate::plan::{Doomed, Plan, Step};
 
 use super::apply::without_implied;
 use super::error::chain;
 use super::{Engine, EngineError};
+
+/// `plan` without what goes with something else, and with the veth pairs behind the namespaces of their ends, which take them along.
+/// A Linux bridge, which stands before the namespaces, has no ports then by the time that they are looked for: with each that goes by
+/// itself it looks at all the others.
+fn in_order(plan: &Plan) -> Plan {
+    let doomed = Doomed::by(&plan.steps);
+    let is_taken_along = |step: &Step| match step {
+        Step::Delete(entry) => matches!(&entry.resource, Resource::Link(link) if doomed.hold_an_end_of(link)),
+        _ => false,
+    };
+    let (mut steps, pairs): (Vec<_>, Vec<_>) =
+        without_implied(plan).0.steps.into_iter().partition(|step| !is_taken_along(step));
+    steps.extend(pairs);
+    Plan { steps }
+}
 
 /// What is not done of a plan.
 #[derive(Debug)]
@@ -24,7 +40,7 @@ impl Engine {
     /// nothing is taken back: neither here, nor by the next run if this one is killed, since there is no journal of it.
     pub async fn tear_down(&self, plan: &Plan) -> Result<Remains, EngineError> {
         self.backends.check(plan)?;
-        let first = self.attempt(&without_implied(plan).0, plan).await;
+        let first = self.attempt(&in_order(plan), plan).await;
         if first.left.is_empty() || self.stop.is_requested() {
             return Ok(first);
         }

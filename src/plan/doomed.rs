@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{BackendName, IfName, Place, Resource};
+use crate::model::{BackendName, IfName, Link, Place, Resource};
 
 use super::Step;
 
@@ -45,6 +45,11 @@ impl Doomed {
             Resource::Link(link) => [&link.a, &link.b].iter().all(|end| self.netnses.contains(&end.place)),
             resource => self.take(resource),
         }
+    }
+
+    /// Whether one of the namespaces has an end of this veth pair, so that the kernel takes it away, a moment later.
+    pub fn hold_an_end_of(&self, link: &Link) -> bool {
+        [&link.a, &link.b].iter().any(|end| self.netnses.contains(&end.place))
     }
 
     fn has(&self, place: &Place, device: Option<&IfName>) -> bool {

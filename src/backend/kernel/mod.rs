@@ -4,6 +4,7 @@ mod apply;
 mod containers;
 mod create;
 mod dad;
+mod departures;
 mod enter;
 mod entries;
 mod inventory;
@@ -113,6 +114,7 @@ impl Backend for Kernel {
         self.places().begin();
         let mut run = Run::of(steps);
         while !run.is_done() {
+            departures::settle(&run.departing()).await;
             let done = run.go_on(&mut self.places())?;
             self.progress.advance(done);
             // Here it can be dropped: what is done is done, and the engine takes it back.

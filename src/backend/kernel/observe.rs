@@ -149,6 +149,9 @@ fn wishes(keys: &[Key]) -> BTreeMap<Place, Wish> {
 
 fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
     let mut wishes = wishes(keys);
+    if let Some(of_host) = wishes.get_mut(&Place::Host) {
+        of_host.devices.retain(|name| netlink::link::is_there(name.as_str()));
+    }
     let has_pairs = keys.iter().any(|key| key.kind() == Kind::Link);
     wishes.values_mut().for_each(|wish| wish.pairs = has_pairs);
     let mut survey = Survey::default();

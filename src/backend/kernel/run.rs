@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::{Entry, Link, Netns, Owner, Place, Resource};
-use crate::netlink::Error;
+use crate::netlink::{Error, link};
 use crate::plan::{Doomed, Step};
 
 use super::apply::{failed, one};
@@ -45,15 +45,27 @@ impl<'a> Run<'a> {
         self.done == self.steps.len()
     }
 
-    /// Goes on for one turn. Returns how many steps it did.
+    /// The veth pairs that are to be deleted next, as far as the run has deleted the namespace of an end of each.
+    pub fn departing(&self) -> Vec<&'a Link> {
+        let pairs = deletions(&self.steps[self.done..]);
+        if pairs.is_empty() {
+            return pairs;
+        }
+        let ended = Doomed::by(&self.steps[..self.done]);
+        pairs.into_iter().take_while(|pair| ended.hold_an_end_of(pair)).collect()
+    }
+
+    /// Goes on for one turn, or until pairs are [`departing`](Self::departing). Returns how many steps it did.
     pub fn go_on(&mut self, places: &mut Places) -> Result<usize, ApplyError> {
         let (begin, first) = (Instant::now(), self.done);
-        while !self.is_done() && begin.elapsed() < TURN {
+        loop {
             let (count, result) = self.next(places);
             self.done += count;
             result.map_err(|error| ApplyError::after(self.done, failed(&self.steps[self.done], error)))?;
+            if self.is_done() || begin.elapsed() >= TURN || !self.departing().is_empty() {
+                return Ok(self.done - first);
+            }
         }
-        Ok(self.done - first)
     }
 
     /// Does as many steps as go together. Returns how many are done; of the one after them, why it is not.
@@ -140,8 +152,12 @@ fn deletions(steps: &[Step]) -> Vec<&Link> {
 
 /// Nothing has gone where it fails.
 fn delete_links(places: &mut Places, links: &[&Link]) -> Result<(), Error> {
-    match places.find(&links[0].a.place)? {
-        Some(located) => located.netlink.delete_links(links.iter().map(|pair| pair.a.name.as_str().into())),
-        None => Ok(()),
+    let place = &links[0].a.place;
+    let names = links.iter().map(|pair| pair.a.name.as_str());
+    // Those that went with their namespaces are not asked for: the kernel is not done with these yet, and would let us wait.
+    let left: Vec<&str> = names.filter(|name| *place != Place::Host || link::is_there(name)).collect();
+    match places.find(place)? {
+        Some(located) if !left.is_empty() => located.netlink.delete_links(left.into_iter().map(Into::into)),
+        _ => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::backend::Scope;
 use crate::model::{BackendName, Entry, Key, Kind, Lent, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId};
+use crate::netlink::link::is_there;
 use crate::netlink::{Error, Link, Netlink, bridge};
 
 /// Up to so many devices are asked for one by one; to list all of the host costs as much for each that it has.
@@ -43,7 +44,12 @@ impl View {
     }
 
     fn of_keys(&mut self, keys: &[Key]) -> Result<Vec<Entry>, Error> {
-        let ours = keys.iter().filter(|key| matches!(key, Key::Switch { .. } | Key::Port { .. }));
+        let is_ours = |key: &&Key| match key {
+            Key::Switch { name } => is_there(name.as_str()),
+            Key::Port { device } => is_there(device.as_str()),
+            _ => false,
+        };
+        let ours = keys.iter().filter(is_ours);
         if ours.clone().count() <= FEW {
             return ours.map(|key| self.of_key(key)).filter_map(Result::transpose).collect();
         }

@@ -12,7 +12,9 @@ use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkIn
 pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
 pub use delete::{delete, delete_group};
+use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
+use nix::net::if_::if_nametoindex;
 
 use super::error::Error;
 use super::request::Netlink;
@@ -170,6 +172,13 @@ pub struct BridgeInfo {
     pub ageing_time: u32,
     /// The address that frames for bridges themselves go to, 01:80:c2:00:00:00 unless set.
     pub group_address: Mac,
+}
+
+/// Whether the calling thread's namespace has a device of this name of 15 bytes at most. Unlike [`Netlink::link`] it does not wait for
+/// whoever is changing devices: that may take the kernel a second (`SIOCGIFINDEX`, netdevice(7)).
+pub fn is_there(name: &str) -> bool {
+    // A failure other than ENODEV says nothing.
+    if_nametoindex(name) != Err(Errno::ENODEV)
 }
 
 impl Netlink {
