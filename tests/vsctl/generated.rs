@@ -128,4 +128,5 @@ fn any_command_on_any_table() {
         let line = command(&schema, &at).new_tree(&mut runner).unwrap().current();
         pair.line(&line);
     }
+    pair.finish();
 }

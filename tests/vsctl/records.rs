@@ -7,6 +7,7 @@ fn story(text: &str) {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         pair.line(line);
     }
+    pair.finish();
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn formats() {
         -f table --bare --columns=name,tag list port p1
         --no-headings list port p1
         --no-headings -f table --columns=name,tag list port p1
-        -f table --max-column-width=5 --columns=name,ports,other_config list bridge
+        -f table --max-column-width=5 --columns=name,external_ids,other_config list bridge
         --max-column-width=x -f table --columns=name list bridge
         --oneline list port p1
         --oneline -f table --columns=name list port p1 -- get port p1 tag trunks
@@ -190,7 +191,10 @@ fn changes() {
         get port p1 tag
         add port p1 name x
         add bridge br0 other_config a=b a=c
-        add bridge br0 other_config a=d
+        add bridge br0 other_config a=b c=d
+        add bridge br0 other_config a=d -- list-br
+        add bridge br0 datapath_type x
+        add bridge br0 stp_enable true
         add bridge br0 other_config x
         add bridge br0 other_config x=
         add bridge br0 other_config 'x=1,x=2'
@@ -260,6 +264,9 @@ fn changes() {
         set port p1 t=1
         set port p1 interfaces=[]
         set interface p1 type=internal name=p2
+        set interface p1 cfm_remote_mpids=1-9999
+        set interface p1 cfm_remote_mpids=9-1,3
+        add interface p1 cfm_remote_mpids 1-3
         set interface p1 mtu_request=10
         set interface p1 mtu_request=1500 ofport_request=0
         set interface p1 ofport_request=7 -- get interface p1 ofport_request
@@ -401,7 +408,6 @@ fn the_grammar() {
         -t x list-br
         -t -1 list-br
         -t 5x list-br
-        -t 0 list-br
         -t 99999999999 list-br
         --timeout=10 list-br
         --timeout list-br
@@ -415,7 +421,6 @@ fn the_grammar() {
         --log-file list-br x
         --retry list-br
         -vconsole:off create port name=z
-        -vdbg_nope list-br
         --verbose=vsctl:console:err list-br
         create port name=z
         --no-syslog create port name=z

@@ -51,12 +51,12 @@ fn time_is_over() {
     let our_output = ours(&pair.ours).args(arguments).output().unwrap();
     assert_eq!(status(&our_output), status(&their_output));
     assert_eq!(normal(&our_output.stderr), normal(&their_output.stderr));
-    let wait = ["wait-until", "bridge", "br0"];
+    let wait = ["--no-wait", "wait-until", "bridge", "br0"];
     let their_output = theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "1").args(wait).output().unwrap();
     let our_output = ours(&pair.ours).env("OVS_CTL_TIMEOUT", "1").args(wait).output().unwrap();
     assert_eq!(status(&our_output), status(&their_output));
-    let their_output = theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "x").args(["list-br"]).output().unwrap();
-    let our_output = ours(&pair.ours).env("OVS_CTL_TIMEOUT", "x").args(["list-br"]).output().unwrap();
+    let their_output = theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "x").args(["--no-wait", "list-br"]).output().unwrap();
+    let our_output = ours(&pair.ours).env("OVS_CTL_TIMEOUT", "x").args(["--no-wait", "list-br"]).output().unwrap();
     assert_eq!((status(&our_output), normal(&our_output.stderr)), (status(&their_output), normal(&their_output.stderr)));
 }
 
@@ -67,7 +67,7 @@ fn nobody_is_there() {
     pair.theirs.stop();
     pair.ours.stop();
     for database in ["unix:db.sock", "unix:nope/x", "tcp:127.0.0.1:1", "nope:x", "nope"] {
-        let arguments = [format!("--db={database}"), "list-br".to_owned()];
+        let arguments = [format!("--db={database}"), "--no-wait".to_owned(), "list-br".to_owned()];
         let theirs = theirs(&pair.theirs).args(&arguments).output().unwrap();
         let ours = ours(&pair.ours).args(&arguments).output().unwrap();
         assert_eq!(normal(&ours.stderr), normal(&theirs.stderr), "{database}");
@@ -139,5 +139,5 @@ fn the_log_of_the_database_has_the_command_line() {
     let server = Server::start();
     assert!(ours(&server).args(["--no-wait", "add-br", "br 0"]).output().unwrap().status.success());
     let log = Command::new("ovsdb-tool").args(["-m", "show-log"]).arg(server.directory.join("conf.db")).output().unwrap();
-    assert!(text(&log.stdout).contains("ovs-vsctl --no-wait add-br \\\"br 0\\\""), "{}", text(&log.stdout));
+    assert!(text(&log.stdout).contains("ovs-vsctl --no-wait add-br \"br 0\""), "{}", text(&log.stdout));
 }

@@ -7,6 +7,7 @@ fn story(text: &str) {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         pair.line(line);
     }
+    pair.finish();
 }
 
 #[test]

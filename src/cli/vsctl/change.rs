@@ -104,11 +104,19 @@ impl Context<'_> {
         let Some(row) = self.record_of(&table, command)? else { return Ok(Flow::Done) };
         self.check_mutable(&table, row, &column)?;
         let several = column.column_type().with_count(1, UNLIMITED);
-        let mut datum = self.txn.read(table.name, row, column.name);
+        let empty = if column.column_type().is_map() { Datum::empty_map() } else { Datum::empty_set() };
+        let mut more = empty;
         for text in &command.arguments[3..] {
-            let more = self.read_datum(&several, text)?;
-            unite(&mut datum, more);
+            let argument = self.read_datum(&several, text)?;
+            unite(&mut more, argument);
         }
+        if self.last && !self.txn.is_new(table.name, row) {
+            // Nothing depends on what it holds: then neither does the change, and the server counts.
+            self.txn.insert_into(table.name, row, column.name, more);
+            return Ok(Flow::Done);
+        }
+        let mut datum = self.txn.read(table.name, row, column.name);
+        unite(&mut datum, more);
         let (count, max) = (datum.len(), column.column_type().max_count());
         if count > max as usize {
             return Err(wrong_count("add", count, &table, &column, "maximum", max));

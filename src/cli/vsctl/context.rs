@@ -19,6 +19,8 @@ pub(super) struct Context<'a> {
     pub root: Uuid,
     /// Interfaces that were made, of which ovs-vswitchd should say whether they work.
     pub expected: Vec<Uuid>,
+    /// Whether no command follows.
+    pub last: bool,
     /// As the tables have them, until something changes them in another way than through it.
     pub(super) switches: Option<Switches>,
 }
@@ -56,7 +58,7 @@ impl<'a> Context<'a> {
     /// Makes the row of `Open_vSwitch` if there is none.
     pub(super) fn new(mut txn: Transaction<'a>, log: &'a mut Log) -> Self {
         let root = txn.rows(ROOT).first().copied().unwrap_or_else(|| txn.insert(ROOT));
-        Self { txn, symbols: Symbols::default(), log, root, expected: Vec::new(), switches: None }
+        Self { txn, symbols: Symbols::default(), log, root, expected: Vec::new(), last: false, switches: None }
     }
 
     /// The table that is called so, or begins so.

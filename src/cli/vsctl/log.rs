@@ -16,6 +16,11 @@ const DESTINATIONS: [&str; 3] = ["syslog", "console", "file"];
 pub(super) enum Module {
     Vsctl,
     DbCtlBase,
+    OvsdbIdl,
+}
+
+impl Module {
+    const ALL: [Self; 3] = [Self::Vsctl, Self::DbCtlBase, Self::OvsdbIdl];
 }
 
 impl Module {
@@ -23,6 +28,7 @@ impl Module {
         match self {
             Self::Vsctl => "vsctl",
             Self::DbCtlBase => "db_ctl_base",
+            Self::OvsdbIdl => "ovsdb_idl",
         }
     }
 }
@@ -30,15 +36,15 @@ impl Module {
 /// What is logged where.
 #[derive(Debug)]
 pub(super) struct Levels {
-    vsctl: usize,
-    db_ctl_base: usize,
+    /// Of each module, on the console.
+    console: [usize; Module::ALL.len()],
     /// Whether the command line goes to the system's log, as far as the numbering of lines tells.
     called: bool,
 }
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { vsctl: WARN, db_ctl_base: WARN, called: true }
+        Self { console: [WARN; Module::ALL.len()], called: true }
     }
 }
 
@@ -70,7 +76,7 @@ impl Levels {
         let level = level.and_then(|level| LEVELS.iter().position(|known| *known == level)).unwrap_or(LEVELS.len() - 1);
         let (to, of) = (destination.as_deref(), module.as_deref());
         if matches!(to, None | Some("console")) {
-            for (module, slot) in [(Module::Vsctl, &mut self.vsctl), (Module::DbCtlBase, &mut self.db_ctl_base)] {
+            for (module, slot) in Module::ALL.into_iter().zip(&mut self.console) {
                 if of.is_none_or(|name| name == module.name()) {
                     *slot = level;
                 }
@@ -83,10 +89,7 @@ impl Levels {
     }
 
     const fn of(&self, module: Module) -> usize {
-        match module {
-            Module::Vsctl => self.vsctl,
-            Module::DbCtlBase => self.db_ctl_base,
-        }
+        self.console[module as usize]
     }
 }
 

@@ -95,20 +95,14 @@ impl Context<'_> {
     pub(super) fn add_zone_tp(&mut self, command: &Command) -> Result<Flow, Failure> {
         let [datapath, zone, timeouts @ ..] = command.arguments.as_slice() else { return Ok(Flow::Done) };
         let datapath = self.datapath(datapath)?;
-        let zone = read_zone(zone);
-        if timeouts.is_empty() {
-            return Err(Failure::words("No timeout policy"));
-        }
+        let zone = read_zone(zone)?;
         let mut zones: BTreeMap<i64, Uuid> = self.txn.map("Datapath", datapath, "ct_zones");
         let old = zones.get(&zone).copied();
         if old.is_some() && !command.has("--may-exist") {
             return Err(Failure::words(format!("zone id {zone} already exists")));
         }
         let policy = self.txn.insert("CT_Timeout_Policy");
-        let table = self.table("CT_Timeout_Policy")?;
-        for timeout in timeouts {
-            self.set_column(&table, policy, &format!("timeouts:{timeout}"))?;
-        }
+        self.txn.write("CT_Timeout_Policy", policy, "timeouts", read_timeouts(timeouts));
         let row = old.unwrap_or_else(|| {
             let row = self.txn.insert("CT_Zone");
             zones.insert(zone, row);
@@ -121,7 +115,7 @@ impl Context<'_> {
 
     pub(super) fn del_zone_tp(&mut self, command: &Command) -> Result<Flow, Failure> {
         let datapath = self.datapath(&command.arguments[0])?;
-        let zone = read_zone(&command.arguments[1]);
+        let zone = read_zone(&command.arguments[1])?;
         let mut zones: BTreeMap<i64, Uuid> = self.txn.map("Datapath", datapath, "ct_zones");
         match zones.remove(&zone) {
             Some(_) => self.txn.write("Datapath", datapath, "ct_zones", Datum::map(zones)),
@@ -149,8 +143,8 @@ impl Context<'_> {
         let missing = || Failure::words(format!("datapath \"{name}\" record not found"));
         let datapath = self.find_datapath(name).ok_or_else(missing)?;
         let capabilities: BTreeMap<String, String> = self.txn.map("Datapath", datapath, "capabilities");
-        let pairs: String = capabilities.into_iter().map(|(key, value)| format!("{key}={value} ")).collect();
-        out.line(&pairs);
+        let pairs: Vec<_> = capabilities.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        out.line(&pairs.join(" "));
         Ok(Flow::Done)
     }
 }
@@ -165,7 +159,21 @@ fn list_timeouts(timeouts: Option<BTreeMap<String, i64>>) -> String {
     }
 }
 
-/// `zone=NUMBER`; zero where it is nothing of that kind.
-fn read_zone(text: &str) -> i64 {
-    text.strip_prefix("zone=").map_or(0, super::controller::read_number)
+/// `zone=NUMBER`. Of anything else ovs-vsctl takes what happens to be in its memory.
+fn read_zone(text: &str) -> Result<i64, Failure> {
+    let number = text.strip_prefix("zone=").filter(|number| {
+        number.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit())
+    });
+    let number = number.ok_or_else(|| Failure::words(format!("{text}: zone must be given as zone=NUMBER")))?;
+    Ok(super::controller::read_number(number))
+}
+
+/// `KEY=SECONDS`, of which the first of several counts. What the keys may be the server knows.
+fn read_timeouts(timeouts: &[String]) -> Datum {
+    let mut pairs = BTreeMap::new();
+    for timeout in timeouts {
+        let (key, seconds) = timeout.split_once('=').unwrap_or((timeout, ""));
+        pairs.entry(key.to_owned()).or_insert(super::controller::read_number(seconds));
+    }
+    Datum::map(pairs)
 }

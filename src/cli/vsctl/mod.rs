@@ -57,13 +57,11 @@ pub async fn run(words: &[String], drop_in: bool, out: &mut dyn Write) -> Result
     let commands = read_commands(&rest, first)?;
     let writes = commands.iter().any(|command| command.syntax.writes);
     let mut log = Log::new(std::mem::take(&mut options.levels), writes);
-    let limit = match options.timeout {
-        Some(seconds) => Some(seconds),
-        None => timeout_of_environment()?,
-    };
+    let limit = options.timeout.or_else(timeout_of_environment);
     let patience = (limit.is_none() && !drop_in).then_some(PATIENCE);
     let typed = escape(std::iter::once("ovs-vsctl").chain(words.iter().map(String::as_str)));
-    let run = Run { options: &options, commands: &commands, comment: format!("ovs-vsctl: {typed}"), patience };
+    let comment = format!("ovs-vsctl{}: {typed}", invoked_by());
+    let run = Run { options: &options, commands: &commands, comment, patience };
     let outcome = match limit {
         None | Some(0) => run.run(&mut log, out).await,
         Some(seconds) => {
@@ -87,15 +85,19 @@ fn print_instead(instead: Instead, out: &mut dyn Write) -> Result<(), Failure> {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|_| Failure::words("write to stdout failed"))
 }
 
-/// `OVS_CTL_TIMEOUT`, as ovs-vsctl(8) has it.
-fn timeout_of_environment() -> Result<Option<u32>, Failure> {
-    match std::env::var("OVS_CTL_TIMEOUT") {
-        Ok(text) if !text.is_empty() => {
-            let invalid = |_| Failure::words(format!("value {text} set in OVS_CTL_TIMEOUT environment variable is invalid"));
-            text.parse().map(Some).map_err(invalid)
-        }
-        _ => Ok(None),
+/// The name of the program that has called us, as the database's log tells it.
+fn invoked_by() -> String {
+    let path = format!("/proc/{}/cmdline", std::os::unix::process::parent_id());
+    let words = std::fs::read(path).unwrap_or_default();
+    match words.split(|byte| *byte == 0).next() {
+        Some(name) if !name.is_empty() => format!(" (invoked by {})", String::from_utf8_lossy(name)),
+        _ => String::new(),
     }
+}
+
+/// `OVS_CTL_TIMEOUT`, as ovs-vsctl has it: what is no number is none.
+fn timeout_of_environment() -> Option<u32> {
+    std::env::var("OVS_CTL_TIMEOUT").ok()?.parse().ok()
 }
 
 impl Needs<'_> {

@@ -1,7 +1,6 @@
 //! Names of tables and columns as they are typed: in any case, `-` for `_`, and shortened; and `COLUMN[:KEY][=VALUE]`.
 
 use super::failure::Failure;
-use crate::cli::ovsdb::hash_order;
 use crate::ovsdb::schema::{ColumnSchema, ColumnType, DatabaseSchema, TableSchema};
 use crate::ovsdb::text::split_token;
 
@@ -27,13 +26,13 @@ fn matches(name: &str, typed: &str) -> Match {
     }
 }
 
-/// The names that match best, in the order in which ovs-vsctl would print them.
+/// The names that match best.
 fn best<'a>(names: impl Iterator<Item = &'a str> + Clone, typed: &str) -> Vec<&'a str> {
     let best = names.clone().map(|name| matches(name, typed)).max().unwrap_or(Match::None);
     if best == Match::None {
         return Vec::new();
     }
-    hash_order(names.filter(|name| matches(name, typed) == best))
+    names.filter(|name| matches(name, typed) == best).collect()
 }
 
 /// A table of the database.
@@ -196,7 +195,7 @@ mod tests {
             let found_table = find_table(&schema, typed);
             assert_eq!(found_table.map(|table| table.name).map_err(|error| error.to_string()), found.map_err(str::to_owned));
         }
-        assert!(find_table(&schema, "q").unwrap_err().to_string().starts_with("\"q\" matches multiple table names: "));
+        assert_eq!(find_table(&schema, "q").unwrap_err().to_string(), "\"q\" matches multiple table names: QoS, Queue");
     }
 
     #[test]

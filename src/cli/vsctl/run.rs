@@ -150,8 +150,9 @@ impl Run<'_> {
     ) -> Result<Attempt, Failure> {
         let mut context = Context::new(Transaction::new(schema, replica), log);
         let mut outputs = Vec::new();
-        for command in self.commands {
+        for (at, command) in self.commands.iter().enumerate() {
             let mut output = Output::default();
+            context.last = at + 1 == self.commands.len();
             if context.command(command, &mut output)? == Flow::Again {
                 return Ok(Attempt::Again);
             }
@@ -164,8 +165,13 @@ impl Run<'_> {
         };
         let params = Value::Array(transact_params(DATABASE, &built.operations));
         let reply = client.call("transact", params).await.map_err(|error| self.lost(&error))?;
-        if !is_done(&reply)? {
-            return Ok(Attempt::Again);
+        match is_done(&reply) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Attempt::Again),
+            Err(words) => {
+                context.log.warn(Module::OvsdbIdl, &words);
+                return Err(Failure::Words(words));
+            }
         }
         let real = |stand_in: Uuid| inserted(&built, &reply, stand_in).unwrap_or(stand_in);
         for output in &mut outputs {
@@ -198,15 +204,15 @@ fn check_symbols(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 /// Whether the transaction was carried out; not, if what it depends on has changed. A dry run ends as it should: with the
-/// error "aborted".
-fn is_done(reply: &Value) -> Result<bool, Failure> {
+/// error "aborted". The error is what to say where the server refused.
+fn is_done(reply: &Value) -> Result<bool, String> {
     let mut again = false;
     for result in reply.as_array().into_iter().flatten() {
         match result.get("error").and_then(Value::as_str) {
             Some("aborted") => return Ok(true),
             Some("timed out") => again = true,
             Some(_) => {
-                return Err(Failure::words(format!("transaction error: {}", json_text(result, false))));
+                return Err(format!("transaction error: {}", json_text(result, false)));
             }
             None => again |= result.is_null(),
         }
@@ -236,6 +242,6 @@ mod tests {
         assert!(!is_done(&json!([{"error": "timed out", "details": "x"}, null])).unwrap());
         assert!(is_done(&json!([{"count": 1}, {"error": "aborted"}])).unwrap());
         let refused = is_done(&json!([{}, null, {"error": "constraint violation", "details": "d"}])).unwrap_err();
-        assert_eq!(refused.to_string(), r#"transaction error: {"details":"d","error":"constraint violation"}"#);
+        assert_eq!(refused, r#"transaction error: {"details":"d","error":"constraint violation"}"#);
     }
 }

@@ -35,7 +35,7 @@ const RW: bool = true;
 /// In the order in which `ovs-vsctl --commands` prints them.
 pub(super) const COMMANDS: [Syntax; 50] = [
     syntax("wait-until", (2, ANY), "TABLE RECORD [COLUMN[:KEY]=VALUE]...", &[], RO),
-    syntax("add-zone-tp", (2, ANY), "", &["--may-exist"], RW),
+    syntax("add-zone-tp", (3, ANY), "", &["--may-exist"], RW),
     syntax("comment", (0, ANY), "[ARG]...", &[], RO),
     syntax("clear", (3, ANY), "TABLE RECORD COLUMN...", &["--if-exists"], RW),
     syntax("init", (0, 0), "", &[], RW),

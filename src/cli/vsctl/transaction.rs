@@ -26,6 +26,8 @@ pub(super) struct Transaction<'a> {
 struct Pending {
     fate: Fate,
     written: Row,
+    /// What is to be put into columns in addition to what they hold then.
+    inserted: Row,
     /// Columns that must not have changed in the meantime.
     verified: BTreeSet<String>,
 }
@@ -138,6 +140,12 @@ impl<'a> Transaction<'a> {
         self.pending_mut(table, uuid).written.insert(column, value);
     }
 
+    /// Puts elements, or pairs of keys that are not there, into a column, whatever else it holds then. Only what is sent
+    /// shows it.
+    pub(super) fn insert_into(&mut self, table: &str, uuid: Uuid, column: &str, value: Datum) {
+        self.pending_mut(table, uuid).inserted.insert(column, value);
+    }
+
     /// Has the transaction fail, and be tried again, if the column has changed in the meantime.
     pub(super) fn verify(&mut self, table: &str, uuid: Uuid, column: &str) {
         let known = self.replica.row(table, uuid).is_some_and(|row| row.get(column).is_some());
@@ -209,7 +217,8 @@ impl<'a> Transaction<'a> {
             Wait::guard(table, *uuid, row).into()
         };
         let single = self.made.iter().filter(|(table, _)| {
-            self.schema.tables.get(table).is_some_and(|schema| schema.max_rows == Some(1))
+            let schema = self.schema.tables.get(table);
+            schema.is_some_and(|schema| schema.max_rows == Some(1)) && self.replica.rows(table).next().is_none()
         });
         let empty = |(table, _): &(String, Uuid)| {
             let wait = Wait::on_table(table, std::iter::empty::<String>(), Until::Equal);
@@ -236,17 +245,20 @@ impl<'a> Transaction<'a> {
 
     /// Whether anything changes by it. What was written is sent also where it holds already, so that it holds afterwards.
     fn build_update(&self, table: &str, uuid: Uuid, pending: &Pending, built: &mut Built) -> bool {
-        if pending.written.is_empty() {
-            return false;
-        }
         let old = |column: &str| self.replica.row(table, uuid).and_then(|row| row.get(column)).cloned();
         let old = |column: &str| old(column).unwrap_or_else(|| self.default(table, column));
-        let mut update = Update::table_rows(table).filter(Condition::uuid(uuid));
-        for (column, value) in pending.written.iter() {
-            update = update.with(column, self.substitute(value.clone()));
+        if !pending.written.is_empty() {
+            let update = Update::table_rows(table).filter(Condition::uuid(uuid));
+            let with = |update: Update, (column, value): (&str, &Datum)| update.with(column, self.substitute(value.clone()));
+            built.operations.push(pending.written.iter().fold(update, with).into());
         }
-        built.operations.push(update.into());
-        pending.written.iter().any(|(column, value)| *value != old(column))
+        if !pending.inserted.is_empty() {
+            let mutate = Mutate::table_rows(table).filter(Condition::uuid(uuid));
+            let insert = |(column, value): (&str, &Datum)| Mutation::insert(column, self.substitute(value.clone()));
+            built.operations.push(mutate.with_all(pending.inserted.iter().map(insert)).into());
+        }
+        let written = pending.written.iter().any(|(column, value)| *value != old(column));
+        written || pending.inserted.iter().any(|(column, value)| adds(&old(column), value))
     }
 
     /// Names the new rows in a value as the transaction names them.
@@ -270,6 +282,15 @@ impl<'a> Transaction<'a> {
 /// The table with the one row that all others hang on.
 pub(super) const ROOT: &str = "Open_vSwitch";
 const NEXT_CFG: &str = "next_cfg";
+
+/// Whether there is an element, or a key, that is not there yet.
+fn adds(old: &Datum, more: &Datum) -> bool {
+    match (old, more) {
+        (Datum::Set(old), Datum::Set(more)) => !more.is_subset(old),
+        (Datum::Map(old), Datum::Map(more)) => more.keys().any(|key| !old.contains_key(key)),
+        _ => true,
+    }
+}
 
 fn name(uuid: Uuid) -> String {
     format!("row{}", uuid.to_string().replace('-', "_"))

@@ -26,11 +26,13 @@ impl BaseType {
         let Some((first, last)) = split_range(text).filter(|_| self.atomic() == AtomicType::Integer) else {
             return Ok(vec![self.read_text(text)?]);
         };
+        let keys = [first, last].map(|number| self.conform(Atom::Integer(number)));
+        keys.into_iter().collect::<Result<Vec<_>, _>>()?;
         if last < first {
             return Err(wrong(format!("\"{text}\" is not a valid range. Range end cannot be before start.")));
         }
         if last.saturating_sub(first) >= LONGEST_RANGE {
-            let words = format!("Range \"{text}\" has too many elements: maximum allowed number is {LONGEST_RANGE}");
+            let words = format!("Range \"{text}\" is too big. Maximum allowed size is {LONGEST_RANGE}.");
             return Err(Problem::Constraint(words).into());
         }
         (first..=last).map(|number| self.conform(Atom::Integer(number))).collect()
