@@ -449,10 +449,7 @@ fn sets_as_text() {
             ("1-4", Ok("[1, 2, 3, 4]")),
             ("-3--1,7", Ok("[-3, -2, -1, 7]")),
             ("4-1", Err("\"4-1\" is not a valid range. Range end cannot be before start.")),
-            (
-                "1-9999",
-                Err("constraint violation: Range \"1-9999\" is too big. Maximum allowed size is 4096."),
-            ),
+            ("1-9999", Err("constraint violation: Range \"1-9999\" is too big. Maximum allowed size is 4096.")),
             ("", Err("use \"[]\" to specify the empty set")),
             ("[1", Err("[1: missing \"]\" at end of data")),
             ("[1]2", Err("[1]2: trailing garbage after \"]\"")),

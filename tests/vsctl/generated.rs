@@ -32,12 +32,16 @@ fn record() -> impl Strategy<Value = String> {
 
 fn atom(base: &BaseType) -> BoxedStrategy<String> {
     let good: Vec<&str> = match (base.atomic(), base.constraint()) {
-        (_, Constraint::Enum(atoms)) => return select(atoms.iter().map(|atom| atom.to_text()).collect::<Vec<_>>()).boxed(),
+        (_, Constraint::Enum(atoms)) => {
+            return select(atoms.iter().map(|atom| atom.to_text()).collect::<Vec<_>>()).boxed();
+        }
         (AtomicType::Integer, _) => vec!["0", "1", "7", "4095", "4096", "-1", "65536", "1-3", "+2"],
         (AtomicType::Real, _) => vec!["0", "1.5", "-2"],
         (AtomicType::Boolean, _) => vec!["true", "false", "yes", "off", "1"],
         (AtomicType::String, _) => vec!["x", "\"\"", "\"a b\"", "a-b.c", "\"q\\\"q\"", "true", "9z", "é"],
-        (AtomicType::Uuid, _) => vec!["$Bridge/br0$", "$Port/p1$", "$Interface/e1$", "@x", "12345678-1234-4234-8234-123456789abc"],
+        (AtomicType::Uuid, _) => {
+            vec!["$Bridge/br0$", "$Port/p1$", "$Interface/e1$", "@x", "12345678-1234-4234-8234-123456789abc"]
+        }
     };
     let odd = ["", "x y", "\"", "a=b", "[]", "{}", "7", "\\", "a:b"];
     prop_oneof![9 => select(good), 1 => select(odd.to_vec())].prop_map(str::to_owned).boxed()
@@ -66,7 +70,8 @@ fn setting(name: String, column_type: ColumnType, operators: &'static [&'static 
         3 => value(&column_type).prop_map(|value| (String::new(), value)),
         weight => keyed.prop_map(|(key, value)| (format!(":{key}"), value)),
     ];
-    (typed(name), rest, select(operators.to_vec())).prop_map(|(name, (key, value), operator)| format!("{name}{key}{operator}{value}"))
+    (typed(name), rest, select(operators.to_vec()))
+        .prop_map(|(name, (key, value), operator)| format!("{name}{key}{operator}{value}"))
 }
 
 const OPERATORS: &[&str] = &["=", "!=", "<", ">=", "{=}", "{<=}", "{>}", "{in}", "{not-in}"];
@@ -85,7 +90,14 @@ fn command(schema: &DatabaseSchema, at: &(Index, Index)) -> BoxedStrategy<String
     let set = setting(column.clone(), column_type.clone(), &["="]);
     let test = setting(column.clone(), column_type.clone(), OPERATORS);
     let options = select(vec!["", "", "--if-exists "]);
-    let change = (options.clone(), select(vec!["add", "remove"]), typed(table.clone()), record(), typed(column.clone()), value(&column_type));
+    let change = (
+        options.clone(),
+        select(vec!["add", "remove"]),
+        typed(table.clone()),
+        record(),
+        typed(column.clone()),
+        value(&column_type),
+    );
     let name = column.clone();
     let get_key = atom(column_type.key());
     prop_oneof![

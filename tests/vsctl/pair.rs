@@ -115,7 +115,8 @@ fn without_uuids(text: &str) -> String {
 }
 
 fn sorted(text: &str) -> Vec<String> {
-    let mut blocks: Vec<_> = text.split("\n\n").flat_map(|block| block.split_inclusive("</tr>")).map(str::to_owned).collect();
+    let mut blocks: Vec<_> =
+        text.split("\n\n").flat_map(|block| block.split_inclusive("</tr>")).map(str::to_owned).collect();
     if blocks.len() == 1 {
         blocks = text.lines().map(str::to_owned).collect();
     }
@@ -154,7 +155,8 @@ fn expand(server: &Server, word: &str) -> String {
         if at % 2 == 0 {
             return (*part).to_owned();
         }
-        let (place, length) = part.rsplit_once(':').map_or((*part, 36), |(place, length)| (place, length.parse().unwrap()));
+        let (place, length) =
+            part.rsplit_once(':').map_or((*part, 36), |(place, length)| (place, length.parse().unwrap()));
         let (table, record) = place.split_once('/').unwrap();
         server.vsctl(&["get", table, record, "_uuid"])[..length].to_owned()
     };
@@ -191,7 +193,8 @@ fn rows(server: &Server) -> BTreeMap<String, String> {
         let headings = table["headings"].as_array().unwrap();
         let uuid = headings.iter().position(|heading| heading == "_uuid").unwrap();
         for row in table["data"].as_array().unwrap() {
-            let named: Vec<_> = headings.iter().zip(row.as_array().unwrap()).filter(|(heading, _)| *heading != "_uuid").collect();
+            let named: Vec<_> =
+                headings.iter().zip(row.as_array().unwrap()).filter(|(heading, _)| *heading != "_uuid").collect();
             let text = serde_json::to_string(&(&table["caption"], named)).unwrap();
             rows.insert(row[uuid][1].as_str().unwrap().to_owned(), text);
         }
@@ -221,4 +224,3 @@ fn with_names(row: &str, names: &BTreeMap<String, String>) -> String {
     }
     value.to_string()
 }
-

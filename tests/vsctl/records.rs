@@ -193,8 +193,9 @@ fn changes() {
         add bridge br0 other_config a=b a=c
         add bridge br0 other_config a=b c=d
         add bridge br0 other_config a=d -- list-br
-        add bridge br0 datapath_type x
-        add bridge br0 stp_enable true
+        add bridge br0 datapath_type x -- list-br
+        add bridge br0 stp_enable true -- list-br
+        add bridge br0 stp_enable false -- list-br
         add bridge br0 other_config x
         add bridge br0 other_config x=
         add bridge br0 other_config 'x=1,x=2'
@@ -416,7 +417,7 @@ fn the_grammar() {
         --dry-run set Open_vSwitch . external_ids:a=b
         --dry-run add-br y -- add-br y
         --dry-run add-port x p -- list-ports x
-        --oneline add-br y -- list-br -- show
+        --oneline add-br y -- list-br -- get bridge y name
         --no-syslog list-br
         --log-file list-br x
         --retry list-br

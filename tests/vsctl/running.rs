@@ -15,9 +15,13 @@ fn text(bytes: &[u8]) -> String {
 fn it_waits_for_vswitchd() {
     let server = Server::start();
     let _vswitchd = Vswitchd::start(&server);
-    let output = ours(&server).args(["-t20", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev"]).output();
+    let output =
+        ours(&server).args(["-t20", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev"]).output();
     let output = output.unwrap();
-    assert_eq!((text(&output.stdout), text(&output.stderr), output.status.code()), (String::new(), String::new(), Some(0)));
+    assert_eq!(
+        (text(&output.stdout), text(&output.stderr), output.status.code()),
+        (String::new(), String::new(), Some(0))
+    );
     assert_eq!(server.vsctl(&["get", "Interface", "br0", "ofport"]), "65534");
     let numbers = server.vsctl(&["get", "Open_vSwitch", ".", "next_cfg", "cur_cfg"]);
     let (next, current) = numbers.split_once('\n').unwrap();
@@ -55,9 +59,13 @@ fn time_is_over() {
     let their_output = theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "1").args(wait).output().unwrap();
     let our_output = ours(&pair.ours).env("OVS_CTL_TIMEOUT", "1").args(wait).output().unwrap();
     assert_eq!(status(&our_output), status(&their_output));
-    let their_output = theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "x").args(["--no-wait", "list-br"]).output().unwrap();
+    let their_output =
+        theirs(&pair.theirs).env("OVS_CTL_TIMEOUT", "x").args(["--no-wait", "list-br"]).output().unwrap();
     let our_output = ours(&pair.ours).env("OVS_CTL_TIMEOUT", "x").args(["--no-wait", "list-br"]).output().unwrap();
-    assert_eq!((status(&our_output), normal(&our_output.stderr)), (status(&their_output), normal(&their_output.stderr)));
+    assert_eq!(
+        (status(&our_output), normal(&our_output.stderr)),
+        (status(&their_output), normal(&their_output.stderr))
+    );
 }
 
 /// Without a server both say the same, at once.
@@ -80,7 +88,19 @@ fn nobody_is_there() {
 fn it_waits_for_a_condition() {
     let server = Server::start();
     let mut waiting = ours(&server)
-        .args(["--no-wait", "-t20", "wait-until", "bridge", "br0", "stp_enable=true", "--", "get", "bridge", "br0", "name"])
+        .args([
+            "--no-wait",
+            "-t20",
+            "wait-until",
+            "bridge",
+            "br0",
+            "stp_enable=true",
+            "--",
+            "get",
+            "bridge",
+            "br0",
+            "name",
+        ])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
@@ -138,6 +158,7 @@ fn it_has_two_names() {
 fn the_log_of_the_database_has_the_command_line() {
     let server = Server::start();
     assert!(ours(&server).args(["--no-wait", "add-br", "br 0"]).output().unwrap().status.success());
-    let log = Command::new("ovsdb-tool").args(["-m", "show-log"]).arg(server.directory.join("conf.db")).output().unwrap();
+    let log =
+        Command::new("ovsdb-tool").args(["-m", "show-log"]).arg(server.directory.join("conf.db")).output().unwrap();
     assert!(text(&log.stdout).contains("ovs-vsctl --no-wait add-br \"br 0\""), "{}", text(&log.stdout));
 }

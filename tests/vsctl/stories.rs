@@ -303,7 +303,7 @@ fn auto_attach_and_zones() {
         --if-exists del-zone-tp netdev zone=9
         del-zone-tp netdev zone=1
         list-zone-tp netdev
-        clear CT_Zone $CT_Zone/.$ timeout_policy
+        -- --id=@z create CT_Zone external_ids:a=b -- set Datapath . ct_zones:7=@z
         list-zone-tp netdev
         list-zone-tp nope
         list-dp-cap nope",

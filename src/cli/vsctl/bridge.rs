@@ -161,9 +161,9 @@ impl Context<'_> {
         let ids: BTreeMap<String, String> = self.txn.map(table, row, EXTERNAL_IDS);
         match command.arguments.get(1) {
             Some(key) => out.lines(ids.get(&format!("{prefix}{key}")).cloned()),
-            None => out.lines(
-                ids.iter().filter_map(|(key, value)| Some(format!("{}={value}", key.strip_prefix(prefix)?))),
-            ),
+            None => {
+                out.lines(ids.iter().filter_map(|(key, value)| Some(format!("{}={value}", key.strip_prefix(prefix)?))))
+            }
         }
         Ok(Flow::Done)
     }

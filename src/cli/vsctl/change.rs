@@ -110,7 +110,7 @@ impl Context<'_> {
             let argument = self.read_datum(&several, text)?;
             unite(&mut more, argument);
         }
-        if self.last && !self.txn.is_new(table.name, row) {
+        if self.last && !self.txn.is_new(table.name, row) && !column.column_type().is_scalar() {
             // Nothing depends on what it holds: then neither does the change, and the server counts.
             self.txn.insert_into(table.name, row, column.name, more);
             return Ok(Flow::Done);
@@ -243,7 +243,8 @@ fn subtract(datum: &mut Datum, less: &Datum) {
         (Datum::Set(atoms), Datum::Set(less)) => *atoms = atoms.difference(less).cloned().collect::<BTreeSet<_>>(),
         (Datum::Map(pairs), Datum::Map(less)) => pairs.retain(|key, value| less.get(key) != Some(value)),
         (Datum::Map(pairs), Datum::Set(keys)) => {
-            *pairs = std::mem::take(pairs).into_iter().filter(|(key, _)| !keys.contains(key)).collect::<BTreeMap<_, _>>();
+            *pairs =
+                std::mem::take(pairs).into_iter().filter(|(key, _)| !keys.contains(key)).collect::<BTreeMap<_, _>>();
         }
         (Datum::Set(_), Datum::Map(_)) => {}
     }

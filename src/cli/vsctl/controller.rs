@@ -47,7 +47,8 @@ impl Context<'_> {
     pub(super) fn get_controller(&mut self, command: &Command, out: &mut Output) -> Result<Flow, Failure> {
         let bridge = self.bridge(&command.arguments[0])?;
         let controllers = self.controllers(bridge.row);
-        let mut targets: Vec<_> = controllers.into_iter().map(|row| self.txn.text("Controller", row, "target")).collect();
+        let mut targets: Vec<_> =
+            controllers.into_iter().map(|row| self.txn.text("Controller", row, "target")).collect();
         targets.sort();
         out.lines(targets);
         Ok(Flow::Done)

@@ -1,8 +1,11 @@
 //! The commands on any table that read: `get`, `list`, `find`, `wait-until`.
 
+use std::io::IsTerminal;
+
 use super::condition::Condition;
 use super::context::{Context, Flow, Output};
 use super::failure::Failure;
+use super::log::{Log, Module};
 use super::names::{Column, Table, read_column, read_column_key};
 use super::needs::Needs;
 use super::syntax::Command;
@@ -46,7 +49,11 @@ impl<'a> Needs<'a> {
         Ok(())
     }
 
-    pub(super) fn get(&mut self, command: &Command) -> Result<(), Failure> {
+    pub(super) fn get(&mut self, command: &Command, log: &mut Log) -> Result<(), Failure> {
+        if !command.has("--id") && command.arguments.len() <= 2 && std::io::stdout().is_terminal() {
+            let words = "\"get\" command without row arguments or \"--id\" is possibly erroneous";
+            log.warn(Module::DbCtlBase, words);
+        }
         let table = self.table_of(command)?;
         let columns: Vec<_> = command.arguments[2..].iter().filter(|word| !is_uuid(word)).cloned().collect();
         self.arguments(&table, &columns)
@@ -87,11 +94,8 @@ impl Context<'_> {
             (symbol.uuid, symbol.strong) = (row, true);
         }
         for word in &command.arguments[2..] {
-            let text = if is_uuid(word) {
-                row.to_string()
-            } else {
-                self.get_column(&table, (row, record), word, must_exist)?
-            };
+            let text =
+                if is_uuid(word) { row.to_string() } else { self.get_column(&table, (row, record), word, must_exist)? };
             out.line(&text);
         }
         Ok(Flow::Done)

@@ -12,7 +12,9 @@ pub enum Failure {
     #[error("exit status {0}")]
     Status(u8),
     /// ovs-vswitchd has not taken the change over in so many seconds; the database has it.
-    #[error("the database has the change, but ovs-vswitchd has not taken it over within {0} s: does it run? (--no-wait does not wait, --timeout waits longer)")]
+    #[error(
+        "the database has the change, but ovs-vswitchd has not taken it over within {0} s: does it run? (--no-wait does not wait, --timeout waits longer)"
+    )]
     TooLate(u64),
     /// The time of `--timeout` is over.
     #[error("terminating with signal 14 (Alarm clock)")]

@@ -160,15 +160,15 @@ mod tests {
 
     #[test]
     fn options_end_at_the_first_word_or_behind_two_hyphens() {
-        assert_eq!(read(&["--db", "x", "--no-wait", "list-br", "-t1"]), (
-            vec!["db=x".into(), "no-wait=".into()],
-            vec!["list-br".into(), "-t1".into()]
-        ));
+        assert_eq!(
+            read(&["--db", "x", "--no-wait", "list-br", "-t1"]),
+            (vec!["db=x".into(), "no-wait=".into()], vec!["list-br".into(), "-t1".into()])
+        );
         assert_eq!(read(&["-t", "5", "--", "--", "x"]).1, ["--", "x"]);
-        assert_eq!(read(&["-t5", "-vdbg", "-v", "-"]), (
-            vec!["timeout=5".into(), "verbose=dbg".into(), "verbose=".into()],
-            vec!["-".into()]
-        ));
+        assert_eq!(
+            read(&["-t5", "-vdbg", "-v", "-"]),
+            (vec!["timeout=5".into(), "verbose=dbg".into(), "verbose=".into()], vec!["-".into()])
+        );
         assert_eq!(read(&["-Vt", "7"]).0, ["version=", "timeout=7"]);
     }
 

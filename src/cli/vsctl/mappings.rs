@@ -161,9 +161,9 @@ fn list_timeouts(timeouts: Option<BTreeMap<String, i64>>) -> String {
 
 /// `zone=NUMBER`. Of anything else ovs-vsctl takes what happens to be in its memory.
 fn read_zone(text: &str) -> Result<i64, Failure> {
-    let number = text.strip_prefix("zone=").filter(|number| {
-        number.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit())
-    });
+    let number = text
+        .strip_prefix("zone=")
+        .filter(|number| number.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit()));
     let number = number.ok_or_else(|| Failure::words(format!("{text}: zone must be given as zone=NUMBER")))?;
     Ok(super::controller::read_number(number))
 }

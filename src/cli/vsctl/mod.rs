@@ -47,13 +47,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// [`Failure`]: print it behind `ovs-vsctl: ` and exit with its status.
 pub async fn run(words: &[String], drop_in: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let (options, first, rest) = match options::read(words) {
+    let (mut options, first, rest) = match options::read(words) {
         Ok(Read::Instead(instead)) => return print_instead(instead, out).map(|()| 0),
         Ok(Read::Commands { options, first, words }) => (options, first, words),
         Err(Mistake::Option(words)) => return Err(Failure::Words(words)),
         Err(Mistake::Failure(failure)) => return Err(failure),
     };
-    let mut options = options;
     let commands = read_commands(&rest, first)?;
     let writes = commands.iter().any(|command| command.syntax.writes);
     let mut log = Log::new(std::mem::take(&mut options.levels), writes);
@@ -118,7 +117,7 @@ impl Needs<'_> {
             "list-dp-cap" => self.dp_cap(),
             "emer-reset" => self.emer_reset(),
             "show" => self.show(),
-            "get" => self.get(command)?,
+            "get" => self.get(command, log)?,
             "list" | "find" => self.list(command)?,
             "set" => self.set(command)?,
             "add" | "remove" => self.change(command)?,

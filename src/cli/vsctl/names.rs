@@ -152,7 +152,10 @@ pub(super) fn read_column_value<'a, 't>(
     let best = operators.iter().enumerate().filter_map(fits).max_by_key(|(length, at, _)| (*length, usize::MAX - at));
     match best {
         Some((_, at, value)) => Ok((place, at, value)),
-        None => Err(Failure::words(format!("{argument}: argument does not end in {} followed by a value.", list(operators)))),
+        None => Err(Failure::words(format!(
+            "{argument}: argument does not end in {} followed by a value.",
+            list(operators)
+        ))),
     }
 }
 
@@ -193,7 +196,10 @@ mod tests {
             ("Bridges", Err("unknown table \"Bridges\"")),
         ] {
             let found_table = find_table(&schema, typed);
-            assert_eq!(found_table.map(|table| table.name).map_err(|error| error.to_string()), found.map_err(str::to_owned));
+            assert_eq!(
+                found_table.map(|table| table.name).map_err(|error| error.to_string()),
+                found.map_err(str::to_owned)
+            );
         }
         assert_eq!(find_table(&schema, "q").unwrap_err().to_string(), "\"q\" matches multiple table names: QoS, Queue");
     }

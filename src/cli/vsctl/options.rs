@@ -111,7 +111,7 @@ pub(super) struct Options {
 /// A command line, taken apart as far as its first command.
 pub(super) enum Read {
     Instead(Instead),
-    Commands { options: Options, first: Vec<CommandOption>, words: Vec<String> },
+    Commands { options: Box<Options>, first: Vec<CommandOption>, words: Vec<String> },
 }
 
 /// Why options could not be read.
@@ -168,7 +168,7 @@ pub(super) fn read(words: &[String]) -> Result<Read, Mistake> {
         };
         return Ok(Read::Instead(instead));
     }
-    Ok(Read::Commands { options, first, words: getopt.rest().to_vec() })
+    Ok(Read::Commands { options: options.into(), first, words: getopt.rest().to_vec() })
 }
 
 impl Options {

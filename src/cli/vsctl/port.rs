@@ -204,7 +204,8 @@ impl Context<'_> {
         let switches = self.switches();
         let Some(port) = switches.ports.get(name).cloned() else { return };
         let bridge = switches.bridges.get(&port.bridge).map(|bridge| bridge.row);
-        let interfaces: Vec<_> = port.interfaces.iter().filter_map(|name| switches.interfaces.get(name)).cloned().collect();
+        let interfaces: Vec<_> =
+            port.interfaces.iter().filter_map(|name| switches.interfaces.get(name)).cloned().collect();
         if let Some(bridge) = bridge {
             self.refer("Bridge", bridge, "ports", |ports| ports.retain(|other| *other != port.row));
         }

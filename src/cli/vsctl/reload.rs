@@ -46,12 +46,7 @@ impl Reload<'_> {
     }
 
     /// Until `cur_cfg` is there. If the server goes away, it may come back.
-    async fn take_over(
-        &self,
-        client: Client,
-        mut monitor: Monitor,
-        mut replica: Replica,
-    ) -> Result<Client, Failure> {
+    async fn take_over(&self, client: Client, mut monitor: Monitor, mut replica: Replica) -> Result<Client, Failure> {
         while !self.is_taken_over(&replica) {
             match monitor.next().await {
                 Ok(update) => drop(replica.apply(&update.tables)?),

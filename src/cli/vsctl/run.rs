@@ -75,8 +75,7 @@ impl Run<'_> {
     pub(super) async fn connect(&self, again: bool) -> Result<Client, Failure> {
         let database = self.database();
         let failed = |reason: &str| Failure::words(format!("{database}: database connection failed ({reason})"));
-        let endpoints: Endpoints =
-            database.parse().map_err(|_| failed(nix::errno::Errno::EAFNOSUPPORT.desc()))?;
+        let endpoints: Endpoints = database.parse().map_err(|_| failed(nix::errno::Errno::EAFNOSUPPORT.desc()))?;
         let options = client::Options { tls: self.options.tls(), ..client::Options::default() };
         let mut retry = tokio::time::interval(BACKOFF);
         loop {

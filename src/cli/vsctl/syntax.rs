@@ -221,7 +221,8 @@ impl Syntax {
 
     /// The command with its options and arguments, for people.
     pub(super) fn usage(&self) -> String {
-        let options: String = self.options().map(|(name, takes)| format!("[{name}{}] ", if takes { "=…" } else { "" })).collect();
+        let options: String =
+            self.options().map(|(name, takes)| format!("[{name}{}] ", if takes { "=…" } else { "" })).collect();
         format!("{options}{} {}", self.name, self.arguments).trim_end().to_owned()
     }
 }

@@ -37,7 +37,9 @@ enum Fate {
     #[default]
     Kept,
     /// Under a UUID that the server chooses, or under this one.
-    New { fixed: bool },
+    New {
+        fixed: bool,
+    },
     Gone,
 }
 
@@ -249,7 +251,8 @@ impl<'a> Transaction<'a> {
         let old = |column: &str| old(column).unwrap_or_else(|| self.default(table, column));
         if !pending.written.is_empty() {
             let update = Update::table_rows(table).filter(Condition::uuid(uuid));
-            let with = |update: Update, (column, value): (&str, &Datum)| update.with(column, self.substitute(value.clone()));
+            let with =
+                |update: Update, (column, value): (&str, &Datum)| update.with(column, self.substitute(value.clone()));
             built.operations.push(pending.written.iter().fold(update, with).into());
         }
         if !pending.inserted.is_empty() {
@@ -265,7 +268,8 @@ impl<'a> Transaction<'a> {
     fn substitute(&self, value: Datum) -> Datum {
         let is_named = |uuid: Uuid| {
             self.made.iter().any(|(table, made)| {
-                *made == uuid && self.pending(table, uuid).is_some_and(|pending| pending.fate == Fate::New { fixed: false })
+                *made == uuid
+                    && self.pending(table, uuid).is_some_and(|pending| pending.fate == Fate::New { fixed: false })
             })
         };
         let atom = |atom: Atom| match atom {

@@ -246,7 +246,8 @@ impl Scanner<'_> {
             match character {
                 '\\' => {
                     token.extend(quoted.then_some('\\'));
-                    let (_, next) = characters.next().ok_or_else(|| wrong(format!("{start}: backslash at end of argument")))?;
+                    let (_, next) =
+                        characters.next().ok_or_else(|| wrong(format!("{start}: backslash at end of argument")))?;
                     token.push(next);
                 }
                 _ if !quoted && is_delimiter(character) => {
