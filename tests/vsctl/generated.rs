@@ -236,7 +236,7 @@ fn any_commands_on_switches() {
         let oneline = oneline.new_tree(&mut runner).unwrap().current();
         pair.line(&format!("{oneline}{commands}"));
     }
-    pair.finish();
+    pair.finish_balanced();
 }
 
 /// The same lines each time: a failure can be looked at again.
@@ -254,5 +254,5 @@ fn any_command_on_any_table() {
         let line = command(&schema, &at).new_tree(&mut runner).unwrap().current();
         pair.line(&line);
     }
-    pair.finish();
+    pair.finish_balanced();
 }
