@@ -75,6 +75,9 @@ impl Run<'_> {
     pub(super) async fn connect(&self, again: bool) -> Result<Client, Failure> {
         let database = self.database();
         let failed = |reason: &str| Failure::words(format!("{database}: database connection failed ({reason})"));
+        if ["punix:", "ptcp:", "pssl:"].iter().any(|kind| database.starts_with(kind)) {
+            return Err(failed("to wait for the server to connect to us is not possible"));
+        }
         let endpoints: Endpoints = database.parse().map_err(|_| failed(nix::errno::Errno::EAFNOSUPPORT.desc()))?;
         let options = client::Options { tls: self.options.tls(), ..client::Options::default() };
         let mut retry = tokio::time::interval(BACKOFF);
