@@ -357,6 +357,22 @@ fn rows_come_and_go() {
         set queue . dscp=9
         list queue .
         destroy queue 12345678
+        -- --id=@s create SSL private_key=a certificate=b ca_cert=c -- set Open_vSwitch . ssl=@s
+        -- --id=@s create SSL private_key=d certificate=e ca_cert=f -- set Open_vSwitch . ssl=@s
+        create Open_vSwitch next_cfg=1
+        -- --id=@b create Bridge name=zz -- add Open_vSwitch . bridges @b
+        -- --id=@b get Bridge zz -- remove Open_vSwitch . bridges @b
+        -- --id=@p create Port name=pp interfaces=@i -- --id=@i create Interface name=pp -- add Bridge br0 ports @p
+        set Port pp interfaces=@i -- --id=@i create Interface name=pq
+        add-br yy -- br-exists nope
+        add-br yy -- nope
+        add-br yy -- add-port nope x
+        add-port br0 px -- set Port px tag=7 -- add Port px trunks 1,2 -- add Port px trunks 3 -- get Port px trunks tag
+        add-port br0 py -- set Interface py options:a=b options:c=d -- remove Interface py options a -- get Interface py options
+        add-port br0 pz -- del-port pz -- list-ports br0
+        add-br yy -- del-br yy -- list-br
+        del-port px -- add-port br0 px -- get Port px tag
+        del-br br0 -- add-br br0 -- list-ports br0
         destroy bridge br0
         destroy port br0
         destroy Open_vSwitch .

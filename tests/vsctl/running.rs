@@ -183,6 +183,23 @@ fn a_server_behind_tls() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
+/// A record that has a name is read alone: the server's log has what it sent.
+#[test]
+fn one_record_of_many_is_read() {
+    let server = Server::start();
+    server.vsctl(&["add-br", "br0", "--", "add-port", "br0", "read7", "--", "add-port", "br0", "unread8"]);
+    let log = server.directory.join("ovsdb.log");
+    let before = std::fs::read_to_string(&log).unwrap().len();
+    let output = ours(&server).args(["--no-wait", "set", "Interface", "read7", "type=internal"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let all = wait_for("the reply in the log", || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        text[before..].contains("read7").then(|| text[before..].to_owned())
+    });
+    assert!(!all.contains("unread8"));
+    assert_eq!(server.vsctl(&["get", "Interface", "read7", "type"]), "internal");
+}
+
 /// The database's log tells who has done what.
 #[test]
 fn the_log_of_the_database_has_the_command_line() {

@@ -274,6 +274,10 @@ fn auto_attach_and_zones() {
         add-aa-mapping nope 1 2
         add-aa-mapping br0 99999999 1
         add-aa-mapping br0 5 5000
+        add-aa-mapping br0 20000 300
+        get-aa-mapping br0
+        add-aa-mapping br0 20000 150
+        get-aa-mapping br0
         del-aa-mapping br0 10000 200
         del-aa-mapping br0 10000 100
         get-aa-mapping br0

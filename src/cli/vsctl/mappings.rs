@@ -55,7 +55,8 @@ impl Context<'_> {
             row
         });
         let mut mappings: BTreeMap<i64, i64> = self.txn.map("AutoAttach", row, "mappings");
-        mappings.entry(isid).or_insert(vlan);
+        // Of two with the same I-SID, ovs-vsctl keeps the smaller VLAN.
+        mappings.entry(isid).and_modify(|other| *other = vlan.min(*other)).or_insert(vlan);
         self.txn.write("AutoAttach", row, "mappings", Datum::map(mappings));
         Ok(Flow::Done)
     }

@@ -209,7 +209,7 @@ impl<'a> Transaction<'a> {
         Some(built)
     }
 
-    /// What must not have changed, and that a table which may have one row only is still empty where one is made.
+    /// What must not have changed, and that there is still no row of `Open_vSwitch` where one is made.
     fn guards(&self) -> Vec<Operation> {
         let verified = self.rows.iter().filter(|(_, pending)| !pending.verified.is_empty());
         let guard = |((table, uuid), pending): (&(String, Uuid), &Pending)| {
@@ -218,15 +218,12 @@ impl<'a> Transaction<'a> {
             let row: Row = pending.verified.iter().filter_map(column).collect();
             Wait::guard(table, *uuid, row).into()
         };
-        let single = self.made.iter().filter(|(table, _)| {
-            let schema = self.schema.tables.get(table);
-            schema.is_some_and(|schema| schema.max_rows == Some(1)) && self.replica.rows(table).next().is_none()
-        });
-        let empty = |(table, _): &(String, Uuid)| {
-            let wait = Wait::on_table(table, std::iter::empty::<String>(), Until::Equal);
+        let is_first = self.made.iter().any(|(table, _)| table == ROOT) && self.replica.rows(ROOT).next().is_none();
+        let empty = is_first.then(|| {
+            let wait = Wait::on_table(ROOT, std::iter::empty::<String>(), Until::Equal);
             wait.timeout(Duration::ZERO).into()
-        };
-        verified.map(guard).chain(single.map(empty)).collect()
+        });
+        verified.map(guard).chain(empty).collect()
     }
 
     /// Rows of other tables than roots the server deletes by itself, when nothing refers to them any more.
