@@ -12,6 +12,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // The client as a command.
     ("cli::ovsdb", &["engine", "backend", "plan", "model", "process", "daemon", "ovsdb"]),
+    // The drop-in of ovs-vsctl.
+    ("cli::vsctl", &["ovsdb"]),
     // Builds the set of backends, and tells the one of Open vSwitch where its database is.
     ("cli::session", &["engine", "backend", "backend::*", "plan", "model", "process", "daemon", "ovsdb", "watch"]),
     // Keeps a lab as its file says.

@@ -25,8 +25,10 @@ mod show;
 mod switch;
 mod teardown;
 mod texts;
+pub mod vsctl;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -173,6 +175,9 @@ enum Verb {
     /// Speak to an OVSDB server, in the manner of ovsdb-client
     #[command(disable_help_flag = true)]
     Ovsdb(OvsdbWords),
+    /// Query and change Open vSwitch's configuration, in the manner of ovs-vsctl
+    #[command(disable_help_flag = true)]
+    Vsctl(VsctlWords),
     /// Stay beside a program of a lab, and note how it ends
     #[command(hide = true)]
     Keep(keep::Keep),
@@ -190,6 +195,14 @@ struct OvsdbWords {
     words: Vec<OsString>,
 }
 
+/// `vsctl` reads its words as the C library does.
+#[derive(Debug, Args)]
+struct VsctlWords {
+    /// What ovs-vsctl(8) takes; `ovsns vsctl --help` tells
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
 #[derive(Debug, Parser)]
 #[command(name = "ovsns ovsdb", max_term_width = 100)]
 struct OvsdbCli {
@@ -200,8 +213,14 @@ struct OvsdbCli {
 /// Parses `args`, carries the verb out, prints what came of it, and returns the exit status.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    if args.first().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == "ovs-vsctl")) {
+        return run_vsctl(&args[1..], true);
+    }
     if args.get(1).is_some_and(|verb| verb == "ovsdb") {
         return run_ovsdb(&args[2..]);
+    }
+    if args.get(1).is_some_and(|verb| verb == "vsctl") {
+        return run_vsctl(&args[2..], false);
     }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -210,12 +229,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Verb::Ovsdb(words) = &cli.verb {
         return run_ovsdb(&words.words);
     }
+    if let Verb::Vsctl(words) = &cli.verb {
+        return run_vsctl(&words.words, false);
+    }
     let output = Output::new(cli.global.json);
     cli.global.start_tracing();
     match dispatch(&cli, &output) {
         Ok(report) => output.report(report),
         Err(failure) => output.failure(&failure),
     }
+}
+
+/// `drop_in` is whether we are called as ovs-vsctl.
+fn run_vsctl(words: &[OsString], drop_in: bool) -> ExitCode {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Output::new(false).failure(&Failure::new("cannot start").cause(error)),
+    };
+    output::vsctl(runtime.block_on(vsctl::run(&words, drop_in, &mut std::io::stdout())))
 }
 
 fn run_ovsdb(words: &[OsString]) -> ExitCode {
@@ -237,7 +269,7 @@ fn dispatch(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Exec(args) => args.run(output),
         Verb::Shell(args) => args.run(),
         Verb::Ovs(args) => args.run(&cli.global),
-        Verb::Ovsdb(_) => unreachable!("its words were taken before"),
+        Verb::Ovsdb(_) | Verb::Vsctl(_) => unreachable!("its words were taken before"),
         Verb::Identify(args) => args.run(),
         Verb::Keep(args) => Ok(args.run()),
         Verb::Check(args) => args.run(),
@@ -317,6 +349,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         | Verb::Shell(_)
         | Verb::Ovs(_)
         | Verb::Ovsdb(_)
+        | Verb::Vsctl(_)
         | Verb::Keep(_)
         | Verb::Run(_)
         | Verb::Completions(_)

@@ -150,3 +150,25 @@ pub fn ovsdb(result: Result<(), super::ovsdb::Failure>) -> ExitCode {
         }
     }
 }
+
+/// Says a line that ovs-vsctl(8) would log or say, with everything that belongs to it.
+pub fn vsctl_says(line: &str) {
+    // The terminal may be gone; what is being done goes on.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Ends `vsctl` in the manner of ovs-vsctl(8): what failed on stderr, under that program's name; at the end of its time by
+/// the signal that ends that program.
+pub fn vsctl(result: Result<u8, super::vsctl::Failure>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            match &failure {
+                super::vsctl::Failure::Status(_) => {}
+                super::vsctl::Failure::Alarm => drop(nix::sys::signal::raise(nix::sys::signal::Signal::SIGALRM)),
+                failure => vsctl_says(&format!("ovs-vsctl: {failure}")),
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -51,8 +51,7 @@ impl Failure {
     }
 
     pub(super) fn connect(server: &str, error: &ConnectError) -> Self {
-        let reason = error.attempts.last().map(|attempt| reason_of(&attempt.cause)).unwrap_or_default();
-        Self::Words(format!("failed to connect to \"{server}\" ({reason})"))
+        Self::Words(format!("failed to connect to \"{server}\" ({})", connect_reason(error)))
     }
 }
 
@@ -66,6 +65,11 @@ impl From<ClientError> for Failure {
             }
         }
     }
+}
+
+/// Why the last endpoint that was tried could not be connected to, as strerror(3) has it.
+pub(in crate::cli) fn connect_reason(error: &ConnectError) -> String {
+    error.attempts.last().map(|attempt| reason_of(&attempt.cause)).unwrap_or_default()
 }
 
 fn reason_of(cause: &ConnectCause) -> String {

@@ -1,7 +1,7 @@
 /// Gives `names`, inserted in this order, in the order in which a string hash of Open vSwitch (lib/shash.c on lib/hmap.c)
 /// yields them: ovsdb-client prints tables, columns and monitored rows so. The hash is MurmurHash3, as it is on processors
 /// for which Open vSwitch was built without a CRC32 instruction, such as Debian's for amd64.
-pub(super) fn hash_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub(in crate::cli) fn hash_order<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut buckets: Vec<Vec<&str>> = vec![Vec::new()];
     for (index, name) in names.into_iter().enumerate() {
         insert(&mut buckets, name);

@@ -25,7 +25,10 @@ use crate::ovsdb::format::{Printer, Table};
 use crate::ovsdb::text::json_text;
 
 pub use failure::Failure;
+pub(super) use failure::connect_reason;
+pub(super) use hash_order::hash_order;
 pub use options::OvsdbArgs;
+pub(super) use session::default_remote;
 
 /// Carries out the command; what it has to say goes to `out`, at once. It returns when the command is done: `monitor`, `lock`
 /// and their like only when the connection ends.

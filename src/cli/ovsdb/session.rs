@@ -55,7 +55,7 @@ impl Command<'_> {
 /// Calls are not limited: a server that is silent is given up through its probes.
 const FOREVER: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-pub(super) fn default_remote() -> String {
+pub(in crate::cli) fn default_remote() -> String {
     let directory = env::var("OVS_RUNDIR").ok().filter(|directory| !directory.is_empty());
     format!("unix:{}/db.sock", directory.as_deref().unwrap_or("/var/run/openvswitch"))
 }

@@ -75,7 +75,8 @@ impl ColumnType {
     }
 
     /// The same type for another number of elements or pairs.
-    pub(in crate::ovsdb) fn with_count(&self, min: u32, max: u32) -> Self {
+    #[must_use]
+    pub fn with_count(&self, min: u32, max: u32) -> Self {
         Self { min, max, ..self.clone() }
     }
 

@@ -8,3 +8,4 @@ mod write;
 
 pub use json::json_text;
 pub use number::general;
+pub use read::split_token;

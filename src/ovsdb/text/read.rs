@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::Chars;
 
 use crate::ovsdb::schema::{AtomicType, BaseType, ColumnType};
 use crate::ovsdb::value::{Atom, Datum, Problem, Real, ValueError, is_id};
@@ -25,11 +26,13 @@ impl BaseType {
         let Some((first, last)) = split_range(text).filter(|_| self.atomic() == AtomicType::Integer) else {
             return Ok(vec![self.read_text(text)?]);
         };
+        let keys = [first, last].map(|number| self.conform(Atom::Integer(number)));
+        keys.into_iter().collect::<Result<Vec<_>, _>>()?;
         if last < first {
             return Err(wrong(format!("\"{text}\" is not a valid range. Range end cannot be before start.")));
         }
         if last.saturating_sub(first) >= LONGEST_RANGE {
-            let words = format!("Range \"{text}\" has too many elements: maximum allowed number is {LONGEST_RANGE}");
+            let words = format!("Range \"{text}\" is too big. Maximum allowed size is {LONGEST_RANGE}.");
             return Err(Problem::Constraint(words).into());
         }
         (first..=last).map(|number| self.conform(Atom::Integer(number))).collect()
@@ -83,23 +86,57 @@ fn read_string(text: &str) -> Result<String, ValueError> {
     unescape(inner).map_err(|words| wrong(format!("{text}: {words}")))
 }
 
+/// As `json_string_unescape` of lib/json.c does it, with its words.
 fn unescape(inner: &str) -> Result<String, String> {
-    let mut escaped = String::from('"');
-    let mut after_backslash = false;
-    for character in inner.chars() {
+    let mut text = String::new();
+    let mut rest = inner.chars();
+    while let Some(character) = rest.next() {
         match character {
-            '"' if !after_backslash => return Err("quoted string may not include unescaped \"".to_owned()),
-            // JSON has no control characters in strings, people have.
-            '\0'..='\x1f' if !after_backslash => escaped.push_str(&format!("\\u{:04x}", u32::from(character))),
-            _ => escaped.push(character),
+            '"' => return Err("quoted string may not include unescaped \"".to_owned()),
+            '\\' => text.push(unescape_one(&mut rest)?),
+            _ => text.push(character),
         }
-        after_backslash = character == '\\' && !after_backslash;
     }
-    if after_backslash {
-        return Err("quoted string may not end with backslash".to_owned());
+    Ok(text)
+}
+
+fn unescape_one(rest: &mut Chars<'_>) -> Result<char, String> {
+    match rest.next() {
+        None => Err("quoted string may not end with backslash".to_owned()),
+        Some(plain @ ('"' | '\\' | '/')) => Ok(plain),
+        Some('b') => Ok('\u{8}'),
+        Some('f') => Ok('\u{c}'),
+        Some('n') => Ok('\n'),
+        Some('r') => Ok('\r'),
+        Some('t') => Ok('\t'),
+        Some('u') => unescape_unicode(rest),
+        Some(other) => Err(format!("bad escape \\{other}")),
     }
-    escaped.push('"');
-    serde_json::from_str(&escaped).map_err(|error| format!("bad escape: {error}"))
+}
+
+/// Four hexadecimal digits, and behind the first half of a surrogate pair `\u` and four more.
+fn unescape_unicode(rest: &mut Chars<'_>) -> Result<char, String> {
+    let first = four_digits(rest)?;
+    if first == 0 {
+        return Err("null bytes not supported in quoted strings".to_owned());
+    }
+    if !(0xd800..0xdc00).contains(&first) {
+        return char::from_u32(first).ok_or_else(|| "malformed escaped surrogate pair".to_owned());
+    }
+    *rest = rest.as_str().strip_prefix("\\u").ok_or("malformed escaped surrogate pair")?.chars();
+    let second = four_digits(rest)?;
+    let low = second.checked_sub(0xdc00).filter(|low| *low < 0x400);
+    let low = low.ok_or("second half of escaped surrogate pair is not trailing surrogate")?;
+    char::from_u32(0x10000 + ((first - 0xd800) << 10) + low).ok_or_else(|| "malformed \\u escape".to_owned())
+}
+
+fn four_digits(rest: &mut Chars<'_>) -> Result<u32, String> {
+    let mut number = 0;
+    for _ in 0..4 {
+        let digit = rest.next().ok_or("quoted string ends within \\u escape")?;
+        number = number * 16 + digit.to_digit(16).ok_or("malformed \\u escape")?;
+    }
+    Ok(number)
 }
 
 impl ColumnType {
@@ -116,33 +153,67 @@ impl ColumnType {
             let class = if self.is_map() { "map" } else { "set" };
             return Err(wrong(format!("use \"{}{}\" to specify the empty {class}", brackets.0, brackets.1)));
         }
-        let datum = self.read_members(&mut scanner, end)?;
+        let members = self.read_members(&mut scanner, end)?;
         scanner.finish(end)?;
-        self.conform(datum)
+        self.collect(members, text)
     }
 
-    fn read_members(&self, scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Datum, ValueError> {
-        let (mut set, mut map) = (BTreeSet::new(), BTreeMap::new());
+    fn read_members(
+        &self,
+        scanner: &mut Scanner<'_>,
+        end: Option<char>,
+    ) -> Result<Vec<(Atom, Option<Atom>)>, ValueError> {
+        let mut members = Vec::new();
         while let Some(next) = scanner.rest.chars().next().filter(|next| Some(*next) != end) {
             if is_delimiter(next) {
                 return Err(scanner.fault(&format!("unexpected \"{next}\" parsing {self}")));
             }
+            let start = scanner.rest;
             let keys = self.key().read_keys(&scanner.token()?)?;
-            let value =
-                self.value().map(|value| scanner.value().and_then(|text| value.read_text(&text))).transpose()?;
-            for key in keys {
-                let repeated = match &value {
-                    None => (!set.insert(key)).then_some("set contains duplicate value"),
-                    Some(value) => map.insert(key, value.clone()).map(|_| "map contains duplicate key"),
-                };
-                if let Some(words) = repeated {
-                    return Err(scanner.fault(words));
-                }
-            }
+            let value = match self.value() {
+                Some(value) => Some(value.read_text(&scanner.value(start)?)?),
+                None => None,
+            };
+            members.extend(keys.into_iter().map(|key| (key, value.clone())));
             scanner.skip(',');
+        }
+        Ok(members)
+    }
+
+    /// Makes a datum of members that were read, if there are neither too few nor too many, nor any twice.
+    fn collect(&self, members: Vec<(Atom, Option<Atom>)>, text: &str) -> Result<Datum, ValueError> {
+        let (count, word) = (members.len(), if self.is_map() { "pair(s)" } else { "value(s)" });
+        let (min, max) = (self.min_count(), self.max_count());
+        if count < min as usize {
+            return Err(wrong(format!("{text}: {count} {word} specified but the minimum number is {min}")));
+        }
+        if count > max as usize {
+            return Err(wrong(format!("{text}: {count} {word} specified but the maximum number is {max}")));
+        }
+        let (mut set, mut map) = (BTreeSet::new(), BTreeMap::new());
+        for (key, value) in members {
+            let repeated = match value {
+                None => (!set.insert(key)).then_some("set contains duplicate value"),
+                Some(value) => map.insert(key, value).map(|_| "map contains duplicate key"),
+            };
+            if let Some(words) = repeated {
+                return Err(wrong(format!("{text}: {words}")));
+            }
         }
         Ok(if self.is_map() { Datum::Map(map) } else { Datum::Set(set) })
     }
+}
+
+/// Splits off what stands before the next of `:=, []{}!<>`, as ovs-vsctl(8) takes arguments apart: a backslash takes the
+/// meaning of the next character away and is left out; so do double quotes, and they stay, with the backslashes between
+/// them.
+///
+/// # Errors
+/// Where a backslash or a quoted string is not finished.
+pub fn split_token(text: &str) -> Result<(String, &str), ValueError> {
+    let mut scanner = Scanner { text, rest: text };
+    let token = scanner.token()?;
+    Ok((token, scanner.rest))
 }
 
 /// What is left of a text that is read from the left.
@@ -164,18 +235,19 @@ impl Scanner<'_> {
         true
     }
 
-    /// Takes what stands before the next delimiter. A backslash takes a delimiter's meaning away and is left out; so do
-    /// double quotes, and they stay, with the backslashes between them.
+    /// Takes what stands before the next delimiter, as [`split_token`] does.
     fn token(&mut self) -> Result<String, ValueError> {
         let mut token = String::new();
         let mut quoted = false;
-        let mut characters = self.rest.char_indices();
-        let mut end = self.rest.len();
+        let start = self.rest;
+        let mut characters = start.char_indices();
+        let mut end = start.len();
         while let Some((at, character)) = characters.next() {
             match character {
                 '\\' => {
                     token.extend(quoted.then_some('\\'));
-                    let (_, next) = characters.next().ok_or_else(|| self.fault("backslash at end of argument"))?;
+                    let (_, next) =
+                        characters.next().ok_or_else(|| wrong(format!("{start}: backslash at end of argument")))?;
                     token.push(next);
                 }
                 _ if !quoted && is_delimiter(character) => {
@@ -189,19 +261,22 @@ impl Scanner<'_> {
             }
         }
         if quoted {
-            return Err(self.fault("quoted string extends past end of argument"));
+            return Err(wrong(format!("{start}: quoted string extends past end of argument")));
         }
-        self.rest = &self.rest[end..];
+        self.rest = &start[end..];
         Ok(token)
     }
 
-    /// Takes `=` and the token behind it.
-    fn value(&mut self) -> Result<String, ValueError> {
+    /// Takes `=` and the token behind it. `start` is the pair's text.
+    fn value(&mut self, start: &str) -> Result<String, ValueError> {
         if self.skip('=') {
             return self.token();
         }
-        let next = self.rest.chars().next().map(String::from).unwrap_or_default();
-        Err(self.fault(&format!("syntax error at \"{next}\" expecting \"=\"")))
+        // At the end Open vSwitch prints a zero byte, which ends its message.
+        Err(wrong(match self.rest.chars().next() {
+            Some(next) => format!("{start}: syntax error at \"{next}\" expecting \"=\""),
+            None => format!("{start}: syntax error at \""),
+        }))
     }
 
     fn finish(&mut self, end: Option<char>) -> Result<(), ValueError> {
