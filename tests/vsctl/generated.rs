@@ -10,8 +10,12 @@ use serde_json::Value;
 use crate::common::VSWITCH_SCHEMA;
 use crate::pair::Pair;
 
-/// How many command lines.
+/// How many command lines of each kind.
 const LINES: usize = 400;
+
+/// Switches, ports and a fake bridge, where they are not there any more.
+const FURNISH: &str = "-- --may-exist add-br br0 -- --may-exist add-br br1 -- --may-exist add-port br0 p1 \
+                   -- --may-exist add-bond br0 bond0 e1 e2 -- --may-exist add-br fake br0 9";
 
 fn schema() -> DatabaseSchema {
     let text = std::fs::read_to_string(VSWITCH_SCHEMA).unwrap();
@@ -122,23 +126,133 @@ fn command(schema: &DatabaseSchema, at: &(Index, Index)) -> BoxedStrategy<String
     .boxed()
 }
 
+/// Words for the places of a command on switches: few, so that they meet often.
+fn name(kind: &'static str) -> BoxedStrategy<String> {
+    let names: &[&str] = match kind {
+        "bridge" => &["br0", "br0", "br0", "br0", "br1", "br1", "br2", "fake", "fake", "fake2", "p1", "nope"],
+        "port" => &["p1", "p1", "p2", "p3", "bond0", "bond0", "br0", "fake", "nope", "e1"],
+        "interface" => &["e1", "e2", "e3", "e4", "e5", "p1", "br0"],
+        "vlan" => &["1", "2", "9", "0", "4095", "4096", "x"],
+        "target" => &["tcp:1.2.3.4", "ssl:[::1]:6653", "punix:/x", "ptcp:6640", "odd", "tcp:1.2.3.4"],
+        "setting" => &["tag=1", "tag=9", "tag=[]", "trunks=1,2", "other_config:a=b", "lacp=active", "tag=x", "nope=1"],
+        "key" => &["k", "l", "a b"],
+        "mode" => &["secure", "standalone", "odd"],
+        _ => &["1", "2", "100", "16777215", "x"],
+    };
+    select(names.to_vec())
+        .prop_map(|word| if word.contains(' ') { format!("'{word}'") } else { word.to_owned() })
+        .boxed()
+}
+
+/// Commands on switches; words in capitals are places, options in brackets may be there.
+const SWITCH_COMMANDS: &[&str] = &[
+    "[--may-exist] add-br BRIDGE",
+    "[--may-exist] add-br BRIDGE",
+    "[--may-exist] add-br BRIDGE BRIDGE VLAN",
+    "[--may-exist] add-br BRIDGE BRIDGE VLAN",
+    "[--if-exists] del-br BRIDGE",
+    "[--real] [--fake] list-br",
+    "br-exists BRIDGE",
+    "br-to-vlan BRIDGE",
+    "br-to-parent BRIDGE",
+    "br-set-external-id BRIDGE KEY KEY",
+    "br-set-external-id BRIDGE KEY",
+    "br-get-external-id BRIDGE KEY",
+    "br-get-external-id BRIDGE",
+    "list-ports BRIDGE",
+    "list-ifaces BRIDGE",
+    "[--may-exist] add-port BRIDGE PORT",
+    "[--may-exist] add-port BRIDGE PORT",
+    "[--may-exist] add-port BRIDGE PORT SETTING SETTING",
+    "[--may-exist] [--fake-iface] add-bond BRIDGE PORT INTERFACE INTERFACE",
+    "[--may-exist] add-bond BRIDGE PORT INTERFACE INTERFACE SETTING",
+    "[--may-exist] add-bond-iface PORT INTERFACE",
+    "[--if-exists] del-bond-iface PORT INTERFACE",
+    "[--if-exists] del-bond-iface INTERFACE",
+    "[--if-exists] [--with-iface] del-port BRIDGE PORT",
+    "[--if-exists] [--with-iface] del-port INTERFACE",
+    "[--if-exists] del-port PORT",
+    "port-to-br PORT",
+    "iface-to-br INTERFACE",
+    "set Port PORT SETTING",
+    "[--if-exists] clear Port PORT tag",
+    "set-controller BRIDGE TARGET TARGET",
+    "set-controller BRIDGE TARGET",
+    "get-controller BRIDGE",
+    "del-controller BRIDGE",
+    "set-fail-mode BRIDGE MODE",
+    "get-fail-mode BRIDGE",
+    "del-fail-mode BRIDGE",
+    "set-manager TARGET",
+    "get-manager",
+    "add-aa-mapping BRIDGE NUMBER NUMBER",
+    "del-aa-mapping BRIDGE NUMBER NUMBER",
+    "get-aa-mapping BRIDGE",
+    "emer-reset",
+];
+
+fn switch_command() -> impl Strategy<Value = String> {
+    let fill = |template: &'static str| {
+        let words = template.split(' ').map(|word| match word.strip_prefix('[') {
+            Some(option) => {
+                let option = option.trim_end_matches(']').to_owned();
+                prop_oneof![2 => Just(String::new()), 3 => Just(option)].boxed()
+            }
+            None if word.bytes().all(|byte| byte.is_ascii_uppercase()) => name(match word {
+                "BRIDGE" => "bridge",
+                "PORT" => "port",
+                "INTERFACE" => "interface",
+                "VLAN" => "vlan",
+                "TARGET" => "target",
+                "SETTING" => "setting",
+                "KEY" => "key",
+                "MODE" => "mode",
+                _ => "number",
+            }),
+            None => Just(word.to_owned()).boxed(),
+        });
+        words.collect::<Vec<_>>().prop_map(|words| format!("-- {}", words.join(" ")))
+    };
+    select(SWITCH_COMMANDS.to_vec()).prop_flat_map(fill)
+}
+
+fn runner() -> TestRunner {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"ovs-vsctl and ovsns vsctl agree.");
+    TestRunner::new_with_rng(Config::default(), rng)
+}
+
+/// One to four in a transaction. The same lines each time, as below.
+#[test]
+fn any_commands_on_switches() {
+    let mut runner = runner();
+    let mut pair = Pair::new();
+    let lines = prop_oneof![3 => prop::collection::vec(switch_command(), 1), 2 => prop::collection::vec(switch_command(), 2..5)];
+    let oneline = prop_oneof![3 => Just(""), 1 => Just("--oneline ")];
+    for number in 0..LINES {
+        if number % 20 == 0 {
+            pair.line(FURNISH);
+        }
+        let commands = lines.new_tree(&mut runner).unwrap().current().join(" ");
+        let oneline = oneline.new_tree(&mut runner).unwrap().current();
+        pair.line(&format!("{oneline}{commands}"));
+    }
+    pair.finish_balanced();
+}
+
 /// The same lines each time: a failure can be looked at again.
 #[test]
 fn any_command_on_any_table() {
     let schema = schema();
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, b"ovs-vsctl and ovsns vsctl agree.");
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut runner = runner();
     let mut pair = Pair::new();
-    let furnish = "-- --may-exist add-br br0 -- --may-exist add-br br1 -- --may-exist add-port br0 p1 \
-                   -- --may-exist add-bond br0 bond0 e1 e2 -- --may-exist add-br fake br0 9";
     let places = (any::<Index>(), any::<Index>());
     for number in 0..LINES {
         if number % 40 == 0 {
-            pair.line(furnish);
+            pair.line(FURNISH);
         }
         let at = places.new_tree(&mut runner).unwrap().current();
         let line = command(&schema, &at).new_tree(&mut runner).unwrap().current();
         pair.line(&line);
     }
-    pair.finish();
+    pair.finish_balanced();
 }

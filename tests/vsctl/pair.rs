@@ -15,6 +15,8 @@ pub struct Pair {
     /// What was run so far, for messages.
     history: Vec<String>,
     differences: Vec<String>,
+    /// How many lines the real one has carried out, and how many it has refused.
+    counts: (usize, usize),
 }
 
 /// The real program, in the directory of its server, so that both say the same of the socket.
@@ -38,7 +40,13 @@ fn prepare(mut command: Command, server: &Server) -> Command {
 
 impl Pair {
     pub fn new() -> Self {
-        Self { theirs: Server::start(), ours: Server::start(), history: Vec::new(), differences: Vec::new() }
+        Self {
+            theirs: Server::start(),
+            ours: Server::start(),
+            history: Vec::new(),
+            differences: Vec::new(),
+            counts: (0, 0),
+        }
     }
 
     /// Runs a line of a story through both, with `--no-wait`, and compares everything. Words are divided by spaces, but for
@@ -49,6 +57,10 @@ impl Pair {
         let (their_words, our_words) = (words(&self.theirs), words(&self.ours));
         let theirs = theirs(&self.theirs).args(["--no-wait", "-t20"]).args(&their_words).output().unwrap();
         let ours = ours(&self.ours).args(["--no-wait", "-t20"]).args(&our_words).output().unwrap();
+        match theirs.status.success() {
+            true => self.counts.0 += 1,
+            false => self.counts.1 += 1,
+        }
         let mut differences = Vec::new();
         if status(&ours) != status(&theirs) || normal(&ours.stderr) != normal(&theirs.stderr) {
             differences.push(format!("{}\n    ours:   {ours:?}\n    theirs: {theirs:?}", self.told()));
@@ -74,6 +86,14 @@ impl Pair {
     pub fn finish(&self) {
         let count = self.differences.len();
         assert!(count == 0, "{count} differences:\n\n{}", self.differences.join("\n\n"));
+    }
+
+    /// The same, where lines were made by chance: at least one in four must have been carried out, and one in four refused,
+    /// else they show little.
+    pub fn finish_balanced(&self) {
+        self.finish();
+        let (done, refused) = self.counts;
+        assert!(done.min(refused) * 4 >= done + refused, "{done} lines carried out, {refused} refused");
     }
 
     fn told(&self) -> String {

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::common::{Server, Vswitchd, wait_for};
+use crate::common::{Directory, Server, Vswitchd, run, wait_for};
 use crate::pair::{Pair, normal, ours, status, theirs};
 
 fn text(bytes: &[u8]) -> String {
@@ -144,13 +144,43 @@ fn it_has_two_names() {
     let server = Server::start();
     let binary = env!("CARGO_BIN_EXE_ovsns");
     let database = format!("--db=unix:{}", server.socket().display());
-    let run = |command: &mut Command| text(&command.args([&database, "--no-wait", "list-br"]).output().unwrap().stdout);
+    let list =
+        |command: &mut Command| text(&command.args([&database, "--no-wait", "list-br"]).output().unwrap().stdout);
     server.vsctl(&["add-br", "br0"]);
-    assert_eq!(run(Command::new(binary).arg("vsctl")), "br0\n");
+    assert_eq!(list(Command::new(binary).arg("vsctl")), "br0\n");
     let link = server.directory.join("ovs-vsctl");
     std::os::unix::fs::symlink(binary, &link).unwrap();
     wait_for("the link", || link.exists().then_some(()));
-    assert_eq!(run(&mut Command::new(&link)), "br0\n");
+    assert_eq!(list(&mut Command::new(&link)), "br0\n");
+}
+
+/// Keys of a certificate authority made for the test, as the server and the client use them.
+#[test]
+fn a_server_behind_tls() {
+    let pki = Directory::new();
+    let directory = pki.path().to_str().unwrap().to_owned();
+    let run_pki = |arguments: &[&str]| {
+        let options = [format!("--dir={directory}/pki"), format!("--log={directory}/log"), "--force".to_owned()];
+        run(Command::new("ovs-pki").args(options).arg("-u").args(arguments).current_dir(&directory));
+    };
+    run_pki(&["init"]);
+    run_pki(&["req+sign", "end", "switch"]);
+    let keys = [
+        format!("--private-key={directory}/end-privkey.pem"),
+        format!("--certificate={directory}/end-cert.pem"),
+        format!("--ca-cert={directory}/pki/switchca/cacert.pem"),
+    ];
+    let options: Vec<_> = std::iter::once("--remote=pssl:0:127.0.0.1").chain(keys.iter().map(String::as_str)).collect();
+    let server = Server::start_with(&options);
+    let remote = format!("--db=ssl:127.0.0.1:{}", server.port());
+    let add = |mut command: Command, bridge| {
+        command.args(["--no-wait", "-t20", &remote]).args(&keys).args(["add-br", bridge, "--", "list-br"]);
+        text(&command.output().unwrap().stdout)
+    };
+    assert_eq!(add(theirs(&server), "br0"), "br0\n");
+    assert_eq!(add(ours(&server), "br1"), "br0\nbr1\n");
+    let output = ours(&server).args(["--no-wait", &remote, "list-br"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
 /// The database's log tells who has done what.

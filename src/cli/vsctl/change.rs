@@ -13,20 +13,20 @@ use crate::ovsdb::value::{Datum, Uuid};
 
 impl Needs<'_> {
     pub(super) fn set(&mut self, command: &Command) -> Result<(), Failure> {
-        let table = self.table_of(command)?;
+        let table = self.table_and_record(command)?;
         self.arguments(&table, &command.arguments[2..])
     }
 
     /// Of `add` and `remove`.
     pub(super) fn change(&mut self, command: &Command) -> Result<(), Failure> {
-        let table = self.table_of(command)?;
+        let table = self.table_and_record(command)?;
         let column = table.find(&command.arguments[2])?;
         self.column(&table, &column);
         Ok(())
     }
 
     pub(super) fn clear(&mut self, command: &Command) -> Result<(), Failure> {
-        let table = self.table_of(command)?;
+        let table = self.table_and_record(command)?;
         for name in &command.arguments[2..] {
             let column = table.find(name)?;
             self.column(&table, &column);
@@ -45,7 +45,7 @@ impl Needs<'_> {
     }
 
     pub(super) fn destroy(&mut self, command: &Command) -> Result<(), Failure> {
-        self.table_of(command).map(drop)
+        self.table_of(command, &command.arguments[1..]).map(drop)
     }
 }
 

@@ -33,11 +33,16 @@ fn columns_to_print<'a>(table: &Table<'a>, command: &Command) -> Result<Vec<Opti
 }
 
 impl<'a> Needs<'a> {
-    /// The table that a command names first, with what its records are found by.
-    pub(super) fn table_of(&mut self, command: &Command) -> Result<Table<'a>, Failure> {
+    /// The table that a command names first, with what these records are found by; without any, with all rows.
+    pub(super) fn table_of(&mut self, command: &Command, records: &[String]) -> Result<Table<'a>, Failure> {
         let table = super::names::find_table(self.schema, &command.arguments[0])?;
-        self.records(&table);
+        self.records(&table, records);
         Ok(table)
+    }
+
+    /// The same of a command whose second argument is the record.
+    pub(super) fn table_and_record(&mut self, command: &Command) -> Result<Table<'a>, Failure> {
+        self.table_of(command, &command.arguments[1..2])
     }
 
     /// The columns that arguments begin with.
@@ -54,23 +59,24 @@ impl<'a> Needs<'a> {
             let words = "\"get\" command without row arguments or \"--id\" is possibly erroneous";
             log.warn(Module::DbCtlBase, words);
         }
-        let table = self.table_of(command)?;
+        let table = self.table_and_record(command)?;
         let columns: Vec<_> = command.arguments[2..].iter().filter(|word| !is_uuid(word)).cloned().collect();
         self.arguments(&table, &columns)
     }
 
     /// Of `list` and `find`.
     pub(super) fn list(&mut self, command: &Command) -> Result<(), Failure> {
-        let table = self.table_of(command)?;
+        let is_find = command.syntax.name == "find";
+        let table = self.table_of(command, if is_find { &[] } else { &command.arguments[1..] })?;
         for column in columns_to_print(&table, command)?.into_iter().flatten() {
             self.column(&table, &column);
         }
-        let conditions = if command.syntax.name == "find" { &command.arguments[1..] } else { &[] };
+        let conditions = if is_find { &command.arguments[1..] } else { &[] };
         self.arguments(&table, conditions)
     }
 
     pub(super) fn wait_until(&mut self, command: &Command) -> Result<(), Failure> {
-        let table = self.table_of(command)?;
+        let table = self.table_and_record(command)?;
         self.arguments(&table, &command.arguments[2..])
     }
 }

@@ -211,6 +211,9 @@ impl Options {
             What::MaxColumnWidth => self.style.max_column_width = argument.parse().unwrap_or(0),
             What::PrivateKey => self.private_key = Some(argument.into()),
             What::Certificate => self.certificate = Some(argument.into()),
+            What::CaCert if argument == "none" => {
+                return Err(Failure::words("--ca-cert=none is not possible: without it anybody could be the server"));
+            }
             What::CaCert => self.ca_cert = Some(CaCert::File(argument.into())),
             What::BootstrapCaCert => self.ca_cert = Some(CaCert::Bootstrap(argument.into())),
             What::Remotes | What::Log | What::Tls => {}

@@ -128,7 +128,7 @@ fn is_called(name: &Atom, id: &str) -> bool {
 }
 
 /// Whether a text is the beginning of a UUID, long enough to be taken for one.
-fn is_beginning(id: &str) -> bool {
+pub(super) fn is_beginning(id: &str) -> bool {
     const FORM: &str = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
     let fits = |(byte, form): (u8, u8)| if form == b'-' { byte == b'-' } else { byte.is_ascii_hexdigit() };
     (SHORTEST..=FORM.len()).contains(&id.len()) && id.bytes().zip(FORM.bytes()).all(fits)

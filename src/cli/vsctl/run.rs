@@ -19,7 +19,7 @@ use crate::cli::ovsdb::connect_reason;
 use crate::ovsdb::client::{self, Client};
 use crate::ovsdb::endpoint::Endpoints;
 use crate::ovsdb::error::ClientError;
-use crate::ovsdb::monitor::{Monitor, MonitorRequest, Replica, Started};
+use crate::ovsdb::monitor::{Monitor, Replica, Started};
 use crate::ovsdb::operation::transact_params;
 use crate::ovsdb::schema::DatabaseSchema;
 use crate::ovsdb::table::DATABASE;
@@ -75,6 +75,9 @@ impl Run<'_> {
     pub(super) async fn connect(&self, again: bool) -> Result<Client, Failure> {
         let database = self.database();
         let failed = |reason: &str| Failure::words(format!("{database}: database connection failed ({reason})"));
+        if ["punix:", "ptcp:", "pssl:"].iter().any(|kind| database.starts_with(kind)) {
+            return Err(failed("to wait for the server to connect to us is not possible"));
+        }
         let endpoints: Endpoints = database.parse().map_err(|_| failed(nix::errno::Errno::EAFNOSUPPORT.desc()))?;
         let options = client::Options { tls: self.options.tls(), ..client::Options::default() };
         let mut retry = tokio::time::interval(BACKOFF);
@@ -94,9 +97,9 @@ impl Run<'_> {
         let client = self.connect(self.options.retry).await?;
         let schema = client.get_schema(DATABASE).await.map_err(|error| self.lost(&error))?;
         let schema = DatabaseSchema::from_json(&schema)?;
-        let request = self.needs(&schema, log)?;
-        let mut replica = Replica::new(&schema, &request)?;
-        let mut monitor = self.start(&client, &request, &mut replica).await?;
+        let needs = self.needs(&schema, log)?;
+        let mut replica = Replica::new(&schema, &needs.request(true))?;
+        let mut monitor = self.start(&client, &needs, &mut replica).await?;
         let (outputs, committed) = loop {
             match self.attempt(&client, &schema, &replica, log).await? {
                 Attempt::Done(outputs, committed) => break (outputs, committed),
@@ -116,19 +119,18 @@ impl Run<'_> {
         }
     }
 
-    async fn start(
-        &self,
-        client: &Client,
-        request: &MonitorRequest,
-        replica: &mut Replica,
-    ) -> Result<Monitor, Failure> {
-        let started = client.monitor(DATABASE, request).await;
+    async fn start(&self, client: &Client, needs: &Needs<'_>, replica: &mut Replica) -> Result<Monitor, Failure> {
+        let request = needs.request(false);
+        let started = match client.monitor_cond(DATABASE, &request).await {
+            Err(error) if error.is_unknown_method() => client.monitor(DATABASE, &needs.request(true)).await,
+            outcome => outcome,
+        };
         let Started { monitor, first, .. } = started.map_err(|error| self.lost(&error))?;
         replica.apply(&first.tables)?;
         Ok(monitor)
     }
 
-    fn needs(&self, schema: &DatabaseSchema, log: &mut Log) -> Result<MonitorRequest, Failure> {
+    fn needs<'s>(&self, schema: &'s DatabaseSchema, log: &mut Log) -> Result<Needs<'s>, Failure> {
         let mut needs = Needs::new(schema);
         needs.table(ROOT);
         if self.options.wait {
@@ -137,7 +139,7 @@ impl Run<'_> {
         for command in self.commands {
             needs.command(command, log)?;
         }
-        Ok(needs.request())
+        Ok(needs)
     }
 
     async fn attempt(
