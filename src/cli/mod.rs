@@ -33,9 +33,6 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-#[doc(hidden)]
-pub use nat::as_run as translation_of_lab;
-
 use failure::Failure;
 use global::Global;
 use output::{Output, Report};

@@ -11,18 +11,23 @@ use super::apply::without_implied;
 use super::error::chain;
 use super::{Engine, EngineError};
 
-/// `plan` without what goes with something else, and with the veth pairs behind the namespaces of their ends, which take them along.
-/// A Linux bridge, which stands before the namespaces, has no ports then by the time that they are looked for: with each that goes by
-/// itself it looks at all the others.
+/// From so many on, veth pairs go faster with their namespaces than before them: 100 take 0.11 s in place of 0.07 s, 1,000 take 0.45 s in
+/// place of 0.73 s, in which the kernel waits for RCU a few times more, and does half of the work.
+const MANY: usize = 256;
+
+/// `plan` without what goes with something else, and with many veth pairs behind the namespaces of their ends, which take them along.
+/// A Linux bridge, which stands before the namespaces, goes with all its ports then; with each that goes by itself it looks at all the others.
 fn in_order(plan: &Plan) -> Plan {
     let doomed = Doomed::by(&plan.steps);
     let is_taken_along = |step: &Step| match step {
         Step::Delete(entry) => matches!(&entry.resource, Resource::Link(link) if doomed.hold_an_end_of(link)),
         _ => false,
     };
-    let (mut steps, pairs): (Vec<_>, Vec<_>) =
-        without_implied(plan).0.steps.into_iter().partition(|step| !is_taken_along(step));
-    steps.extend(pairs);
+    let mut steps = without_implied(plan).0.steps;
+    if steps.iter().filter(|step| is_taken_along(step)).count() >= MANY {
+        // Stable: what comes first is what was first.
+        steps.sort_by_key(is_taken_along);
+    }
     Plan { steps }
 }
 

@@ -13,6 +13,9 @@ impl Plan {
     /// The steps that lead from `observed` to `desired`. What both hold alike needs none; what `desired` leaves open stays.
     pub fn between(observed: &State, desired: &State) -> Plan {
         let mut target = desired.over(observed);
+        if target == *observed {
+            return Plan::default();
+        }
         // A route that leaves its device open is not bound to the one that it had, if that goes.
         let routes = anew(observed, &target).into_iter().filter(|key| key.kind() == Kind::Route);
         routes.filter_map(|key| desired.get(&key)).for_each(|entry| target.insert(entry.clone()));

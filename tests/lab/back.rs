@@ -128,3 +128,16 @@ pub fn processes_are_not_forgotten(stage: &mut Stage) {
     let _sleeper = Sleeper::within("n1");
     stage.ok("destroy --lab campus --force");
 }
+
+/// So many that their namespaces take the pairs along, but for one that lives on without its name.
+pub fn many_go_with_their_namespaces(stage: &mut Stage) {
+    let file = stage.lab(
+        "lab: campus\ndefaults: { backend: BACKEND }\nswitches: { s1: {} }\n\
+         namespaces: { \"m[1-300]\": { ports: [ { switch: s1, ip: 10.0.0.+/16 } ] } }\n",
+    );
+    stage.ok(&format!("apply {file} --timeout 60"));
+    assert!(tool::link("host", "veth-m300").is_some());
+    let _held = std::fs::File::open("/run/netns/m7").unwrap();
+    stage.ok("destroy --lab campus --timeout 60");
+    stage.is_as_before("one namespace is held open");
+}

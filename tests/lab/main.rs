@@ -45,7 +45,8 @@ on_both_backends! {
     plan: its_exit_status_tells a_saved_plan_is_exact_or_stale an_offline_plan_is_the_same;
     failure: a_failure_is_undone an_interrupt_is_undone ovs_vswitchd_does_not_answer as_far_as_it_goes
         without_a_confirmation_it_goes_back;
-    back: there_and_back it_is_destroyed_whatever_is_left processes_are_not_forgotten;
+    back: there_and_back it_is_destroyed_whatever_is_left processes_are_not_forgotten
+        many_go_with_their_namespaces;
     others: names_of_others_are_refused two_at_once;
     records: a_damaged_journal_is_told damaged_records_are_told a_full_disk;
 }

@@ -1,163 +1,118 @@
-//! Labs, as their verbs apply them: two states, what translation takes besides, a plan, and its end looked at.
+//! Labs by their files: each is written, and handed to `ovsns plan` and `ovsns apply`, which has nothing left to do afterwards.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
 
-use ovsns::backend::kernel::Kernel;
-use ovsns::backend::linux_bridge::LinuxBridge;
-use ovsns::backend::nat::Nft;
-use ovsns::backend::{BackendSet, Scope};
-use ovsns::cli::translation_of_lab;
-use ovsns::engine::Engine;
-use ovsns::model::{
-    Address, BackendName, Device, End, Entry, Key, Kind, Link, Nat, Netns, Owner, Place, Port, Protocol, Published,
-    Resource, State, Switch, Vlan,
-};
-use ovsns::plan::Plan;
+use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(10);
+use super::common::cli::{Cli, Ran};
 
-/// A lab of a switch, and of namespaces on it.
+/// A lab of switches of the Linux bridge, and of namespaces on them, each with one port.
+#[derive(Default)]
 pub struct Lab {
-    owner: Owner,
-    entries: State,
-    /// What it ever was about.
-    keys: BTreeSet<Key>,
-}
-
-fn parsed<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
-    text.parse().unwrap()
+    name: String,
+    switches: BTreeMap<String, String>,
+    namespaces: BTreeMap<String, String>,
+    nat: Vec<String>,
+    published: Vec<String>,
+    directory: Option<TempDir>,
 }
 
 impl Lab {
     pub fn new(name: &str) -> Lab {
-        Lab { owner: parsed(name), entries: State::default(), keys: BTreeSet::new() }
-    }
-
-    pub fn wants(&mut self, resource: Resource) {
-        let marked = matches!(
-            resource.kind(),
-            Kind::Netns | Kind::Switch | Kind::Link | Kind::Port | Kind::Nat | Kind::Published
-        );
-        let entry = if marked { Entry::owned(resource, &self.owner) } else { Entry::unmarked(resource) };
-        self.keys.insert(entry.key());
-        self.entries.insert(entry);
+        Lab { name: name.to_owned(), directory: Some(tempfile::tempdir().unwrap()), ..Lab::default() }
     }
 
     /// Wants what `other` wants.
     pub fn becomes(&mut self, other: Lab) {
-        self.entries = other.entries;
-        self.keys.extend(other.keys);
+        *self = Lab { name: std::mem::take(&mut self.name), directory: self.directory.take(), ..other };
     }
 
-    pub fn wants_no_more(&mut self, kind: Kind) {
-        let keys: Vec<Key> = self.entries.keys().filter(|key| key.kind() == kind).cloned().collect();
-        keys.iter().for_each(|key| drop(self.entries.remove(key)));
+    pub fn wants_no_nat(&mut self) {
+        self.nat.clear();
+    }
+
+    pub fn publishes_nothing(&mut self) {
+        self.published.clear();
     }
 
     pub fn switch(&mut self, name: &str, addresses: &[&str]) {
-        self.wants(Resource::Switch(Switch::new(parsed(name), BackendName::Linux)));
-        self.wants(Resource::Device(Device::new(Place::Host, parsed(name), true)));
-        self.addresses("host", name, addresses);
+        self.switches.insert(name.to_owned(), format!("ip: {}, nodad: true", list(addresses)));
     }
 
-    pub fn addresses(&mut self, place: &str, device: &str, addresses: &[&str]) {
-        for address in addresses {
-            self.wants(Resource::Address(Address::new(parsed(place), parsed(device), parsed(address), true)));
-        }
+    /// One that is there already.
+    pub fn others_switch(&mut self, name: &str) {
+        self.switches.insert(name.to_owned(), "external: true".to_owned());
     }
 
-    /// A namespace, if it is to be the lab's, and its port.
     pub fn guest(&mut self, switch: &str, netns: &str, addresses: &[&str]) {
-        self.wants(Resource::Netns(Netns::new(parsed(netns))));
-        self.port(switch, netns, addresses);
+        let port = format!("switch: {switch}, name: lab0, host-name: v-{netns}, nodad: true, ip: {}", list(addresses));
+        self.namespaces.insert(netns.to_owned(), format!("ports: [ {{ {port} }} ]"));
     }
 
-    pub fn port(&mut self, switch: &str, netns: &str, addresses: &[&str]) {
-        let (outside, inside) = (parsed(&format!("v-{netns}")), parsed("lab0"));
-        let link = Link::new(End::new(Place::Host, outside), End::new(parsed(netns), inside));
-        let port = Port {
-            switch: parsed(switch),
-            device: link.a.name.clone(),
-            backend: BackendName::Linux,
-            vlan: Vlan::default(),
-            iface_id: None,
-            netns: None,
-            lent: None,
-            patch: None,
-        };
-        self.wants(Resource::Link(link));
-        self.wants(Resource::Port(port));
-        self.addresses(netns, "lab0", addresses);
+    /// The same in a namespace that is there already.
+    pub fn others_guest(&mut self, switch: &str, netns: &str, addresses: &[&str]) {
+        self.guest(switch, netns, addresses);
+        self.namespaces.entry(netns.to_owned()).and_modify(|says| says.push_str(", external: true"));
     }
 
     pub fn nat(&mut self, switch: &str, out: &str) {
-        self.wants(Resource::Nat(Nat { switch: parsed(switch), out: parsed(out) }));
+        self.nat.push(format!("{{ switch: {switch}, out: {out} }}"));
     }
 
-    pub fn publish(&mut self, port: u16, netns: &str, targets: &[&str]) {
-        self.wants(Resource::Published(Published {
-            protocol: Protocol::Tcp,
-            address: None,
-            port,
-            netns: parsed(netns),
-            to_port: 80,
-            targets: targets.iter().map(|target| parsed(target)).collect(),
-        }));
+    pub fn publish(&mut self, port: u16, netns: &str) {
+        self.published.push(format!("\"{port}:{netns}:80\""));
     }
 
-    /// The plan to what it wants now; applied, if `apply`, after which nothing is left to do.
-    pub fn plan(&mut self, apply: bool) -> Result<String, String> {
-        // A runtime of its own: the test's is busy with the test.
-        std::thread::scope(|scope| {
-            let run = || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(self.apply_in(apply))
-            };
-            scope.spawn(run).join().unwrap()
-        })
-    }
-
-    pub fn apply(&mut self) -> String {
-        self.plan(true).unwrap()
-    }
-
-    pub fn destroy(&mut self) -> String {
-        self.entries = State::default();
-        self.apply()
-    }
-
-    async fn apply_in(&mut self, apply: bool) -> Result<String, String> {
-        let backends = BackendSet::new(vec![
-            Arc::new(Kernel::new(DEADLINE)),
-            Arc::<LinuxBridge>::default(),
-            Arc::<Nft>::default(),
-        ]);
-        let engine = Engine::new(backends);
-        let plan = self.plan_in(&engine).await?;
-        if apply {
-            engine.apply(&plan).await.map_err(|error| format!("{error:?}"))?;
-            let again = self.plan_in(&engine).await?;
-            assert_eq!(again.to_string(), "", "nothing is left to do");
+    fn text(&self) -> String {
+        let mut text = format!("lab: {}\ndefaults: {{ backend: linux }}\n", self.name);
+        for (key, parts) in [("switches", &self.switches), ("namespaces", &self.namespaces)] {
+            let parts: Vec<String> = parts.iter().map(|(name, says)| format!("{name}: {{ {says} }}")).collect();
+            writeln!(text, "{key}: {{ {} }}", parts.join(", ")).unwrap();
         }
-        Ok(plan.to_string())
+        writeln!(text, "nat: [ {} ]\npublish: [ {} ]", self.nat.join(", "), self.published.join(", ")).unwrap();
+        text
     }
 
-    async fn plan_in(&self, engine: &Engine) -> Result<Plan, String> {
-        let observed = self.observe(engine).await;
-        let (observed, desired) = translation_of_lab(&["--backend", "linux"], &self.owner, &observed, &self.entries)
-            .await?
-            .unwrap_or_else(|| (observed, self.entries.clone()));
-        Ok(Plan::between(&observed, &desired))
+    /// Runs `ovsns VERB` on the file.
+    pub fn run(&self, verb: &str) -> Ran {
+        let path = self.directory.as_ref().unwrap().path().join("lab.yaml");
+        fs::write(&path, self.text()).unwrap();
+        Cli::new().run(&[verb, path.to_str().unwrap()])
     }
 
-    /// What bears the mark, and what is on it.
-    async fn observe(&self, engine: &Engine) -> State {
-        let keys: Vec<Key> = self.keys.iter().cloned().collect();
-        let named = engine.observe(&Scope::Keys(keys)).await.unwrap();
-        let marked = engine.observe(&Scope::Owner(self.owner.clone())).await.unwrap();
-        let ours = named.entries().filter(|entry| entry.owner.as_ref().is_none_or(|owner| *owner == self.owner));
-        ours.chain(marked.entries()).cloned().collect()
+    /// The steps that `ovsns VERB` tells, a line each.
+    fn steps(&self, verb: &str) -> String {
+        let ran = self.run(verb);
+        assert_eq!(ran.code, 0, "ovsns {verb}: {ran:#?}\n{}", self.text());
+        let is_step = |line: &&str| ["+ ", "~ ", "- "].iter().any(|sign| line.starts_with(sign));
+        ran.stdout.lines().filter(is_step).collect::<Vec<_>>().join("\n")
     }
+
+    pub fn plan(&self) -> String {
+        self.steps("plan")
+    }
+
+    pub fn apply(&self) -> String {
+        let steps = self.steps("apply");
+        assert_eq!(self.plan(), "", "nothing is left to do");
+        steps
+    }
+
+    /// What `ovsns apply` says that does not do it.
+    pub fn refused(&self) -> String {
+        let ran = self.run("apply");
+        assert!(matches!(ran.code, 1 | 2), "{ran:#?}\n{}", self.text());
+        ran.stderr
+    }
+
+    pub fn destroy(&self) -> String {
+        self.steps("destroy")
+    }
+}
+
+fn list(addresses: &[&str]) -> String {
+    let quoted: Vec<String> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
+    format!("[{}]", quoted.join(", "))
 }

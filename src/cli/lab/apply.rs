@@ -105,10 +105,10 @@ impl Apply {
             Ok(()) => self.carry_out(session, &changes.owner, &changes.plan, Some(programs)).await,
             Err(failure) => Err(failure),
         };
-        if done.is_err() && !self.keep_going {
-            programs.services.start_again(&stopped).await?;
+        match done {
+            Err(failure) if !self.keep_going => Err(programs.return_after(&stopped, failure).await),
+            done => done,
         }
-        done
     }
 
     async fn carry_out(

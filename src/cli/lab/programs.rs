@@ -59,6 +59,14 @@ impl Programs {
         Ok(self.services.stop_those(|service| is_in(service, &going)).await?)
     }
 
+    /// Starts those that were stopped before `failure` came, which tells of it where they do not start.
+    pub async fn return_after(&self, stopped: &[Service], mut failure: Failure) -> Failure {
+        if let Err(error) = self.services.start_again(stopped).await {
+            failure.left.push(format!("programs that were stopped for it do not run again: {error}"));
+        }
+        failure
+    }
+
     /// Whether any runs in the namespaces that `plan` deletes.
     pub fn are_in(&self, plan: &Plan) -> Result<bool, Failure> {
         let going = going(plan);

@@ -62,11 +62,9 @@ impl Rollback {
         check_not_held(&owner)?;
         // Those in namespaces that go would keep them.
         let stopped = programs.leave(&changes.plan).await?;
-        let done = self.carry_out(session, &owner, &changes).await;
-        if done.is_err() {
-            programs.services.start_again(&stopped).await?;
+        if let Err(failure) = self.carry_out(session, &owner, &changes).await {
+            return Err(programs.return_after(&stopped, failure).await);
         }
-        done?;
         // If this run is killed here, the next rollback finds nothing to do, and removes it.
         records.forget_last_apply().map_err(EngineError::from)?;
         records.remove_empty();

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use clap::Parser;
-
-use crate::cli::Cli;
 use crate::cli::failure::Failure;
-use crate::cli::output::Output;
 use crate::cli::session::Session;
 use crate::model::{Entry, IfName, Key, Kind, Nat, Owner, Place, Published, Resource, State};
 
-use super::books::{Books, said};
+use super::books::Books;
 use super::enter::Entering;
 use super::gone::{Gone, take};
 use super::wiring::Wiring;
@@ -54,20 +50,6 @@ pub async fn for_lab(
     keep_routes_of_others(&mut books, owner, observed, &gone);
     notes::say(session, &books.notes);
     Ok(Some(merged(owner, observed, desired, &books)))
-}
-
-/// `for_lab` as a run of `ovsns` with these words finds it; an error is what that says first. For tests.
-pub async fn as_run(
-    words: &[&str],
-    owner: &Owner,
-    observed: &State,
-    desired: &State,
-) -> Result<Option<(State, State)>, String> {
-    let words = ["ovsns"].iter().chain(words).chain(&["list-nat"]);
-    let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
-    let output = Output::new(false);
-    let session = Session::open(&cli.global, &output).await.map_err(|failure| failure.what)?;
-    for_lab(&session, owner, observed, desired).await.map_err(|failure| failure.what)
 }
 
 /// Whether it is a translation or a published port.
@@ -151,9 +133,8 @@ fn replace(books: &mut Books, owner: &Owner, observed: &State, desired: &State) 
     let (there, coming) = (Wiring::of(observed), Wiring::of(desired));
     let wanted = || desired.entries().filter(|entry| is_translation(entry));
     for entry in wanted() {
-        match &entry.resource {
-            Resource::Published(published) => check_free(books, published, &there, &coming)?,
-            resource => check_not_of_others(books, &resource.key())?,
+        if let Resource::Published(published) = &entry.resource {
+            check_free(books, published, &there, &coming)?;
         }
         books.want(entry.resource.clone(), owner);
     }
@@ -163,17 +144,6 @@ fn replace(books: &mut Books, owner: &Owner, observed: &State, desired: &State) 
         _ => None,
     };
     Ok(before.iter().filter_map(leads_to).filter(|place| !kept.contains(place)).collect())
-}
-
-fn check_not_of_others(books: &Books, key: &Key) -> Result<(), Failure> {
-    match (key, books.desired.contains(key)) {
-        (Key::Nat { switch, out }, true) => {
-            let by = said(&books.owner(key));
-            Err(Failure::new(format!("switch {switch} is translated at {out} already, {by}"))
-                .hint(format!("to end that: ovsns del-nat {switch} --out {out}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Nothing else is to be reached where `wanted` is published: no other port, and no program of the host.

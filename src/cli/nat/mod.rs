@@ -22,7 +22,7 @@ pub use add::AddNat;
 pub use delete::DelNat;
 pub use gone::{dead, settled, with_translation};
 pub use ingress::default_devices;
-pub use lab::{as_run, for_lab};
+pub use lab::for_lab;
 pub use list::{ListNat, ListPublished};
 pub use publish::Publish;
 pub use unpublish::Unpublish;
