@@ -41,6 +41,7 @@ fn an_interface_that_cannot_be_set_up_is_told() {
     let add = |port| ["-t20", "add-port", "br0", port];
     let theirs = theirs(&server).args(add("none1")).output().unwrap();
     let ours = ours(&server).args(add("none2")).output().unwrap();
+    assert_eq!(theirs.status.code(), Some(0));
     assert_eq!(normal(&ours.stderr), normal(&theirs.stderr).replace("none1", "none2"));
     assert!(text(&ours.stderr).contains("No such device"), "{ours:?}");
     assert_eq!(ours.status.code(), Some(65));
