@@ -150,6 +150,11 @@ fn inventory(ovs: Option<&Ovs>) -> BTreeSet<String> {
         let rows = ovs.unwrap().vsctl(&["--no-headings", "--columns=name", "--format=csv", "list", table]);
         found.extend(rows.lines().map(|row| format!("{table} {row}")));
     }
+    // rows without a name of their own, which go when nothing refers to them
+    for table in ["QoS", "Queue", "Controller", "NetFlow", "sFlow", "IPFIX"].iter().filter(|_| ovs.is_some()) {
+        let rows = ovs.unwrap().vsctl(&["--no-headings", "--columns=_uuid", "--format=csv", "list", table]);
+        found.extend(rows.lines().map(|row| format!("{table} {row}")));
+    }
     let own = std::fs::read_dir("/run/ovsns").into_iter().flatten().flatten();
     let names = own.map(|file| file.file_name().into_string().unwrap()).filter(|name| !name.starts_with("lock-"));
     found.extend(names.map(|name| format!("file {name}")));
