@@ -31,6 +31,8 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod frames;
+mod switches;
 mod vlans;
 
 /// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.

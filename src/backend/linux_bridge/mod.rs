@@ -2,6 +2,7 @@
 
 mod run;
 mod settings;
+mod tree;
 mod view;
 
 use async_trait::async_trait;

@@ -11,6 +11,7 @@ mod ops;
 mod read;
 mod settings;
 mod sockets;
+mod tree;
 mod vlan;
 mod wait;
 
