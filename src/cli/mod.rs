@@ -14,11 +14,13 @@ mod lab;
 mod link;
 mod nat;
 mod netns;
+mod openflow;
 mod output;
 mod ovs;
 pub mod ovsdb;
 mod place;
 mod port;
+mod ports;
 mod session;
 mod set_br;
 mod show;
@@ -132,6 +134,30 @@ enum Verb {
     Unpublish(nat::Unpublish),
     /// List the ports of the host that lead to namespaces
     ListPublished(nat::ListPublished),
+    /// List the flows of a switch of Open vSwitch, with the namespaces' names
+    Flows(openflow::Flows),
+    /// Add flows
+    AddFlow(openflow::AddFlow),
+    /// Give flows other actions
+    ModFlows(openflow::ModFlows),
+    /// Delete flows
+    DelFlows(openflow::DelFlows),
+    /// List the groups of a switch of Open vSwitch, which flows lead to
+    Groups(openflow::Groups),
+    /// Add groups
+    AddGroup(openflow::AddGroup),
+    /// Change groups
+    ModGroup(openflow::ModGroup),
+    /// Delete groups
+    DelGroups(openflow::DelGroups),
+    /// List the meters of a switch of Open vSwitch, which limit what flows forward
+    Meters(openflow::Meters),
+    /// Add a meter
+    AddMeter(openflow::AddMeter),
+    /// Change a meter
+    ModMeter(openflow::ModMeter),
+    /// Delete meters
+    DelMeters(openflow::DelMeters),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -328,6 +354,18 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Flows(args) => args.run(&session).await,
+        Verb::AddFlow(args) => args.run(&session).await,
+        Verb::ModFlows(args) => args.run(&session).await,
+        Verb::DelFlows(args) => args.run(&session).await,
+        Verb::Groups(args) => args.run(&session).await,
+        Verb::AddGroup(args) => args.run(&session).await,
+        Verb::ModGroup(args) => args.run(&session).await,
+        Verb::DelGroups(args) => args.run(&session).await,
+        Verb::Meters(args) => args.run(&session).await,
+        Verb::AddMeter(args) => args.run(&session).await,
+        Verb::ModMeter(args) => args.run(&session).await,
+        Verb::DelMeters(args) => args.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
         Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,

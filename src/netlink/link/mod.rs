@@ -4,6 +4,7 @@ mod answer;
 mod change;
 mod create;
 mod delete;
+mod statistics;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -15,6 +16,7 @@ pub use delete::{delete, delete_group};
 use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
+pub use statistics::{Counted, LinkStatistics};
 
 use super::error::Error;
 use super::request::Netlink;
