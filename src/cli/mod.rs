@@ -3,15 +3,18 @@
 mod capture;
 mod change;
 mod confirm;
+mod control;
 mod doctor;
 mod exec;
 mod failure;
+mod fdb;
 mod gc;
 mod global;
 mod inside;
 mod keep;
 mod lab;
 mod link;
+mod live;
 mod nat;
 mod netns;
 mod openflow;
@@ -24,9 +27,12 @@ mod ports;
 mod session;
 mod set_br;
 mod show;
+mod signals;
+mod stats;
 mod switch;
 mod teardown;
 mod texts;
+mod told;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -134,30 +140,8 @@ enum Verb {
     Unpublish(nat::Unpublish),
     /// List the ports of the host that lead to namespaces
     ListPublished(nat::ListPublished),
-    /// List the flows of a switch of Open vSwitch, with the namespaces' names
-    Flows(openflow::Flows),
-    /// Add flows
-    AddFlow(openflow::AddFlow),
-    /// Give flows other actions
-    ModFlows(openflow::ModFlows),
-    /// Delete flows
-    DelFlows(openflow::DelFlows),
-    /// List the groups of a switch of Open vSwitch, which flows lead to
-    Groups(openflow::Groups),
-    /// Add groups
-    AddGroup(openflow::AddGroup),
-    /// Change groups
-    ModGroup(openflow::ModGroup),
-    /// Delete groups
-    DelGroups(openflow::DelGroups),
-    /// List the meters of a switch of Open vSwitch, which limit what flows forward
-    Meters(openflow::Meters),
-    /// Add a meter
-    AddMeter(openflow::AddMeter),
-    /// Change a meter
-    ModMeter(openflow::ModMeter),
-    /// Delete meters
-    DelMeters(openflow::DelMeters),
+    #[command(flatten)]
+    Live(live::Live),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -354,18 +338,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
-        Verb::Flows(args) => args.run(&session).await,
-        Verb::AddFlow(args) => args.run(&session).await,
-        Verb::ModFlows(args) => args.run(&session).await,
-        Verb::DelFlows(args) => args.run(&session).await,
-        Verb::Groups(args) => args.run(&session).await,
-        Verb::AddGroup(args) => args.run(&session).await,
-        Verb::ModGroup(args) => args.run(&session).await,
-        Verb::DelGroups(args) => args.run(&session).await,
-        Verb::Meters(args) => args.run(&session).await,
-        Verb::AddMeter(args) => args.run(&session).await,
-        Verb::ModMeter(args) => args.run(&session).await,
-        Verb::DelMeters(args) => args.run(&session).await,
+        Verb::Live(verb) => verb.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
         Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,

@@ -6,7 +6,7 @@ use crate::backend::Scope;
 use crate::model::{BackendName, End, IfName, Key, Place, Resource, State, Switch, SwitchName};
 
 use super::failure::Failure;
-use super::session::{Interface, OFPP_LOCAL, OvsDatabase, Session};
+use super::session::{Interface, OvsDatabase, Session};
 
 /// A switch, and what is plugged into it.
 #[derive(Debug)]
@@ -156,9 +156,4 @@ impl SwitchPorts {
             None => port.name.clone(),
         }
     }
-}
-
-/// Whether it is the number of the switch's own device.
-pub fn is_local(number: u32) -> bool {
-    number == OFPP_LOCAL
 }

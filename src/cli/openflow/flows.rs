@@ -5,11 +5,12 @@ use serde_json::json;
 
 use super::flow::{self, Flow};
 use super::input::{Input, Line};
-use super::run::{Takes, Target, Told};
+use super::run::{Takes, Target};
 use super::syntax;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
+use crate::cli::told::Told;
 use crate::model::SwitchName;
 
 const WHAT: &str = "flows";

@@ -5,10 +5,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::flow::packets;
-use super::run::{Takes, Target, Told};
+use super::run::{Takes, Target};
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
+use crate::cli::told::Told;
 use crate::model::SwitchName;
 
 const WHAT: &str = "meters";

@@ -7,7 +7,9 @@ mod input;
 mod meters;
 mod run;
 mod syntax;
+mod trace;
 
 pub use flows::{AddFlow, DelFlows, Flows, ModFlows};
 pub use groups::{AddGroup, DelGroups, Groups, ModGroup};
 pub use meters::{AddMeter, DelMeters, Meters, ModMeter};
+pub use trace::Trace;

@@ -1,28 +1,16 @@
 //! Running ovs-ofctl(8): the words that it gets, and what its errors mean.
 
-use std::path::PathBuf;
-
-use clap::Args;
 use serde_json::json;
 
-use crate::backend::Unsupported;
+use crate::cli::control;
 use crate::cli::failure::{Failure, PRIVILEGE_HINT};
 use crate::cli::output::Report;
 use crate::cli::ports::{self, SwitchPorts};
-use crate::cli::session::{OvsDatabase, Session};
+use crate::cli::session::Session;
+use crate::cli::told::Told;
 use crate::daemon::{DaemonError, OFCTL, Spoken, management_socket, ofctl};
-use crate::model::{BackendName, SwitchName};
+use crate::model::SwitchName;
 use crate::plan::quote;
-
-#[derive(Debug, Clone, Args)]
-pub struct Told {
-    /// Print what would be done and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Print the command of ovs-ofctl that is run for it, and change nothing
-    #[arg(long, conflicts_with = "dry_run")]
-    explain: bool,
-}
 
 /// What it takes of OpenFlow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +35,8 @@ impl<'a> Target<'a> {
     /// The switch `name`, whose `what` (flows, groups, meters) are to be looked at or changed.
     pub async fn open(session: &'a Session<'a>, name: &SwitchName, what: &str) -> Result<Target<'a>, Failure> {
         let ports = ports::of(session, name).await?;
-        let run_dir = run_dir(session, &ports, what, "speaks no OpenFlow: it forwards by addresses alone")?;
+        let run_dir =
+            control::run_dir(session, &ports, what, "it speaks no OpenFlow, and forwards by addresses alone")?;
         let socket = management_socket(&run_dir, name.as_str());
         Ok(Target { session, ports, socket })
     }
@@ -76,7 +65,9 @@ impl<'a> Target<'a> {
             ([], Takes::Later) => {
                 let (switch, spoken) = (self.switch(), spoken.join(","));
                 let command = command.rsplit(' ').next().unwrap_or(command);
-                Err(Failure::new(format!("cannot run `ovs-ofctl {command}` on switch {switch}: that takes OpenFlow 1.3, and the switch was told to speak {spoken} only"))
+                let what = format!("cannot run `ovs-ofctl {command}` on switch {switch}");
+                let why = format!("that takes OpenFlow 1.3, and the switch was told to speak {spoken} only");
+                Err(caused(Failure::new(what), why)
                     .hint(format!("let it speak more: ovsns vsctl set Bridge {switch} protocols={spoken},OpenFlow13")))
             }
             (later, _) => Ok(later.join(",")),
@@ -103,16 +94,8 @@ impl<'a> Target<'a> {
         input: &str,
         lines: &[String],
     ) -> Result<Report, Failure> {
-        let document = |applied| json!({"switch": self.switch(), "changes": lines, "applied": applied});
-        if told.explain {
-            let command = explained(words, input);
-            return Ok(Report::new(command.clone(), json!({"explain": [{"commands": [command]}], "applied": false})));
-        }
-        if told.dry_run {
-            return Ok(Report::new(lines.join("\n"), document(false)));
-        }
-        self.run(what, words, input)?;
-        Ok(Report::new(lines.join("\n"), document(true)))
+        let document = json!({"switch": self.switch()});
+        told.carry_out(document, lines, &[explained(words, input)], || self.run(what, words, input).map(drop))
     }
 
     /// Where what was put in lives.
@@ -125,34 +108,6 @@ impl<'a> Target<'a> {
     pub fn note(&self, text: &str) {
         self.session.output.note(text);
     }
-}
-
-impl Told {
-    pub fn applies(&self) -> bool {
-        !self.dry_run && !self.explain
-    }
-}
-
-/// The directory of ovs-vswitchd's sockets; `what` cannot be had where there is none.
-pub fn run_dir(session: &Session<'_>, ports: &SwitchPorts, what: &str, reason: &str) -> Result<PathBuf, Failure> {
-    let name = &ports.switch.name;
-    let OvsDatabase::Ready(ovs, client) = &session.ovs else { return Err(no_openflow(name, what, reason)) };
-    if ports.switch.backend != BackendName::Ovs {
-        return Err(no_openflow(name, what, reason));
-    }
-    ovs.run_dir().ok_or_else(|| {
-        Failure::new(format!("cannot get at the {what} of switch {name}: ovs-vswitchd takes that on its own host only"))
-            .hint(format!("the database is at {}: run ovsns there", client.endpoint()))
-    })
-}
-
-fn no_openflow(name: &SwitchName, what: &str, reason: &str) -> Failure {
-    Failure::from(Unsupported {
-        what: format!("{what} of switch {name}"),
-        backend: "linux",
-        reason: format!("the Linux bridge {reason}"),
-        hint: Some("Open vSwitch can: --backend ovs".to_owned()),
-    })
 }
 
 /// The command, ready to be pasted.
@@ -269,6 +224,9 @@ fn log_line(line: &str) -> Option<&str> {
     parts.nth(2)
 }
 
+const PREREQUISITES: &str =
+    "a field of a protocol is looked at only where that protocol is asked for (ip, tcp, udp, arp …)";
+
 /// What ovs-ofctl has to say of a change that it made: fields that are not looked at, above all.
 fn remarks(stderr: &str) -> Vec<String> {
     let texts: Vec<&str> = stderr.lines().filter_map(log_line).collect();
@@ -279,10 +237,8 @@ fn remarks(stderr: &str) -> Vec<String> {
             before = Some(pre);
         } else if let Some(post) = text.strip_prefix("post:") {
             let (before, post) = (before.take().unwrap_or_default(), post.trim());
-            let post = if post.is_empty() { "every packet" } else { post };
-            remarks.push(format!(
-                "`{before}` matches {post}: of the rest the switch does not look, unless the protocol stands before it (ip, tcp, udp …)"
-            ));
+            let post = if post.is_empty() { "everything" } else { post };
+            remarks.push(format!("`{before}` is taken as `{post}`: {PREREQUISITES}"));
         } else if !text.starts_with("normalization changed") {
             remarks.push(format!("{OFCTL} says: {text}"));
         }
@@ -347,6 +303,6 @@ mod tests {
         let said = "2026-11-22T14:54:36Z|00001|ofp_match|INFO|normalization changed ofp_match, details:\n\
                     2026-11-22T14:54:36Z|00002|ofp_match|INFO| pre: tp_dst=80\n2026-11-22T14:54:36Z|00003|ofp_match|INFO|post: ";
         assert_eq!(remarks(said).len(), 1);
-        assert!(remarks(said)[0].starts_with("`tp_dst=80` matches every packet"));
+        assert!(remarks(said)[0].starts_with("`tp_dst=80` is taken as `everything`"));
     }
 }

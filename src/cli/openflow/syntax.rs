@@ -57,7 +57,16 @@ pub fn resolve(text: &str, ports: &SwitchPorts) -> Result<String, Failure> {
 
 /// What ovs-ofctl printed, in the words that a user would type.
 pub fn named(text: &str, ports: &SwitchPorts) -> String {
-    let renamed = rewrite(text, false, &mut |word, _| {
+    with_names(text, false, ports)
+}
+
+/// The same, of actions, of which a port's name alone may be one.
+pub fn named_actions(text: &str, ports: &SwitchPorts) -> String {
+    with_names(text, true, ports)
+}
+
+fn with_names(text: &str, actions: bool, ports: &SwitchPorts) -> String {
+    let renamed = rewrite(text, actions, &mut |word, _| {
         let bare = word.trim_matches('"');
         let port = match bare.parse() {
             Ok(number) => ports.numbered(number).filter(|port| !ports.is_own(port)),
@@ -83,7 +92,7 @@ fn is_safe(c: char) -> bool {
 }
 
 /// A port's name as ovs-ofctl takes it: in quotation marks where it could be taken for something else.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| is_safe(c) && c != ':')
         && !RESERVED.iter().any(|word| name.eq_ignore_ascii_case(word));
@@ -151,7 +160,7 @@ fn arguments(name: &str, inner: &str, rename: &mut Rename<'_>) -> Result<String,
 
 /// The parts of `text` between commas and blanks, as far as these stand in no parentheses or quotation marks, each with what
 /// separates it from the next.
-fn items(text: &str) -> Vec<(&str, &str)> {
+pub fn items(text: &str) -> Vec<(&str, &str)> {
     let (mut found, mut start, mut depth, mut quotes) = (Vec::new(), 0, 0_usize, false);
     for (index, c) in text.char_indices() {
         match c {
