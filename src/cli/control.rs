@@ -6,7 +6,7 @@ use crate::backend::Unsupported;
 use crate::daemon::{Control, ControlError};
 use crate::model::{BackendName, SwitchName};
 
-use super::failure::{Failure, PRIVILEGE_HINT};
+use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::ports::SwitchPorts;
 use super::session::{OvsDatabase, Session};
 
@@ -27,6 +27,19 @@ pub fn open(session: &Session<'_>, ports: &SwitchPorts, what: &str, reason: &str
     let run_dir = run_dir(session, ports, what, reason)?;
     let doing = format!("cannot get at the {what} of switch {}", ports.switch.name);
     Control::open(&run_dir, session.global.timeout).map_err(|error| failed(doing, error))
+}
+
+/// Waits until ovs-vswitchd has held all that the datapath does by itself against its tables as they are now: packets like those of
+/// the last seconds do not come to it, and until then they go where they went (`revalidator/wait`, ofproto-dpif-upcall.c).
+pub fn settle(session: &Session<'_>, control: &mut Control) {
+    match control.ask("revalidator/wait", &[]) {
+        // An older one has no word for it, and is as quick.
+        Ok(_) | Err(ControlError::Unknown { .. }) => {}
+        Err(error) => {
+            let why = chain(&error).join(": ");
+            session.output.note(&format!("done, but it is not known since when it is in effect: {why}"));
+        }
+    }
 }
 
 fn unsupported(name: &SwitchName, what: &str, reason: &str) -> Failure {

@@ -14,12 +14,20 @@ pub struct Told {
     /// Print the commands of other tools that do the same, and change nothing
     #[arg(long, conflicts_with = "dry_run")]
     explain: bool,
+    /// On Open vSwitch, do not wait until it is in effect for packets like those under way too, which takes it half a second
+    #[arg(long)]
+    no_wait: bool,
 }
 
 impl Told {
     /// Whether anything is to be changed.
     pub fn applies(&self) -> bool {
         !self.dry_run && !self.explain
+    }
+
+    /// Whether it is to be waited until what was changed is in effect.
+    pub fn waits(&self) -> bool {
+        self.applies() && !self.no_wait
     }
 
     /// Acts, or tells what it would do: `lines` say what, `commands` do the same.

@@ -59,10 +59,12 @@ impl AddFdb {
             Some(_) => ovs::explain_set(switch, &wanted.port, mac, vlan),
             None => linux::explain_set(&self.switch, &wanted.port, mac, vlan),
         };
-        self.told.carry_out(document, &[line], &[command], || match &mut table.control {
+        let report = self.told.carry_out(document, &[line], &[command], || match &mut table.control {
             Some(control) => ovs::set(control, switch, &wanted.port, mac, vlan),
             None => Ok(linux_fdb::set(&self.switch, &wanted.port, mac, self.vlan)?),
-        })
+        })?;
+        table.settle(session, &self.told);
+        Ok(report)
     }
 
     /// The kernel takes a VLAN only where the port is in it.

@@ -38,7 +38,7 @@ impl DelFdb {
                 .hint(format!("ovsns list-fdb {} lists what it knows", self.switch)));
         }
         self.check_own(&found)?;
-        take_out(&mut table, &self.told, &found)
+        take_out(session, &mut table, &self.told, &found)
     }
 
     /// Frames to a device of the bridge itself would be flooded, and not come to it.
@@ -55,7 +55,7 @@ impl DelFdb {
 }
 
 /// Takes `found` out of the table, or tells how.
-fn take_out(table: &mut Table, told: &Told, found: &[Entry]) -> Result<Report, Failure> {
+fn take_out(session: &Session<'_>, table: &mut Table, told: &Told, found: &[Entry]) -> Result<Report, Failure> {
     let switch = table.switch().clone();
     let lines: Vec<String> = found.iter().map(|entry| format!("- address {} of {switch}", entry.told())).collect();
     let commands: Vec<String> = found
@@ -65,12 +65,14 @@ fn take_out(table: &mut Table, told: &Told, found: &[Entry]) -> Result<Report, F
             None => vec![linux::explain_delete(&switch, entry)],
         })
         .collect();
-    told.carry_out(json!({"switch": switch}), &lines, &commands, || {
+    let report = told.carry_out(json!({"switch": switch}), &lines, &commands, || {
         found.iter().try_for_each(|entry| match &mut table.control {
             Some(control) => ovs::delete(control, switch.as_str(), entry),
             None => Ok(linux_fdb::delete(&switch, &entry.port, entry.mac, entry.vlan)?),
         })
-    })
+    })?;
+    table.settle(session, told);
+    Ok(report)
 }
 
 #[derive(Debug, Args)]
@@ -97,7 +99,7 @@ impl FlushFdb {
         learned.retain(|entry| entry.kind == Kind::Learned && port.as_ref().is_none_or(|port| *port == entry.port));
         if table.control.is_some() && port.is_some() {
             // Open vSwitch flushes a table whole.
-            return take_out(&mut table, &self.told, &learned);
+            return take_out(session, &mut table, &self.told, &learned);
         }
         let lines: Vec<String> =
             learned.iter().map(|entry| format!("- address {} of {}", entry.told(), self.switch)).collect();
@@ -105,9 +107,12 @@ impl FlushFdb {
             Some(_) => format!("ovs-appctl fdb/flush {}", self.switch),
             None => linux::explain_flush(&self.switch, port.as_deref()),
         };
-        self.told.carry_out(json!({"switch": self.switch}), &lines, &[command], || match &mut table.control {
+        let document = json!({"switch": self.switch});
+        let report = self.told.carry_out(document, &lines, &[command], || match &mut table.control {
             Some(control) => ovs::flush(control, self.switch.as_str()),
             None => Ok(linux_fdb::flush(&self.switch, port.as_deref())?),
-        })
+        })?;
+        table.settle(session, &self.told);
+        Ok(report)
     }
 }

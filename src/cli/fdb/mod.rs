@@ -15,6 +15,7 @@ use super::control;
 use super::failure::Failure;
 use super::ports::{self, SwitchPorts};
 use super::session::Session;
+use super::told::Told;
 use crate::daemon::Control;
 use crate::model::{BackendName, SwitchName};
 use entry::Entry;
@@ -38,6 +39,13 @@ impl Table {
 
     fn switch(&self) -> &SwitchName {
         &self.ports.switch.name
+    }
+
+    /// After a change: waits until it is in effect. The kernel's bridge needs no time.
+    fn settle(&mut self, session: &Session<'_>, told: &Told) {
+        if let Some(control) = self.control.as_mut().filter(|_| told.waits()) {
+            control::settle(session, control);
+        }
     }
 
     fn list(&mut self) -> Result<Vec<Entry>, Failure> {

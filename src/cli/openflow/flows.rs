@@ -170,6 +170,7 @@ impl DelFlows {
         }
         let before = count(&target)?;
         target.run("delete flows of", &words, "")?;
+        target.settle(&self.told);
         let left = count(&target)?;
         if left == 0 {
             target.note(&format!(

@@ -1,5 +1,7 @@
 //! Running ovs-ofctl(8): the words that it gets, and what its errors mean.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use crate::cli::control;
@@ -8,7 +10,7 @@ use crate::cli::output::Report;
 use crate::cli::ports::{self, SwitchPorts};
 use crate::cli::session::Session;
 use crate::cli::told::Told;
-use crate::daemon::{DaemonError, OFCTL, Spoken, management_socket, ofctl};
+use crate::daemon::{Control, DaemonError, OFCTL, Spoken, management_socket, ofctl};
 use crate::model::SwitchName;
 use crate::plan::quote;
 
@@ -28,6 +30,7 @@ const LATER: [&str; 3] = ["OpenFlow13", "OpenFlow14", "OpenFlow15"];
 pub struct Target<'a> {
     session: &'a Session<'a>,
     pub ports: SwitchPorts,
+    run_dir: PathBuf,
     socket: String,
 }
 
@@ -38,7 +41,7 @@ impl<'a> Target<'a> {
         let run_dir =
             control::run_dir(session, &ports, what, "it speaks no OpenFlow, and forwards by addresses alone")?;
         let socket = management_socket(&run_dir, name.as_str());
-        Ok(Target { session, ports, socket })
+        Ok(Target { session, ports, run_dir, socket })
     }
 
     pub fn switch(&self) -> &SwitchName {
@@ -95,7 +98,18 @@ impl<'a> Target<'a> {
         lines: &[String],
     ) -> Result<Report, Failure> {
         let document = json!({"switch": self.switch()});
-        told.carry_out(document, lines, &[explained(words, input)], || self.run(what, words, input).map(drop))
+        let act = || self.run(what, words, input).map(drop);
+        let report = told.carry_out(document, lines, &[explained(words, input)], act)?;
+        self.settle(told);
+        Ok(report)
+    }
+
+    /// After a change: waits until it is in effect.
+    pub fn settle(&self, told: &Told) {
+        let control = told.waits().then(|| Control::open(&self.run_dir, self.session.global.timeout).ok()).flatten();
+        if let Some(mut control) = control {
+            control::settle(self.session, &mut control);
+        }
     }
 
     /// Where what was put in lives.
