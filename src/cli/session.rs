@@ -25,11 +25,12 @@ use super::output::Output;
 
 pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
 pub use crate::backend::kernel::{
-    Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file,
-    identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
+    Counted, Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, counters, features as kernel_features,
+    file as netns_file, identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
+pub use crate::backend::linux_bridge::fdb as linux_fdb;
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
-pub use crate::backend::ovs::Ovs;
+pub use crate::backend::ovs::{Interface, OFPP_LOCAL, Ovs};
 
 /// Where ovs-vsctl(8) looks for the database by itself.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];

@@ -13,6 +13,8 @@ mod common;
 #[path = "../workflow/lab.rs"]
 mod lab;
 
+use std::time::{Duration, Instant};
+
 use common::require;
 use common::require::{Feature, has};
 use lab::{Lab, SwitchKind};
@@ -31,7 +33,11 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod fdb;
 mod frames;
+mod openflow;
+mod quiet;
+mod stats;
 mod switches;
 mod vlans;
 
@@ -47,4 +53,16 @@ fn play(kind: &str, story: fn(&Lab)) {
         story(&lab);
         lab.take_down();
     });
+}
+
+/// Looks again and again until `condition` gives something.
+fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
 }

@@ -1,5 +1,6 @@
 //! Switches and ports of the bridge of the Linux kernel.
 
+pub mod fdb;
 mod run;
 mod settings;
 mod tree;

@@ -6,6 +6,7 @@
 mod commit;
 mod connection;
 mod health;
+mod interfaces;
 mod mirror;
 mod ops;
 mod read;
@@ -31,6 +32,7 @@ use crate::plan::Step;
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
 use connection::Connection;
 pub use health::Health;
+pub use interfaces::{Interface, Interfaces, OFPP_LOCAL};
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod delete;
 mod setting;
+mod statistics;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -17,6 +18,7 @@ use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
 pub use setting::{BridgePortInfo, BridgeSetting, PortSetting};
+pub use statistics::{Counted, LinkStatistics};
 
 use super::error::Error;
 use super::request::Netlink;
