@@ -25,6 +25,7 @@ mod show;
 mod switch;
 mod teardown;
 mod texts;
+mod tunnel;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -81,6 +82,8 @@ enum Verb {
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
+    /// Join a switch with one on another host: VXLAN, GRE, Geneve, ERSPAN
+    AddTunnel(tunnel::AddTunnel),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -304,6 +307,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
+        Verb::AddTunnel(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::backend::Scope;
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+    Device, End, Entry, IfName, Impairment, Interface, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
 };
 
 use super::failure::Failure;
@@ -242,8 +242,11 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
 fn port_text(text: &mut String, tree: &PortTree) {
     line(text, 1, format_args!("Port {}", tree.port.device));
     line(text, 2, format_args!("state: {}", tree.state));
-    if let Some(peer) = &tree.port.patch {
-        line(text, 2, format_args!("patch to: {peer}"));
+    match &tree.port.interface {
+        Interface::System => {}
+        Interface::Patch(peer) => line(text, 2, format_args!("patch to: {peer}")),
+        Interface::Tunnel(tunnel) => line(text, 2, format_args!("tunnel: {tunnel}")),
+        Interface::Internal { .. } => line(text, 2, format_args!("internal")),
     }
     if let Some(tag) = tree.port.vlan.tag {
         line(text, 2, format_args!("tag: {tag}"));

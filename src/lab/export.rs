@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner, Place,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner, Place,
     Port, PortNames, Published, Resource, Route, State, Switch, Vlan,
 };
 
@@ -181,7 +181,7 @@ impl<'a> Found<'a> {
             named: true,
         };
         let trunk = |port: &Port| {
-            let peer = port.patch.as_ref().filter(|peer| port.device < **peer)?;
+            let peer = port.interface.peer().filter(|peer| port.device < **peer)?;
             let Some(Resource::Port(peer)) =
                 self.state.get(&Key::Port { device: peer.clone() }).map(|entry| &entry.resource)
             else {
@@ -232,7 +232,7 @@ impl<'a> Found<'a> {
         let mut uplinks = Vec::new();
         let ends: BTreeSet<&IfName> =
             self.pairs.iter().flat_map(|link| [&link.a, &link.b]).map(|end| &end.name).collect();
-        let plain = |port: &&Port| port.switch == switch.name && port.patch.is_none() && !ends.contains(&port.device);
+        let plain = |port: &&Port| port.switch == switch.name && port.interface == Interface::System && !ends.contains(&port.device);
         for port in self.ports().filter(plain).collect::<Vec<_>>() {
             if self.devices.contains(&port.device) {
                 uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port) });

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
     Route, State, Switch, SwitchName, Sysctl, Vlan,
 };
 
@@ -130,30 +130,18 @@ impl<'a> Making<'a> {
     fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
         let ovs = switch.backend == BackendName::Ovs;
         self.owned(Resource::Port(Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
             vlan: vlan.clone(),
             iface_id,
             netns: netns.filter(|_| ovs),
-            lent: None,
-            patch: None,
+            ..Port::new(switch.name.clone(), device.clone(), switch.backend)
         }));
     }
 
     /// One end of a patch between two switches of Open vSwitch.
     fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
-        let port = Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
-            vlan: vlan.clone(),
-            iface_id: None,
-            netns: None,
-            lent: None,
-            patch: Some(peer.clone()),
-        };
-        self.owned(Resource::Port(port));
+        let interface = Interface::Patch(peer.clone());
+        let port = Port::new(switch.name.clone(), device.clone(), switch.backend);
+        self.owned(Resource::Port(Port { vlan: vlan.clone(), interface, ..port }));
     }
 
     fn namespace(&mut self, namespace: &Namespace) {

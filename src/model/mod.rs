@@ -3,6 +3,7 @@
 mod address;
 mod container;
 mod impairment;
+mod interface;
 mod link;
 mod mac;
 mod mirror;
@@ -20,10 +21,13 @@ mod ruleset;
 mod state;
 mod switch;
 mod sysctl;
+mod tunnel;
+mod virtual_device;
 
 pub use address::{Address, IPV6_MTU_MIN, device_address};
 pub use container::{Container, Engine};
 pub use impairment::{Discipline, Impairment, Spot};
+pub use interface::Interface;
 pub use link::{Device, End, Link};
 pub use mac::{Mac, MacError};
 pub use mirror::Mirror;
@@ -41,3 +45,5 @@ pub use ruleset::{Chain, Demand, Family, Raised, Ruleset, Setting};
 pub use state::{Entry, State};
 pub use switch::{BackendName, Datapath, MTU_MAX, MTU_MIN, Switch};
 pub use sysctl::{Sysctl, SysctlKey};
+pub use tunnel::{Direction, Erspan, Remote, Tos, Tunnel, TunnelError, TunnelKey, TunnelType};
+pub use virtual_device::{Internal, Virtual, What};

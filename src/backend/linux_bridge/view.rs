@@ -128,8 +128,7 @@ impl View {
             None => vlan(&self.netlink.vlans(Some(link.index))?),
         };
         let lent = link.alias.as_deref().and_then(Lent::from_alias);
-        let port =
-            Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent, patch: None };
+        let port = Port { vlan, lent, ..Port::new(switch, device, BackendName::Linux) };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }

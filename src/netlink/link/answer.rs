@@ -3,12 +3,12 @@
 
 use netlink_packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NlaBuffer, NlasIterator, Parseable, parse_i32, parse_string,
-    parse_u8, parse_u32,
+    parse_u8, parse_u16, parse_u32,
 };
 use netlink_packet_route::link::{BridgeStpState, InfoBridge, LinkFlags, LinkHeader};
 use nix::libc;
 
-use super::{BridgeInfo, Link, OperState};
+use super::{BridgeInfo, Link, OperState, Tunnel, TunnelKind};
 
 /// `struct ifinfomsg`, linux/rtnetlink.h.
 const HEADER_LEN: usize = 16;
@@ -66,11 +66,34 @@ impl Link {
             let info = info?;
             match info.kind() {
                 libc::IFLA_INFO_KIND => self.kind = Some(parse_string(info.value())?),
-                libc::IFLA_INFO_DATA if self.kind.as_deref() == Some("bridge") => {
-                    self.bridge = Some(BridgeInfo::read(info.value())?);
-                }
+                libc::IFLA_INFO_DATA => self.take_data(info.value())?,
                 _ => {}
             }
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    fn take_data(&mut self, data: &[u8]) -> Result<(), DecodeError> {
+        /// linux/if_link.h.
+        const IFLA_VLAN_ID: u16 = 1;
+        match self.kind.as_deref() {
+            Some("bridge") => self.bridge = Some(BridgeInfo::read(data)?),
+            Some("vlan") => {
+                for setting in NlasIterator::new(data) {
+                    let setting = setting?;
+                    if setting.kind() == IFLA_VLAN_ID {
+                        self.vlan = Some(parse_u16(setting.value())?);
+                    }
+                }
+            }
+            Some(kind) => {
+                if let Some(kind) = TunnelKind::of(kind) {
+                    self.tunnel = Tunnel::read(kind, data)?;
+                }
+            }
+            None => {}
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod answer;
 mod change;
 mod create;
 mod delete;
+mod tunnel;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -12,6 +13,7 @@ use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkIn
 pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
 pub use delete::{delete, delete_group};
+pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
@@ -136,6 +138,10 @@ pub struct Link {
     pub parent_device: Option<String>,
     /// The settings of a bridge.
     pub bridge: Option<BridgeInfo>,
+    /// The settings of a tunnel between two hosts.
+    pub tunnel: Option<Tunnel>,
+    /// The VLAN of a VLAN device; the device below is [`Link::peer`].
+    pub vlan: Option<u16>,
 }
 
 /// The operational state of a link, RFC 2863 section 3.1.14 (`IF_OPER_*`, linux/if.h).
