@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
-    Route, State, Switch, SwitchName, Sysctl, Vlan,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port,
+    Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, Vlan, What,
 };
 
-use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
+use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
 
 /// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
 pub(super) const MTU: u32 = 1500;
@@ -28,6 +28,9 @@ pub struct Facts {
     pub external: BTreeMap<SwitchName, Switch>,
     /// The device of the host's default route, where a translation does not say by which it leads out.
     pub out: Option<IfName>,
+    /// How large packets through the tunnels may be, in bytes, by the names of the tunnels.
+    #[serde(default)]
+    pub tunnel_mtus: BTreeMap<IfName, u32>,
 }
 
 impl Lab {
@@ -44,7 +47,7 @@ impl Lab {
     /// The MTU that the own device of `switch` has by itself: that of the smallest port (`br_mtu_min`, net/bridge/br_if.c;
     /// `update_mtu`, ofproto/ofproto.c). `None` where the file does not say it of all ports: those of the host have their own.
     pub fn mtu_of(&self, switch: &SwitchName) -> Option<u32> {
-        if self.switches.iter().any(|lab| lab.name == *switch && !lab.uplinks.is_empty()) {
+        if self.switches.iter().any(|lab| lab.name == *switch && !(lab.uplinks.is_empty() && lab.tunnels.is_empty())) {
             return None;
         }
         let ports = self.namespaces.iter().flat_map(|namespace| &namespace.ports);
@@ -124,7 +127,21 @@ impl<'a> Making<'a> {
             self.port(&switch, &uplink.device, &uplink.vlan, None, None);
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
+        lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
         self.switches.insert(&lab.name, switch);
+    }
+
+    /// On a Linux bridge it is a device of the kernel, with an MTU that fits.
+    fn tunnel(&mut self, switch: &Switch, lab: &LabTunnel) {
+        let port = Port::new(switch.name.clone(), lab.name.clone(), switch.backend);
+        let port = Port { vlan: lab.vlan.clone(), ..port };
+        if switch.backend == BackendName::Ovs {
+            return self.owned(Resource::Port(Port { interface: Interface::Tunnel(lab.tunnel), ..port }));
+        }
+        let mtu = lab.mtu.or_else(|| self.facts.tunnel_mtus.get(&lab.name).copied());
+        self.owned(Resource::Virtual(Virtual { mtu, ..Virtual::new(lab.name.clone(), What::Tunnel(lab.tunnel)) }));
+        self.owned(Resource::Port(port));
+        self.unmarked(Resource::Device(Device::new(Place::Host, lab.name.clone(), true)));
     }
 
     fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
@@ -258,7 +275,14 @@ impl Lab {
         let uplinks =
             self.switches.iter().flat_map(|switch| switch.uplinks.iter().map(|uplink| (&switch.name, &uplink.vlan)));
         let trunks = self.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b].map(|end| (&end.switch, &trunk.vlan)));
-        ports.chain(uplinks).chain(trunks).filter(|(_, vlan)| !vlan.is_any()).map(|(switch, _)| switch).collect()
+        let tunnels = self.switches.iter().flat_map(|switch| switch.tunnels.iter().map(|t| (&switch.name, &t.vlan)));
+        ports
+            .chain(uplinks)
+            .chain(trunks)
+            .chain(tunnels)
+            .filter(|(_, vlan)| !vlan.is_any())
+            .map(|(switch, _)| switch)
+            .collect()
     }
 }
 

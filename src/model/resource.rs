@@ -7,9 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, BackendName, Device, IfName, Impairment, Internal, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
-    Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
-    Virtual, What,
+    Address, BackendName, Device, IfName, Impairment, Internal, Link, Mirror, Nat, Netns, NetnsName, Physical, Place,
+    Port, Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey, Virtual, What,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.

@@ -43,7 +43,8 @@ pub fn entry(place: &Place, snapshot: &Snapshot, link: &netlink::Link) -> Option
     let what = match (&link.tunnel, link.vlan) {
         (Some(tunnel), _) => What::Tunnel(read(tunnel)?),
         (None, Some(vlan)) => {
-            let switch = snapshot.link(link.peer?).filter(|below| below.bridge.is_some() && link.peer_nsid.is_none())?;
+            let switch =
+                snapshot.link(link.peer?).filter(|below| below.bridge.is_some() && link.peer_nsid.is_none())?;
             What::Vlan { switch: switch.name.parse().ok()?, vlan: VlanId::try_from(vlan).ok()? }
         }
         (None, None) => return None,

@@ -62,9 +62,10 @@ impl Backend for LinuxBridge {
                 backend: "linux",
                 reason: "each port of a Linux bridge is a device".to_owned(),
             }),
-            Resource::Port(Port { device, interface: Interface::Internal { .. }, .. }) => {
-                refuse(format!("internal port {device}"), "each port of a Linux bridge is a device that was there before")
-            }
+            Resource::Port(Port { device, interface: Interface::Internal { .. }, .. }) => refuse(
+                format!("internal port {device}"),
+                "each port of a Linux bridge is a device that was there before",
+            ),
             Resource::Port(Port { device, interface: Interface::Tunnel(_), .. }) => {
                 refuse(format!("tunnel {device} without a device"), "each port of a Linux bridge is a device")
             }

@@ -95,12 +95,14 @@ impl Backend for Ovs {
                 reason: "a switch speaks one of the two".to_owned(),
                 hint: Some("rstp alone: it talks to switches that speak stp only, too".to_owned()),
             }),
-            Resource::Port(Port { device, interface: Interface::Patch(peer), .. }) if device == peer => Err(Unsupported {
-                what: format!("patch to {peer} of port {device}"),
-                backend: "ovs",
-                reason: "a patch cable has two ends".to_owned(),
-                hint: None,
-            }),
+            Resource::Port(Port { device, interface: Interface::Patch(peer), .. }) if device == peer => {
+                Err(Unsupported {
+                    what: format!("patch to {peer} of port {device}"),
+                    backend: "ovs",
+                    reason: "a patch cable has two ends".to_owned(),
+                    hint: None,
+                })
+            }
             _ => Ok(()),
         }
     }

@@ -11,9 +11,9 @@ use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
-use super::{interface, mirror};
 use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, vlan_columns};
 use super::wait::Target;
+use super::{interface, mirror};
 use crate::backend::BackendError;
 
 /// Operations that belong together.

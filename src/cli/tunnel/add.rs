@@ -97,7 +97,9 @@ impl AddTunnel {
             _ => Port { vlan: self.vlan(), ..plain },
         };
         match switch.backend {
-            BackendName::Ovs => put(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port })),
+            BackendName::Ovs => {
+                put(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port }))
+            }
             BackendName::Linux => {
                 let device = Virtual { mtu, ..Virtual::new(self.name.clone(), What::Tunnel(tunnel)) };
                 put(&observed, &mut desired, Resource::Virtual(device));
@@ -119,7 +121,10 @@ impl AddTunnel {
         let plain = Tunnel::new(self.kind, self.remote);
         let given = self.erspan_index.map(Erspan::Index).or(self.erspan_direction.map(Erspan::Direction));
         if given.is_some() && plain.erspan.is_none() {
-            return Err(Failure::usage(format!("a tunnel of type {} has no --erspan-index and no --erspan-direction", self.kind)));
+            return Err(Failure::usage(format!(
+                "a tunnel of type {} has no --erspan-index and no --erspan-direction",
+                self.kind
+            )));
         }
         let tunnel = Tunnel {
             local: self.local,
@@ -144,7 +149,8 @@ impl AddTunnel {
         match (self.mtu, switch.backend) {
             (Some(mtu), BackendName::Ovs) => {
                 let what = format!("cannot give tunnel {} an MTU: on Open vSwitch it is no device", self.name);
-                Err(Failure::usage(what).hint(format!("the ports behind it have one: ovsns add-port {} NETNS --mtu {mtu}", self.switch)))
+                Err(Failure::usage(what)
+                    .hint(format!("the ports behind it have one: ovsns add-port {} NETNS --mtu {mtu}", self.switch)))
             }
             _ => Ok(()),
         }
@@ -155,7 +161,8 @@ impl AddTunnel {
         match (self.mtu, fits) {
             (Some(mtu), Some(fits)) if mtu > fits => {
                 let what = format!("cannot give tunnel {} an MTU of {mtu}: {fits} fit", self.name);
-                Err(Failure::new(what).hint(format!("--mtu {fits}; or give the device that leads to {} a larger MTU", self.remote)))
+                Err(Failure::new(what)
+                    .hint(format!("--mtu {fits}; or give the device that leads to {} a larger MTU", self.remote)))
             }
             (asked, fits) => Ok(asked.or(fits.map(|fits| fits.min(MTU_MAX)))),
         }
@@ -170,7 +177,8 @@ impl AddTunnel {
         let what = format!("cannot make tunnel {}", self.name);
         match found.get(&port).map(|entry| &entry.resource) {
             Some(Resource::Port(port)) if port.switch != self.switch => {
-                Err(Failure::new(format!("{what}: switch {} has a port of this name", port.switch)).hint("choose another name"))
+                Err(Failure::new(format!("{what}: switch {} has a port of this name", port.switch))
+                    .hint("choose another name"))
             }
             Some(Resource::Port(port)) if port.interface.tunnel().is_none() && !found.contains(&made) => {
                 Err(Failure::new(format!("{what}: switch {} has a port of this name, which is no tunnel", switch.name))

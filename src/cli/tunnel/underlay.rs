@@ -2,10 +2,8 @@
 
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
-use crate::cli::session::{Session, SeenWay, seen};
-use crate::model::{
-    Datapath, IfName, Key, Kind, MTU_MIN, Resource, State, Switch, Tunnel, TunnelKey, Virtual, Vlan,
-};
+use crate::cli::session::{SeenWay, Session, seen};
+use crate::model::{Datapath, IfName, Key, Kind, MTU_MIN, Resource, State, Switch, Tunnel, TunnelKey, Virtual, Vlan};
 
 /// The tag of a VLAN, in bytes (IEEE 802.1Q clause 9.6).
 const TAG: u32 = 4;
@@ -25,12 +23,15 @@ impl Underlay {
         let way = seen::way_to(remote)?;
         if way.as_ref().is_some_and(|way| way.local) {
             let what = format!("cannot make tunnel {name}: {remote} is an address of this host");
-            return Err(Failure::new(what).hint("--remote is the address of the other host; switches of one host are joined by ovsns add-patch"));
+            return Err(Failure::new(what).hint(
+                "--remote is the address of the other host; switches of one host are joined by ovsns add-patch",
+            ));
         }
         let tag = if vlan.trunks.is_empty() { 0 } else { TAG };
         let fits = way.as_ref().and_then(|way| way.mtu).map(|mtu| mtu.saturating_sub(tunnel.overhead() + tag));
         if let (Some(fits), Some(mtu)) = (fits.filter(|fits| *fits < MTU_MIN), way.as_ref().and_then(|way| way.mtu)) {
-            let what = format!("cannot make tunnel {name}: of the {mtu} bytes of a packet to {remote} it leaves {fits}");
+            let what =
+                format!("cannot make tunnel {name}: of the {mtu} bytes of a packet to {remote} it leaves {fits}");
             return Err(Failure::new(what).hint("give the device that leads there a larger MTU"));
         }
         Ok(Underlay { way, fits })
@@ -43,7 +44,8 @@ impl Underlay {
             return Ok(vec![format!("no route leads to {remote} yet; how large packets may be shows when one does")]);
         };
         let mut notes = Vec::new();
-        if let (Some(fits), Some(mtu)) = (self.fits.filter(|fits| *fits < 1500), self.way.as_ref().and_then(|w| w.mtu)) {
+        if let (Some(fits), Some(mtu)) = (self.fits.filter(|fits| *fits < 1500), self.way.as_ref().and_then(|w| w.mtu))
+        {
             let overhead = mtu - fits;
             notes.push(format!(
                 "ports on {} need --mtu {fits}: {device} to {remote} takes {mtu} bytes, {overhead} of them for the tunnel",

@@ -113,7 +113,18 @@ impl Tunnel {
     /// A tunnel of which only this is asked.
     pub fn new(kind: TunnelType, remote: Remote) -> Tunnel {
         let erspan = (kind == TunnelType::Erspan).then_some(Erspan::Index(0));
-        Tunnel { kind, remote, local: None, key: None, dst_port: None, tos: None, ttl: None, df: None, csum: None, erspan }
+        Tunnel {
+            kind,
+            remote,
+            local: None,
+            key: None,
+            dst_port: None,
+            tos: None,
+            ttl: None,
+            df: None,
+            csum: None,
+            erspan,
+        }
     }
 
     /// Whether packets go by IPv6.
@@ -185,9 +196,7 @@ impl Tunnel {
         let ip = if self.is_ipv6() { 40 } else { 20 };
         let wrapping = match self.kind {
             TunnelType::Vxlan | TunnelType::Geneve => 8 + 8,
-            TunnelType::Gre => {
-                4 + if self.key.is_some() { 4 } else { 0 } + if self.csum == Some(true) { 4 } else { 0 }
-            }
+            TunnelType::Gre => 4 + if self.key.is_some() { 4 } else { 0 } + if self.csum == Some(true) { 4 } else { 0 },
             TunnelType::Erspan => 8 + if matches!(self.erspan, Some(Erspan::Direction(_))) { 12 } else { 8 },
         };
         ip + wrapping + ETHERNET

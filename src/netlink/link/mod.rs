@@ -13,10 +13,10 @@ use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkIn
 pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
 pub use delete::{delete, delete_group};
-pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
+pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 
 use super::error::Error;
 use super::request::Netlink;

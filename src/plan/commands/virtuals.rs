@@ -86,8 +86,10 @@ pub(super) fn set(old: &Virtual, new: &Virtual, owner: Option<&Owner>) -> Vec<St
 /// The device of an internal port, from the host to where it belongs.
 pub(super) fn place(device: &Internal, owner: Option<&Owner>) -> Vec<String> {
     let name = quote(device.name.as_str());
-    let mut lines: Vec<String> =
-        netns_argument(&device.place).map(|netns| format!("ip link set dev {name} netns {netns}")).into_iter().collect();
+    let mut lines: Vec<String> = netns_argument(&device.place)
+        .map(|netns| format!("ip link set dev {name} netns {netns}"))
+        .into_iter()
+        .collect();
     lines.extend(owner.map(|owner| alias(&ip(&device.place), &name, owner)));
     lines.extend(set_device(None, &as_device(device)));
     lines
