@@ -21,6 +21,7 @@ mod place;
 mod port;
 mod session;
 mod set_br;
+mod setting;
 mod show;
 mod switch;
 mod teardown;

@@ -136,6 +136,7 @@ impl<'a> Found<'a> {
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
             iface_id: port.iface_id.clone(),
+            settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
         }
@@ -224,6 +225,7 @@ impl<'a> Found<'a> {
             ip,
             nodad,
             external: false,
+            settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
             tunnels: self.tunnels(switch),
         }
@@ -238,7 +240,8 @@ impl<'a> Found<'a> {
         let plain = |port: &&Port| port.switch == switch.name && device(port) && !ends.contains(&port.device);
         for port in self.ports().filter(plain).collect::<Vec<_>>() {
             if self.devices.contains(&port.device) {
-                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port) });
+                let settings = port.settings.clone();
+                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port), settings });
             } else {
                 self.left_out.push(format!("port {} of {}: a lab file has no word for it", port.device, switch.name));
             }
@@ -253,7 +256,13 @@ impl<'a> Found<'a> {
                 Some(device) => (device.tunnel(), device.mtu),
                 None => (port.interface.tunnel(), None),
             };
-            Some(LabTunnel { name: port.device.clone(), tunnel: *tunnel?, vlan: vlan(port), mtu })
+            Some(LabTunnel {
+                name: port.device.clone(),
+                tunnel: *tunnel?,
+                vlan: vlan(port),
+                mtu,
+                settings: port.settings.clone(),
+            })
         };
         self.ports().filter(|port| port.switch == switch.name).filter_map(tunnel).collect()
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port,
-    Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, Vlan, What,
+    Resource, Route, Settings, State, Switch, SwitchName, Sysctl, Virtual, Vlan, What,
 };
 
 use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
@@ -124,7 +124,8 @@ impl<'a> Making<'a> {
             self.unmarked(Resource::Address(Address::new(Place::Host, device.clone(), *ip, lab.nodad)));
         }
         for uplink in &lab.uplinks {
-            self.port(&switch, &uplink.device, &uplink.vlan, None, None);
+            let port = Self::port(&switch, &uplink.device, &uplink.vlan);
+            self.owned(Resource::Port(Port { settings: uplink.settings.clone(), ..port }));
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
         lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
@@ -133,8 +134,7 @@ impl<'a> Making<'a> {
 
     /// On a Linux bridge it is a device of the kernel, with an MTU that fits.
     fn tunnel(&mut self, switch: &Switch, lab: &LabTunnel) {
-        let port = Port::new(switch.name.clone(), lab.name.clone(), switch.backend);
-        let port = Port { vlan: lab.vlan.clone(), ..port };
+        let port = Port { settings: lab.settings.clone(), ..Self::port(switch, &lab.name, &lab.vlan) };
         if switch.backend == BackendName::Ovs {
             return self.owned(Resource::Port(Port { interface: Interface::Tunnel(lab.tunnel), ..port }));
         }
@@ -144,21 +144,16 @@ impl<'a> Making<'a> {
         self.unmarked(Resource::Device(Device::new(Place::Host, lab.name.clone(), true)));
     }
 
-    fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
-        let ovs = switch.backend == BackendName::Ovs;
-        self.owned(Resource::Port(Port {
-            vlan: vlan.clone(),
-            iface_id,
-            netns: netns.filter(|_| ovs),
-            ..Port::new(switch.name.clone(), device.clone(), switch.backend)
-        }));
+    /// A port of which only this is asked; its settings are those that it has by itself.
+    fn port(switch: &Switch, device: &IfName, vlan: &Vlan) -> Port {
+        let port = Port::new(switch.name.clone(), device.clone(), switch.backend);
+        Port { vlan: vlan.clone(), settings: Settings::whole(), ..port }
     }
 
     /// One end of a patch between two switches of Open vSwitch.
     fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
         let interface = Interface::Patch(peer.clone());
-        let port = Port::new(switch.name.clone(), device.clone(), switch.backend);
-        self.owned(Resource::Port(Port { vlan: vlan.clone(), interface, ..port }));
+        self.owned(Resource::Port(Port { interface, ..Self::port(switch, device, vlan) }));
     }
 
     fn namespace(&mut self, namespace: &Namespace) {
@@ -189,7 +184,12 @@ impl<'a> Making<'a> {
             ..End::new(place.clone(), names.inside.clone())
         };
         self.owned(Resource::Link(Link::new(host, inside)));
-        self.port(&switch, &names.host, &port.vlan, port.iface_id.clone(), Some(place.clone()));
+        self.owned(Resource::Port(Port {
+            iface_id: port.iface_id.clone(),
+            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
+            settings: port.settings.clone(),
+            ..Self::port(&switch, &names.host, &port.vlan)
+        }));
         self.addresses(place, &names.inside, &port.ip, port.nodad);
         for gateway in &port.gw {
             let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
@@ -244,8 +244,8 @@ impl<'a> Making<'a> {
             ..End::new(Place::Host, end.device.clone())
         };
         self.owned(Resource::Link(Link::new(end(&trunk.a, &a), end(&trunk.b, &b))));
-        self.port(&a, &trunk.a.device, &trunk.vlan, None, None);
-        self.port(&b, &trunk.b.device, &trunk.vlan, None, None);
+        self.owned(Resource::Port(Self::port(&a, &trunk.a.device, &trunk.vlan)));
+        self.owned(Resource::Port(Self::port(&b, &trunk.b.device, &trunk.vlan)));
     }
 
     fn inside(&mut self, place: &Place, inside: &Inside) {
@@ -301,6 +301,7 @@ impl LabSwitch {
             stp: Some(self.stp == Some(Stp::On)),
             rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
             vlan_filtering: (!ovs).then(|| self.vlan_filtering.unwrap_or(false)),
+            settings: self.settings.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::cli::change::Change;
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
 use crate::cli::session::Session;
+use crate::cli::setting::{Given, OfPort};
 use crate::model::{
     BackendName, Direction, Entry, Erspan, IfName, Interface, Key, MTU_MAX, MTU_MIN, Owner, Place, Port, Remote,
     Resource, State, Switch, SwitchName, Tos, Tunnel, TunnelKey, TunnelType, Virtual, Vlan, VlanId, What,
@@ -69,6 +70,8 @@ pub struct AddTunnel {
     /// The VLANs that pass with their tags: makes it a trunk port
     #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
     trunks: Vec<VlanId>,
+    #[command(flatten)]
+    settings: Given<OfPort>,
     /// Linux bridge: the MTU of the device, in bytes [default: what fits]
     #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
     mtu: Option<u32>,
@@ -96,6 +99,7 @@ impl AddTunnel {
             Some(Resource::Port(there)) if self.vlan().is_any() => there.clone(),
             _ => Port { vlan: self.vlan(), ..plain },
         };
+        let port = Port { settings: self.settings.over(&port.settings), ..port };
         match switch.backend {
             BackendName::Ovs => {
                 put(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port }))
@@ -142,7 +146,7 @@ impl AddTunnel {
     }
 
     fn vlan(&self) -> Vlan {
-        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect() }
+        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect(), ..Vlan::default() }
     }
 
     fn check_mtu(&self, switch: &Switch) -> Result<(), Failure> {

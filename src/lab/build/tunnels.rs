@@ -3,6 +3,7 @@
 use crate::lab::mistake::Wrong;
 use crate::lab::parts::LabTunnel;
 use crate::lab::tree::Text;
+use crate::model::setting::Holder;
 use crate::model::{
     BackendName, Direction, Erspan, IfName, Place, Remote, SwitchName, Tos, Tunnel, TunnelKey, TunnelType,
 };
@@ -54,7 +55,8 @@ impl<'n> Build<'n, '_> {
         }
         let tunnel = tunnel.normalised();
         self.twice(&name, &tunnel, of);
-        Some(LabTunnel { name, tunnel, vlan, mtu })
+        let settings = of.settings(Holder::Port, backend, self.found);
+        Some(LabTunnel { name, tunnel, vlan, mtu, settings })
     }
 
     fn erspan(&mut self, plain: &Tunnel, of: &Reader<'n, '_>) -> Option<Erspan> {
