@@ -17,6 +17,7 @@ mod netns;
 mod output;
 mod ovs;
 pub mod ovsdb;
+mod patch;
 mod place;
 mod port;
 mod session;
@@ -85,6 +86,8 @@ enum Verb {
     DelPort(port::DelPort),
     /// Join a switch with one on another host: VXLAN, GRE, Geneve, ERSPAN
     AddTunnel(tunnel::AddTunnel),
+    /// Join two switches of this host
+    AddPatch(patch::AddPatch),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -309,6 +312,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::AddTunnel(args) => args.run(&session).await,
+        Verb::AddPatch(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,

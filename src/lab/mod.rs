@@ -22,6 +22,7 @@ mod text;
 mod toml;
 mod topology;
 mod tree;
+mod trunk;
 mod vars;
 mod write;
 mod yaml;

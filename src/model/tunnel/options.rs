@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn two_keys_that_are_one_are_read_as_one() {
         let options = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let read = |pairs| Tunnel::from_options("gre", &options(pairs)).and_then(|tunnel| tunnel.key);
+        let read = |pairs: &[(&str, &str)]| Tunnel::from_options("gre", &options(pairs)).and_then(|tunnel| tunnel.key);
         let remote = ("remote_ip", "192.0.2.1");
         assert_eq!(read(&[remote, ("in_key", "5"), ("out_key", "5")]), Some(TunnelKey::Number(5)));
         assert_eq!(read(&[remote, ("in_key", "5"), ("out_key", "6")]), None);

@@ -196,7 +196,7 @@ impl Tunnel {
         let flags = match self.kind {
             // Both, and nothing else (`erspan_validate`, net/ipv4/ip_gre.c).
             TunnelKind::Erspan => GRE_KEY | GRE_SEQ,
-            _ => u16::from(self.key.is_some()) * GRE_KEY | u16::from(self.csum) * GRE_CSUM,
+            _ => (u16::from(self.key.is_some()) * GRE_KEY) | (u16::from(self.csum) * GRE_CSUM),
         };
         let key = self.key.unwrap_or_default().to_be_bytes();
         let mut settings = vec![nla(2, &flags.to_be_bytes()), nla(3, &flags.to_be_bytes()), nla(4, &key), nla(5, &key)];

@@ -101,9 +101,10 @@ fn as_device(of: &Internal) -> Device {
 
 /// The host's own namespace has no name for ip-link(8): it is that of the shell.
 pub(super) fn give_back(device: &Internal) -> Vec<String> {
+    let set = |what: &str| format!("{} link set dev {} {what}", ip(&device.place), quote(device.name.as_str()));
     match device.place {
-        Place::Host => Vec::new(),
-        _ => vec![format!("{} link set dev {} netns $$", ip(&device.place), quote(device.name.as_str()))],
+        Place::Host => vec![set("down")],
+        _ => vec![set("down"), set("netns $$")],
     }
 }
 
