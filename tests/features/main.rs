@@ -39,6 +39,7 @@ mod openflow;
 mod quiet;
 mod stats;
 mod switches;
+mod tunnels;
 mod vlans;
 
 /// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.
