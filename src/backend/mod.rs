@@ -1,5 +1,6 @@
 //! Resources on one side, what one system understands on the other.
 
+pub mod bond;
 mod error;
 pub mod kernel;
 pub mod linux_bridge;

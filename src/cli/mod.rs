@@ -1,5 +1,6 @@
 //! What people type and see; the only module that prints.
 
+mod bond;
 mod capture;
 mod change;
 mod confirm;
@@ -94,6 +95,8 @@ enum Verb {
     DelPort(port::DelPort),
     /// Join a switch with one on another host: VXLAN, GRE, Geneve, ERSPAN
     AddTunnel(tunnel::AddTunnel),
+    /// Plug several devices of the host into a switch as one port
+    AddBond(bond::AddBond),
     /// Join two switches of this host
     AddPatch(patch::AddPatch),
     /// List the ports of a switch
@@ -322,6 +325,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
         Verb::AddTunnel(args) => args.run(&session).await,
+        Verb::AddBond(args) => args.run(&session).await,
         Verb::AddPatch(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,

@@ -1,10 +1,12 @@
 //! What one run works with: the backends, the engine, and where to say things.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::backend::bond::BondState;
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
@@ -92,6 +94,23 @@ impl<'a> Session<'a> {
             OvsDatabase::Ready(ovs, _) => Ok(trees.and(ovs.trees().await?)),
             OvsDatabase::Absent(_) | OvsDatabase::Unused => Ok(trees),
         }
+    }
+
+    /// What the bonds in `state` have come to, by name.
+    pub async fn bonds(&self, state: &State) -> Result<BTreeMap<String, BondState>, Failure> {
+        let of_kernel = |resource| match resource {
+            &Resource::Virtual(ref device) if device.bond().is_some() => Some(&device.name),
+            _ => None,
+        };
+        let of_ovs = |resource| match resource {
+            &Resource::Port(ref port) if port.interface.bond().is_some() => Some(&port.device),
+            _ => None,
+        };
+        let mut bonds = kernel::bond_states(&state.resources().filter_map(of_kernel).collect::<Vec<_>>())?;
+        if let OvsDatabase::Ready(ovs, _) = &self.ovs {
+            bonds.extend(ovs.bonds(&state.resources().filter_map(of_ovs).collect::<Vec<_>>()).await?);
+        }
+        Ok(bonds)
     }
 
     /// What there is within `scope`.

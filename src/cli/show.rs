@@ -8,10 +8,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::backend::Scope;
+use crate::backend::bond::BondState;
 use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Interface, Key, Link, Netns, Owner, Place, Port, Resource, Settings, State,
-    Switch, SwitchName, Tunnel,
+    Bond, BondMode, Device, End, Entry, IfName, Impairment, Interface, Key, Lacp, Link, Netns, Owner, Place, Port,
+    Resource, Settings, State, Switch, SwitchName, Tunnel, Virtual,
 };
 
 use super::failure::Failure;
@@ -53,6 +54,12 @@ struct PortTree {
     /// The tunnel that its device is.
     #[serde(skip_serializing_if = "Option::is_none")]
     tunnel: Option<Tunnel>,
+    /// The bond that its device is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bond: Option<Bond>,
+    /// What the devices of a bond have come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<BondState>,
     /// The other end of its veth pair.
     inside: Option<Inside>,
 }
@@ -83,12 +90,14 @@ impl Show {
             OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
         };
         let spanning = session.spanning_trees().await?;
+        let mut bonds = session.bonds(&state).await?;
         let mut trees: Vec<SwitchTree> =
             state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
         for tree in &mut trees {
             tree.tree = spanning.switches.get(tree.switch.name.as_str()).cloned();
             for port in &mut tree.ports {
                 port.tree = spanning.ports.get(port.port.device.as_str()).cloned();
+                port.members = bonds.remove(port.port.device.as_str());
             }
         }
         if let Some(name) = &self.switch {
@@ -147,7 +156,7 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         routes: routes(state, &link.b.place, &link.b.name),
         impairment: impairment(state, &link.b.place, &link.b.name),
     });
-    let error = errors.get(port.device.as_str());
+    let error = std::iter::once(&port.device).chain(port.host_devices()).find_map(|name| errors.get(name.as_str()));
     let impairment = impairment(state, &Place::Host, &port.device);
     let told = match (port.host_device(), error) {
         (Some(device), error) => port_state(device_of(state, device), link, error),
@@ -160,15 +169,17 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         state: told,
         tree: None,
         impairment,
-        tunnel: tunnel(state, port),
+        tunnel: made(state, port).and_then(Virtual::tunnel).copied(),
+        bond: made(state, port).and_then(Virtual::bond).cloned(),
+        members: None,
         inside,
     }
 }
 
-/// The tunnel that the device of a port is.
-fn tunnel(state: &State, port: &Port) -> Option<Tunnel> {
+/// What the kernel has made as the device of a port.
+fn made<'a>(state: &'a State, port: &Port) -> Option<&'a Virtual> {
     match &state.get(&Key::Virtual { name: port.device.clone() })?.resource {
-        Resource::Virtual(device) => device.tunnel().copied(),
+        Resource::Virtual(device) => Some(device),
         _ => None,
     }
 }
@@ -286,9 +297,13 @@ fn port_text(text: &mut String, tree: &PortTree) {
             if let Some(tunnel) = &tree.tunnel {
                 line(text, 2, format_args!("tunnel: {tunnel}"));
             }
+            if let Some(bond) = &tree.bond {
+                bond_text(text, bond, tree.members.as_ref());
+            }
         }
         Interface::Patch(peer) => line(text, 2, format_args!("patch to: {peer}")),
         Interface::Tunnel(tunnel) => line(text, 2, format_args!("tunnel: {tunnel}")),
+        Interface::Bond(bond) => bond_text(text, bond, tree.members.as_ref()),
         Interface::Internal { .. } => line(text, 2, format_args!("internal")),
     }
     if let Some(tag) = tree.port.vlan.tag {
@@ -328,6 +343,29 @@ fn port_text(text: &mut String, tree: &PortTree) {
                 line(text, 2, format_args!("netns: {netns}"));
             }
         }
+    }
+}
+
+fn bond_text(text: &mut String, bond: &Bond, state: Option<&BondState>) {
+    line(text, 2, format_args!("bond: {}", bond.mode));
+    if bond.lacp != Lacp::Off {
+        let partner = match state.and_then(BondState::partner) {
+            Some(true) => "a partner answers",
+            _ => "no partner",
+        };
+        line(text, 2, format_args!("lacp: {} ({}), {partner}", bond.lacp, bond.lacp_time));
+    }
+    for member in state.iter().flat_map(|state| &state.members) {
+        let carries = match (member.up, member.enabled, bond.mode) {
+            (false, ..) => "link down",
+            (true, false, BondMode::ActiveBackup) => "waiting",
+            (true, false, _) => "disabled",
+            (true, true, BondMode::ActiveBackup) if !member.active => "waiting",
+            (true, true, BondMode::ActiveBackup) => "active",
+            (true, true, _) => "enabled",
+        };
+        let alone = if member.partner == Some(false) { ", no partner" } else { "" };
+        line(text, 2, format_args!("member {}: {carries}{alone}", member.name));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IfName, Tunnel};
+use super::{Bond, IfName, Tunnel};
 
 /// What a port is (`type` of table Interface, ovs-vswitchd.conf.db(5)). A port of a Linux bridge is always a device.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub enum Interface {
     Patch(IfName),
     /// A tunnel to another host.
     Tunnel(Tunnel),
+    /// Several devices that are there. The port has a name of its own.
+    Bond(Bond),
     /// A device that Open vSwitch makes, of the port's name: see [`super::Internal`].
     Internal {
         /// The MTU that Open vSwitch keeps it at, in bytes (`mtu_request`); `None`: that of the smallest port.
@@ -31,6 +33,8 @@ struct Said {
     tunnel: Option<Tunnel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     internal: Option<SaidInternal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bond: Option<Bond>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,7 +49,8 @@ impl From<Said> for Interface {
             Said { patch: Some(peer), .. } => Interface::Patch(peer),
             Said { tunnel: Some(tunnel), .. } => Interface::Tunnel(tunnel),
             Said { internal: Some(SaidInternal { mtu }), .. } => Interface::Internal { mtu },
-            Said { patch: None, tunnel: None, internal: None } => Interface::System,
+            Said { bond: Some(bond), .. } => Interface::Bond(bond),
+            Said { patch: None, tunnel: None, internal: None, bond: None } => Interface::System,
         }
     }
 }
@@ -55,6 +60,7 @@ impl From<Interface> for Said {
         match interface {
             Interface::System => Said::default(),
             Interface::Patch(peer) => Said { patch: Some(peer), ..Said::default() },
+            Interface::Bond(bond) => Said { bond: Some(bond), ..Said::default() },
             Interface::Tunnel(tunnel) => Said { tunnel: Some(tunnel), ..Said::default() },
             Interface::Internal { mtu } => Said { internal: Some(SaidInternal { mtu }), ..Said::default() },
         }
@@ -72,6 +78,11 @@ impl Interface {
         if let Interface::Tunnel(tunnel) = self { Some(tunnel) } else { None }
     }
 
+    /// The bond.
+    pub fn bond(&self) -> Option<&Bond> {
+        if let Interface::Bond(bond) = self { Some(bond) } else { None }
+    }
+
     /// Whether Open vSwitch makes a device for it.
     pub fn is_internal(&self) -> bool {
         matches!(self, Interface::Internal { .. })
@@ -83,6 +94,7 @@ impl Interface {
             (Interface::Tunnel(tunnel), Interface::Tunnel(other)) => {
                 tunnel.kind == other.kind && tunnel.is_ipv6() == other.is_ipv6()
             }
+            (Interface::Bond(bond), Interface::Bond(other)) => bond.devices == other.devices,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }

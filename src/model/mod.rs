@@ -1,6 +1,7 @@
 //! Plain data, no I/O: what there can be on a host, in the words of iproute2 and the OVSDB schema.
 
 mod address;
+mod bond;
 mod container;
 mod impairment;
 mod interface;
@@ -28,6 +29,7 @@ mod virtual_device;
 mod vlan;
 
 pub use address::{Address, IPV6_MTU_MIN, device_address};
+pub use bond::{Bond, BondError, BondMode, Lacp, LacpTime};
 pub use container::{Container, Engine};
 pub use impairment::{Discipline, Impairment, Spot};
 pub use interface::Interface;

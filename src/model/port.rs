@@ -115,6 +115,14 @@ impl Port {
         if self.interface == Interface::System { Some(&self.device) } else { None }
     }
 
+    /// The devices of the host that it is made of: those of a bond are several.
+    pub fn host_devices(&self) -> Vec<&IfName> {
+        match &self.interface {
+            Interface::Bond(bond) => bond.devices.iter().collect(),
+            _ => self.host_device().into_iter().collect(),
+        }
+    }
+
     /// This port, with what it leaves open taken from `observed`, and its VLANs written as there where that is the same.
     pub(super) fn over(&self, observed: &Port) -> Port {
         let mut port = self.clone();

@@ -320,7 +320,7 @@ impl Resource {
     pub fn needs(&self) -> Vec<(Place, IfName)> {
         match self {
             Resource::Port(port) => {
-                let own = port.host_device().cloned();
+                let own = port.host_devices().into_iter().cloned();
                 [port.switch.device()].into_iter().chain(own).map(|device| (Place::Host, device)).collect()
             }
             Resource::Device(device) => vec![(device.place.clone(), device.name.clone())],
@@ -339,6 +339,7 @@ impl Resource {
             }
             Resource::Virtual(device) => match &device.what {
                 What::Vlan { switch, .. } => vec![(Place::Host, switch.device())],
+                What::Bond(bond) => bond.devices.iter().map(|name| (Place::Host, name.clone())).collect(),
                 What::Tunnel(_) => Vec::new(),
             },
             Resource::Internal(Internal { place: place @ Place::Named(_), .. }) => vec![(place.clone(), IfName::lo())],

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{IfName, Mac, Place, SwitchName, Tunnel, VlanId};
+use super::{Bond, IfName, Mac, Place, SwitchName, Tunnel, VlanId};
 
-/// A device of the host that the kernel makes: a tunnel, which then is a port of a Linux bridge, or a VLAN of such a bridge.
+/// A device of the host that the kernel makes: a tunnel or a bond, which then is a port of a Linux bridge, or a VLAN of such a bridge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Virtual {
     /// Its name.
@@ -26,6 +26,8 @@ pub struct Virtual {
 pub enum What {
     /// Frames that go into it go to another host (`ip link add type vxlan|gretap|geneve|erspan`).
     Tunnel(Tunnel),
+    /// Several devices that are one (`ip link add type bond`, `ip link set DEVICE master BOND`).
+    Bond(Bond),
     /// The host's part in a VLAN of a Linux bridge (`ip link add link SWITCH type vlan`, `bridge vlan add … self`).
     Vlan {
         /// The bridge.
@@ -44,6 +46,11 @@ impl Virtual {
     /// The tunnel that it is.
     pub fn tunnel(&self) -> Option<&Tunnel> {
         if let What::Tunnel(tunnel) = &self.what { Some(tunnel) } else { None }
+    }
+
+    /// The bond that it is.
+    pub fn bond(&self) -> Option<&Bond> {
+        if let What::Bond(bond) = &self.what { Some(bond) } else { None }
     }
 
     /// This device, with what it leaves open taken from `observed`.

@@ -139,6 +139,7 @@ fn fields(resource: &Resource) -> Vec<Field> {
         Resource::Virtual(device) => {
             let what = match &device.what {
                 What::Tunnel(tunnel) => tunnel.to_string(),
+                What::Bond(bond) => bond.to_string(),
                 What::Vlan { switch, vlan } => format!("of {switch}, vlan {vlan}"),
             };
             vec![Field::new("", Some(what)), Field::new("mac", device.mac), Field::new("mtu", device.mtu)]
@@ -196,6 +197,7 @@ fn interface(interface: &Interface) -> Field {
         Interface::System => Field::new("", None::<&str>),
         Interface::Patch(peer) => Field::new("patch to", Some(peer)),
         Interface::Tunnel(tunnel) => Field::new("", Some(tunnel)),
+        Interface::Bond(bond) => Field::new("", Some(bond)),
         Interface::Internal { mtu } => {
             Field::new("", Some(mtu.map_or_else(|| "internal".to_owned(), |mtu| format!("internal mtu_request {mtu}"))))
         }

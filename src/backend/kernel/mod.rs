@@ -1,6 +1,7 @@
 //! What belongs to the kernel whatever the switch is made with: namespaces, veth pairs, devices, addresses, routes, impairments.
 
 mod apply;
+mod bonds;
 mod containers;
 mod counters;
 mod create;
@@ -34,6 +35,7 @@ use crate::netlink;
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
+pub use bonds::states as bond_states;
 pub use containers::called as containers_called;
 pub use counters::{Counted, counters};
 pub use enter::{UnnamedNetns, inside};

@@ -134,7 +134,13 @@ impl Snapshot {
         }
         // A VLAN device is told with what is below.
         let below: Vec<u32> = self.links.values().filter(|link| link.vlan.is_some()).filter_map(|l| l.peer).collect();
-        below.into_iter().try_for_each(|index| self.look_up(netlink, index))
+        below.into_iter().try_for_each(|index| self.look_up(netlink, index))?;
+        // And a bond with its devices.
+        let bonds: Vec<u32> = self.links.values().filter(|link| link.bond.is_some()).map(|link| link.index).collect();
+        for bond in bonds {
+            netlink.ports(bond)?.into_iter().for_each(|link| self.insert(link));
+        }
+        Ok(())
     }
 
     fn insert(&mut self, link: Link) {

@@ -1,4 +1,4 @@
-//! Devices that the kernel makes on request: tunnels, and VLANs of Linux bridges.
+//! Devices that the kernel makes on request: tunnels, bonds, and VLANs of Linux bridges.
 
 use crate::model::{
     Direction, Entry, Erspan, IfName, Mac, Owner, Place, Remote, Resource, SwitchName, Tos, Tunnel, TunnelKey,
@@ -9,6 +9,7 @@ use crate::netlink::link::{self, NewDevice, TunnelKind};
 use crate::netlink::{self, Error};
 
 use super::apply::{gone, index_of};
+use super::bonds;
 use super::observe::find_link;
 use super::places::Places;
 use super::snapshot::Snapshot;
@@ -16,6 +17,9 @@ use crate::backend::Unsupported;
 
 /// What cannot be said of a tunnel to the kernel.
 pub fn check(device: &Virtual) -> Result<(), Unsupported> {
+    if let What::Bond(bond) = &device.what {
+        return bonds::check(&device.name, bond);
+    }
     let Some(tunnel) = device.tunnel() else { return Ok(()) };
     let refuse = |what: String, reason: &str| {
         let hint = Some("Open vSwitch can: --backend ovs".to_owned());
@@ -47,7 +51,7 @@ pub fn entry(place: &Place, snapshot: &Snapshot, link: &netlink::Link) -> Option
                 snapshot.link(link.peer?).filter(|below| below.bridge.is_some() && link.peer_nsid.is_none())?;
             What::Vlan { switch: switch.name.parse().ok()?, vlan: VlanId::try_from(vlan).ok()? }
         }
-        (None, None) => return None,
+        (None, None) => What::Bond(bonds::read(snapshot, link)?),
     };
     let mac = link.mac.map(Mac::from_octets);
     let device = Virtual { mac, mtu: Some(link.mtu), ..Virtual::new(link.name.parse().ok()?, what) };
@@ -123,6 +127,7 @@ pub fn create(places: &mut Places, wanted: &Virtual, owner: Option<&Owner>) -> R
     };
     let request = match &wanted.what {
         What::Tunnel(tunnel) => link::add_tunnel(new, &written(tunnel)),
+        What::Bond(bond) => link::add_bond(new, &bonds::written(bond)),
         What::Vlan { switch, vlan } => {
             link::add_vlan_device(new, index_of(places, &Place::Host, &switch.device())?, vlan.get())
         }
@@ -152,9 +157,13 @@ fn adopt(places: &mut Places, wanted: &Virtual, owner: Option<&Owner>, exists: E
     }
 }
 
-/// The bridge itself takes part in a VLAN for the sake of the host's device (`bridge vlan add … self`).
+/// The bridge itself takes part in a VLAN for the sake of the host's device (`bridge vlan add … self`), and a bond takes its devices.
 fn take_part(places: &mut Places, device: &Virtual) -> Result<(), Error> {
-    let What::Vlan { switch, vlan } = &device.what else { return Ok(()) };
+    let (switch, vlan) = match &device.what {
+        What::Tunnel(_) => return Ok(()),
+        What::Bond(bond) => return bonds::enslave(places, &device.name, bond),
+        What::Vlan { switch, vlan } => (switch, vlan),
+    };
     let bridge = index_of(places, &Place::Host, &switch.device())?;
     let own = bridge::Vlan::tagged(vlan.get());
     places.at(&Place::Host)?.netlink.request(bridge::add_vlan(Member::Bridge(bridge), own))
@@ -162,10 +171,14 @@ fn take_part(places: &mut Places, device: &Virtual) -> Result<(), Error> {
 
 /// Deletes a device; one that is gone already is success.
 pub fn delete(places: &mut Places, device: &Virtual) -> Result<(), Error> {
+    let were_up = if device.bond().is_some() { bonds::devices_up(places, &device.name)? } else { Vec::new() };
     delete_device(places, &device.name)?;
+    for device in were_up {
+        gone(places.at(&Place::Host)?.netlink.request(link::set(device).up().request()))?;
+    }
     match &device.what {
         What::Vlan { switch, vlan } => leave(places, switch, *vlan),
-        What::Tunnel(_) => Ok(()),
+        What::Tunnel(_) | What::Bond(_) => Ok(()),
     }
 }
 

@@ -72,6 +72,9 @@ impl Backend for LinuxBridge {
             Resource::Port(Port { device, interface: Interface::Tunnel(_), .. }) => {
                 refuse(format!("tunnel {device} without a device"), "each port of a Linux bridge is a device")
             }
+            Resource::Port(Port { device, interface: Interface::Bond(_), .. }) => {
+                refuse(format!("bond {device} without a device"), "each port of a Linux bridge is a device")
+            }
             Resource::Switch(switch) => has_settings(&entry.key().to_string(), &switch.settings),
             Resource::Port(port) => {
                 check_vlan(port)?;

@@ -93,10 +93,10 @@ impl Ovs {
         let client = self.connection.client();
         let Endpoint::Unix(socket) = client.endpoint() else { return Held::default() };
         let removed = steps.iter().filter_map(|step| match step {
-            Step::Delete(Entry { resource: Resource::Port(port), .. }) => port.host_device(),
+            Step::Delete(Entry { resource: Resource::Port(port), .. }) => Some(port.host_devices()),
             _ => None,
         });
-        let devices: Vec<&str> = removed.map(IfName::as_str).collect();
+        let devices: Vec<&str> = removed.flatten().map(IfName::as_str).collect();
         socket.parent().map_or_else(Held::default, |run_dir| Held::of(run_dir, &devices))
     }
 

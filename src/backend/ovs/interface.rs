@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Interface, Tunnel};
-use crate::ovsdb::operation::{Condition, Mutate, Mutation, Operation, Update};
+use crate::model::{IfName, Interface, Port, Tunnel};
+use crate::ovsdb::operation::{Condition, Insert, Mutate, Mutation, Operation, Update};
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 
@@ -30,10 +30,22 @@ pub fn read(row: &Row) -> Result<Interface, RowError> {
     })
 }
 
+/// The rows of a new port: one, of a bond one for each device.
+pub fn rows(port: &Port) -> Vec<Insert> {
+    let row = |name: &IfName| Insert::into_table("Interface").with("name", name.as_str());
+    match &port.interface {
+        Interface::Bond(bond) => bond.devices.iter().map(row).collect(),
+        interface => {
+            let columns = columns(interface).into_iter();
+            vec![columns.fold(row(&port.device), |row, (column, value)| row.with(column, value))]
+        }
+    }
+}
+
 /// The columns of a new row.
-pub fn columns(interface: &Interface) -> Vec<(&'static str, Datum)> {
+fn columns(interface: &Interface) -> Vec<(&'static str, Datum)> {
     match interface {
-        Interface::System => Vec::new(),
+        Interface::System | Interface::Bond(_) => Vec::new(),
         Interface::Patch(_) | Interface::Tunnel(_) => {
             let kind = interface.tunnel().map_or(PATCH, Tunnel::interface_type);
             vec![("type", kind.into()), ("options", Datum::map(options(interface)))]
@@ -50,7 +62,7 @@ fn options(interface: &Interface) -> Vec<(&'static str, String)> {
     match interface {
         Interface::Patch(peer) => vec![(PEER, peer.to_string())],
         Interface::Tunnel(tunnel) => tunnel.options(),
-        Interface::System | Interface::Internal { .. } => Vec::new(),
+        Interface::System | Interface::Bond(_) | Interface::Internal { .. } => Vec::new(),
     }
 }
 

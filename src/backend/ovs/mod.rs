@@ -3,6 +3,7 @@
 //! Committed is not applied: every transaction that changes something raises `next_cfg` of table Open_vSwitch, and is over
 //! when ovs-vswitchd has raised `cur_cfg` as far (ovs-vswitchd.conf.db(5)) and each new Interface has an OpenFlow port.
 
+mod bond;
 mod commit;
 mod connection;
 mod health;
@@ -105,6 +106,14 @@ impl Backend for Ovs {
                     what: format!("patch to {peer} of port {device}"),
                     backend: "ovs",
                     reason: "a patch cable has two ends".to_owned(),
+                    hint: None,
+                })
+            }
+            Resource::Port(Port { device, iface_id: Some(id), interface: model::Interface::Bond(_), .. }) => {
+                Err(Unsupported {
+                    what: format!("iface-id {id} of bond {device}"),
+                    backend: "ovs",
+                    reason: "it is a name of one interface, and a bond has several".to_owned(),
                     hint: None,
                 })
             }

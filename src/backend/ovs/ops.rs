@@ -16,7 +16,7 @@ use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER};
 use super::settings;
 use super::vlan;
 use super::wait::Target;
-use super::{interface, mirror};
+use super::{bond, interface, mirror};
 use crate::backend::BackendError;
 
 /// Operations that belong together.
@@ -182,18 +182,17 @@ impl Transaction {
         let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
         let lent = port.lent.iter().map(|lent| (LENT, lent.to_string()));
         let ids = Datum::map(mark().chain(boot).chain(netns).chain(id).chain(lent));
-        let name = port.device.as_str();
-        let mut interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
-        for (column, value) in interface::columns(&port.interface) {
-            interface = interface.with(column, value);
-        }
-        let interface = self.insert_interface(interface);
+        let interfaces = interface::rows(port).into_iter().map(|row| row.with("external_ids", ids.clone()));
+        let interfaces: Vec<Atom> = interfaces.map(|row| self.insert_interface(row)).collect();
         let mut row = Insert::into_table("Port")
-            .with("name", name)
-            .with("interfaces", interface)
+            .with("name", port.device.as_str())
+            .with("interfaces", Datum::set(interfaces))
             .with("external_ids", Datum::map(mark()));
-        row = row.with("other_config", Datum::map(config(&port.settings)));
-        for (column, value) in vlan::columns(&port.vlan).into_iter().chain(columns(&port.settings)) {
+        let bond = port.interface.bond();
+        let time = bond.map(|bond| (bond::TIME, bond.lacp_time.to_string()));
+        row = row.with("other_config", Datum::map(config(&port.settings).chain(time)));
+        let of_bond = bond.map(bond::columns).unwrap_or_default();
+        for (column, value) in vlan::columns(&port.vlan).into_iter().chain(columns(&port.settings)).chain(of_bond) {
             row = row.with(column, value);
         }
         self.insert(row)
@@ -329,6 +328,13 @@ impl Transaction {
             self.push(update);
         }
         self.set_settings("Port", found.row, &old.settings, &new.settings);
+        if let Some(bond) = new.interface.bond().filter(|_| old.interface != new.interface) {
+            let update = Update::table_rows("Port").filter(Condition::uuid(found.row));
+            self.push(
+                bond::columns(bond).into_iter().fold(update, |update, (column, value)| update.with(column, value)),
+            );
+            self.set_map("Port", found.row, "other_config", bond::TIME, Some(bond.lacp_time.as_str()));
+        }
         let Some(interface) = found.interface else { return };
         if old.iface_id != new.iface_id {
             self.set_ids("Interface", interface, IFACE_ID, new.iface_id.as_deref());

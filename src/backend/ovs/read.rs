@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::setting::Holder;
-use crate::model::{BackendName, Datapath, Entry, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName};
+use crate::model::{
+    BackendName, Datapath, Entry, Interface, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName,
+};
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select};
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::{Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
+use super::bond;
 use super::interface;
 use super::mirror::Mirrors;
 use super::{settings, vlan};
@@ -32,10 +35,11 @@ const BRIDGE: [&str; 11] = {
     let [uuid, name, datapath, config, stp, rstp, ids] = known;
     [uuid, name, datapath, config, stp, rstp, ids, snooping, fail_mode, protocols, controller]
 };
-const PORT: [&str; 9] = {
+const PORT: [&str; 12] = {
     let [tag, trunks, mode, cvlans] = vlan::COLUMNS;
     let [config, protected] = settings::OF_PORT;
-    ["_uuid", "name", "external_ids", tag, trunks, mode, cvlans, config, protected]
+    let [interfaces, bond_mode, lacp] = bond::COLUMNS;
+    ["_uuid", "name", "external_ids", tag, trunks, mode, cvlans, config, protected, interfaces, bond_mode, lacp]
 };
 const INTERFACE: [&str; 6] = ["_uuid", "name", "type", "options", "mtu_request", "external_ids"];
 
@@ -45,6 +49,8 @@ pub struct Rows {
     bridges: Vec<Row>,
     ports: Vec<Row>,
     interfaces: HashMap<String, Row>,
+    /// The devices of each bond, by the row of the port.
+    bonds: HashMap<Uuid, Vec<String>>,
     /// The bridge that each port is in.
     port_bridges: HashMap<Uuid, (Uuid, String)>,
     mirrors: Mirrors,
@@ -175,6 +181,7 @@ async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Rows, BackendError> {
     }
     rows.put_interfaces(answers.flatten()).map_err(misread)?;
     rows.find_bridges(ovs).await?;
+    rows.find_devices(ovs).await?;
     rows.mirrors = Mirrors::of_keys(ovs, keys).await?;
     rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
@@ -193,6 +200,7 @@ async fn of_switch(ovs: &Ovs, name: &SwitchName) -> Result<Rows, BackendError> {
     let names: Vec<String> = rows.ports.iter().filter_map(|row| row.one("name").ok()).collect();
     let interfaces = select(ovs, names.iter().map(|name| by_name("Interface", name, &INTERFACE))).await?;
     rows.put_interfaces(interfaces.into_iter().flatten()).map_err(misread)?;
+    rows.find_devices(ovs).await?;
     rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
     rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
@@ -212,6 +220,7 @@ async fn whole(ovs: &Ovs) -> Result<Rows, BackendError> {
         let ports = bridge.all::<Uuid>("ports").map_err(misread)?;
         rows.port_bridges.extend(ports.into_iter().map(|port| (port, here.clone())));
     }
+    rows.find_devices(ovs).await?;
     rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
     rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
@@ -238,6 +247,19 @@ impl Rows {
     fn put_interfaces(&mut self, interfaces: impl IntoIterator<Item = Row>) -> Result<(), RowError> {
         for row in interfaces {
             self.interfaces.insert(row.one("name")?, row);
+        }
+        Ok(())
+    }
+
+    /// Asks for the devices of bonds: of the ports that have no interface of their own name.
+    async fn find_devices(&mut self, ovs: &Ovs) -> Result<(), BackendError> {
+        let is_bond = |row: &&Row| row.one::<String>("name").is_ok_and(|name| !self.interfaces.contains_key(&name));
+        let bonds: Vec<&Row> = self.ports.iter().filter(is_bond).collect();
+        for row in bonds {
+            let uuids = row.all::<Uuid>("interfaces").map_err(misread)?;
+            let answers = select(ovs, uuids.into_iter().map(|uuid| by_uuid("Interface", uuid, &["name"]))).await?;
+            let names = answers.iter().flatten().map(|row| row.one("name")).collect::<Result<_, _>>();
+            self.bonds.insert(row.row_uuid().map_err(misread)?, names.map_err(misread)?);
         }
         Ok(())
     }
@@ -304,7 +326,11 @@ impl Rows {
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
             lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
-            interface: interface.map(interface::read).transpose()?.unwrap_or_default(),
+            interface: match (interface, self.bonds.get(&uuid)) {
+                (Some(row), _) => interface::read(row)?,
+                (None, Some(devices)) => bond::read(row, devices)?,
+                (None, None) => Interface::System,
+            },
             settings: settings::read(Holder::Port, row, &self.controllers)?,
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };

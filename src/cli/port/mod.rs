@@ -23,7 +23,7 @@ pub use delete::DelPort;
 pub use list::{ListPorts, PortToBr};
 pub use set::SetPort;
 pub use take_over::give_back;
-pub use uplink::check_plain;
+pub use uplink::{check_member, check_plain};
 
 pub use crate::model::device_address as address;
 

@@ -48,15 +48,21 @@ impl Belongings {
 
     /// It has some, and nobody said that the switch is to take them over.
     pub fn refuse(&self, switch: &Switch, device: &IfName) -> Failure {
+        let breaks = self.breaks();
+        Failure::new(format!("cannot plug {device} into {}: {breaks}", switch.name)).hint(format!(
+            "to move them to the switch's own device: ovsns add-port {} dev:{device} --take-over",
+            switch.name
+        ))
+    }
+
+    /// What would stop working.
+    pub fn breaks(&self) -> String {
         let list = |state: &State| state.resources().map(told).collect::<Vec<_>>().join(", ");
         let mut breaks = format!("its addresses ({}) would stop working", list(&self.addresses));
         if !self.routes.is_empty() {
             breaks.push_str(&format!(", and with them the routes through it ({})", list(&self.routes)));
         }
-        Failure::new(format!("cannot plug {device} into {}: {breaks}", switch.name)).hint(format!(
-            "to move them to the switch's own device: ovsns add-port {} dev:{device} --take-over",
-            switch.name
-        ))
+        breaks
     }
 
     /// Moves them to the switch's own device, in `observed` and `desired`, which hold the switch. Returns what is to be noted on

@@ -18,6 +18,30 @@ pub async fn check_plain(session: &Session<'_>, switch: &Switch, device: &IfName
     if belongings.is_empty() { Ok(()) } else { Err(belongings.refuse(switch, device)) }
 }
 
+/// Fails where `device`, which is no port, cannot be one of those that a bond of `switch` is made of. `what` is what is being tried.
+pub async fn check_member(session: &Session<'_>, switch: &Switch, what: &str, device: &IfName) -> Result<(), Failure> {
+    if *device == IfName::lo() {
+        return Err(Failure::new(format!("{what}: it is the loopback device")));
+    }
+    let keys: Vec<Key> = switch_key(device).into_iter().collect();
+    if !session.observe(Scope::Keys(keys)).await?.is_empty() {
+        return Err(Failure::new(format!("{what}: it is itself a switch")));
+    }
+    if let Some((master, kind)) = seen::uplink(device)?.and_then(|uplink| uplink.master) {
+        return Err(Failure::new(format!("{what}: it belongs to {kind} {master}"))
+            .hint(format!("take it out of that first: ip link set dev {device} nomaster")));
+    }
+    check_uplink(switch, device)?;
+    let belongings = Belongings::of(session, device).await?;
+    if belongings.is_empty() {
+        return Ok(());
+    }
+    let name = &switch.name;
+    Err(Failure::new(format!("{what}: {}", belongings.breaks())).hint(format!(
+        "they belong on the switch's own device: take them off {device}, and ovsns add-br {name} --may-exist --ip ADDRESS/LENGTH"
+    )))
+}
+
 /// The switch that a device of this name would be.
 pub fn switch_key(device: &IfName) -> Option<Key> {
     device.as_str().parse().ok().map(|name| Key::Switch { name })

@@ -8,7 +8,7 @@ use netlink_packet_core::{
 use netlink_packet_route::link::{BridgeStpState, InfoBridge, LinkFlags, LinkHeader, VlanProtocol};
 use nix::libc;
 
-use super::{BridgeInfo, BridgePortInfo, Link, OperState, Tunnel, TunnelKind};
+use super::{Bond, BondMember, BridgeInfo, BridgePortInfo, Link, OperState, Tunnel, TunnelKind};
 
 /// `struct ifinfomsg`, linux/rtnetlink.h.
 pub(super) const HEADER_LEN: usize = 16;
@@ -62,16 +62,18 @@ impl Link {
 
     /// `IFLA_INFO_KIND` comes first, and says what `IFLA_INFO_DATA` holds (`rtnl_link_fill`, net/core/rtnetlink.c).
     fn take_info(&mut self, infos: &[u8]) -> Result<(), DecodeError> {
-        let mut slave_of_bridge = false;
+        let mut master = String::new();
         for info in NlasIterator::new(infos) {
             let info = info?;
             match info.kind() {
                 libc::IFLA_INFO_KIND => self.kind = Some(parse_string(info.value())?),
                 libc::IFLA_INFO_DATA => self.take_data(info.value())?,
-                libc::IFLA_INFO_SLAVE_KIND => slave_of_bridge = parse_string(info.value())? == "bridge",
-                libc::IFLA_INFO_SLAVE_DATA if slave_of_bridge => {
-                    self.bridge_port = Some(BridgePortInfo::read(info.value())?);
-                }
+                libc::IFLA_INFO_SLAVE_KIND => master = parse_string(info.value())?,
+                libc::IFLA_INFO_SLAVE_DATA => match master.as_str() {
+                    "bridge" => self.bridge_port = Some(BridgePortInfo::read(info.value())?),
+                    "bond" => self.bond_member = Some(BondMember::read(info.value())?),
+                    _ => {}
+                },
                 _ => {}
             }
         }
@@ -84,6 +86,7 @@ impl Link {
         /// linux/if_link.h.
         const IFLA_VLAN_ID: u16 = 1;
         match self.kind.as_deref() {
+            Some("bond") => self.bond = Some(Bond::read(data)?),
             Some("bridge") => self.bridge = Some(BridgeInfo::read(data)?),
             Some("vlan") => {
                 for setting in NlasIterator::new(data) {

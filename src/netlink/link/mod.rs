@@ -1,6 +1,7 @@
 //! Links: what `ip link` shows, and (in the files beside) what it changes.
 
 mod answer;
+pub mod bond;
 mod change;
 mod create;
 mod delete;
@@ -12,6 +13,7 @@ use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
 
+pub use bond::{Bond, BondMember, add_bond};
 pub use change::{Change, add_altname, delete_altname, set};
 pub use create::{Bridge, Veth, VethPeer, add_bridge, add_veth};
 pub use delete::{delete, delete_group};
@@ -146,6 +148,10 @@ pub struct Link {
     pub tunnel: Option<Tunnel>,
     /// The VLAN of a VLAN device; the device below is [`Link::peer`].
     pub vlan: Option<u16>,
+    /// The settings of a bond.
+    pub bond: Option<Bond>,
+    /// What a device of a bond has come to.
+    pub bond_member: Option<BondMember>,
     /// The settings of a port of a bridge.
     pub bridge_port: Option<BridgePortInfo>,
 }

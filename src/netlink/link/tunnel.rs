@@ -118,7 +118,7 @@ pub fn add_vlan_device(device: NewDevice, lower: u32, vlan: u16) -> Request {
     add(device, "vlan", LinkInfo::Kind(InfoKind::Vlan), data, Some(lower)).needing("VLAN devices (module 8021q)")
 }
 
-fn add(device: NewDevice, kind: &str, info: LinkInfo, data: LinkInfo, lower: Option<u32>) -> Request {
+pub(super) fn add(device: NewDevice, kind: &str, info: LinkInfo, data: LinkInfo, lower: Option<u32>) -> Request {
     let NewDevice { name, mac, mtu, alias } = device;
     let mut message: LinkMessage = new_link(&name, mac, mtu);
     set_up(&mut message);
@@ -127,7 +127,7 @@ fn add(device: NewDevice, kind: &str, info: LinkInfo, data: LinkInfo, lower: Opt
     create(format!("link add {name} type {kind}"), message, &name, alias, 0)
 }
 
-fn emitted(settings: &[DefaultNla]) -> Vec<u8> {
+pub(super) fn emitted(settings: &[DefaultNla]) -> Vec<u8> {
     let mut bytes = vec![0; settings.iter().map(Emitable::buffer_len).sum()];
     let mut rest = bytes.as_mut_slice();
     for setting in settings {
@@ -277,7 +277,7 @@ impl Tunnel {
     }
 }
 
-fn nla(kind: u16, value: &[u8]) -> DefaultNla {
+pub(super) fn nla(kind: u16, value: &[u8]) -> DefaultNla {
     DefaultNla::new(kind, value.to_vec())
 }
 

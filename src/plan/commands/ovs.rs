@@ -1,7 +1,7 @@
 //! The commands of `ovs-vsctl`.
 
 use crate::model::setting::{At, Setting, Value};
-use crate::model::{BackendName, Interface, Mirror, Owner, Port, Settings, Switch, Vlan};
+use crate::model::{BackendName, Bond, Interface, Mirror, Owner, Port, Settings, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -83,9 +83,21 @@ impl Vsctl {
         ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
         ids.extend(port.lent.iter().map(|lent| format!("external_ids:ovsns-lent={}", string(&lent.to_string()))));
         ids.extend(port.iface_id.iter().map(|id| format!("external_ids:iface-id={}", string(id))));
+        if let Some(bond) = port.interface.bond() {
+            return self.add_bond(port, bond, &columns, &ids);
+        }
         let mut parts = vec![format!("add-port {} {device}", quote(port.switch.as_str()))];
         parts.extend(set("port", &device, &columns));
         parts.extend(set("interface", &device, &ids));
+        self.run(&parts)
+    }
+
+    fn add_bond(&self, port: &Port, bond: &Bond, columns: &[String], ids: &[String]) -> Vec<String> {
+        let names: Vec<String> = bond.devices.iter().map(|name| quote(name.as_str())).collect();
+        let device = quote(port.device.as_str());
+        let mut parts = vec![format!("add-bond {} {device} {}", quote(port.switch.as_str()), names.join(" "))];
+        parts.extend(set("port", &device, &[&bond_columns(bond), columns].concat()));
+        parts.extend(names.iter().filter_map(|name| set("interface", name, ids)));
         self.run(&parts)
     }
 
@@ -111,7 +123,15 @@ impl Vsctl {
         parts.extend(own_again("port", &device, &old.settings, &new.settings));
         if let Some(owner) = owner {
             parts.push(format!("set port {device} {}", mark(owner)));
-            parts.push(format!("set interface {device} {}", mark(owner)));
+            let devices = new
+                .interface
+                .bond()
+                .map_or(vec![device.clone()], |bond| bond.devices.iter().map(|d| quote(d.as_str())).collect());
+            parts.extend(devices.iter().map(|device| format!("set interface {device} {}", mark(owner))));
+        }
+        if let Some(bond) = new.interface.bond().filter(|_| old.interface != new.interface) {
+            parts.extend(set("port", &device, &bond_columns(bond)));
+            return self.run(&parts);
         }
         let id = key("interface", &device, "external_ids", "iface-id", new.iface_id.clone());
         parts.extend(id.filter(|_| old.iface_id != new.iface_id));
@@ -172,7 +192,7 @@ fn note_output(mirror: &Mirror) -> String {
 /// What a port is made of.
 fn interface_columns(interface: &Interface) -> Vec<String> {
     match interface {
-        Interface::System => Vec::new(),
+        Interface::System | Interface::Bond(_) => Vec::new(),
         Interface::Patch(peer) => vec!["type=patch".to_owned(), option("peer", peer.as_str())],
         Interface::Tunnel(tunnel) => {
             let kind = format!("type={}", tunnel.interface_type());
@@ -184,6 +204,12 @@ fn interface_columns(interface: &Interface) -> Vec<String> {
             std::iter::once("type=internal".to_owned()).chain(mtu).collect()
         }
     }
+}
+
+/// What a bond is, in the row of its port.
+fn bond_columns(bond: &Bond) -> Vec<String> {
+    let time = format!("other_config:lacp-time={}", bond.lacp_time);
+    vec![format!("bond_mode={}", bond.mode), format!("lacp={}", bond.lacp), time]
 }
 
 fn option(key: &str, value: &str) -> String {

@@ -1,6 +1,8 @@
-//! The commands of `ip` and `bridge` for tunnels, for VLANs of Linux bridges, and for the devices of internal ports.
+//! The commands of `ip` and `bridge` for tunnels, for bonds, for VLANs of Linux bridges, and for the devices of internal ports.
 
-use crate::model::{Device, Erspan, Internal, Owner, Place, Tos, Tunnel, TunnelType, Virtual, What};
+use crate::model::{
+    Bond, BondMode, Device, Erspan, Internal, Lacp, LacpTime, Owner, Place, Tos, Tunnel, TunnelType, Virtual, What,
+};
 
 use super::kernel::{alias, set_device};
 use super::shell::{ip, netns_argument, quote};
@@ -12,6 +14,14 @@ pub(super) fn add(device: &Virtual, owner: Option<&Owner>) -> Vec<String> {
     let settings = format!("name {name}{mac}{mtu}");
     let mut lines = match &device.what {
         What::Tunnel(tunnel) => vec![format!("ip link add {settings} type {}", tunnel_words(tunnel))],
+        What::Bond(bond) => {
+            let mut lines = vec![format!("ip link add {settings} type bond {}", bond_words(bond))];
+            for device in bond.devices.iter().map(|device| quote(device.as_str())) {
+                lines.push(format!("ip link set dev {device} down"));
+                lines.push(format!("ip link set dev {device} master {name}"));
+            }
+            lines
+        }
         What::Vlan { switch, vlan } => {
             let switch = quote(switch.as_str());
             vec![
@@ -61,6 +71,17 @@ fn tunnel_words(tunnel: &Tunnel) -> String {
     words.iter().map(|word| word.trim_end()).collect::<Vec<_>>().join(" ")
 }
 
+/// What stands behind `type bond`.
+fn bond_words(bond: &Bond) -> String {
+    let fast = if bond.lacp_time == LacpTime::Fast { " lacp_rate fast" } else { "" };
+    let passive = if bond.lacp == Lacp::Passive { " lacp_active off" } else { "" };
+    match bond.mode {
+        BondMode::ActiveBackup => "mode active-backup miimon 100".to_owned(),
+        BondMode::BalanceSlb => "mode balance-xor xmit_hash_policy vlan+srcmac miimon 100".to_owned(),
+        BondMode::BalanceTcp => format!("mode 802.3ad xmit_hash_policy layer3+4 miimon 100{fast}{passive}"),
+    }
+}
+
 fn tos(tos: Tos) -> String {
     match tos {
         Tos::Value(value) => format!("{value:#x}"),
@@ -70,6 +91,10 @@ fn tos(tos: Tos) -> String {
 
 pub(super) fn delete(device: &Virtual) -> Vec<String> {
     let mut lines = vec![format!("ip link delete dev {}", quote(device.name.as_str()))];
+    if let What::Bond(bond) = &device.what {
+        // They go down with it.
+        lines.extend(bond.devices.iter().map(|name| format!("ip link set dev {} up", quote(name.as_str()))));
+    }
     if let What::Vlan { switch, vlan } = &device.what {
         lines.push(format!("bridge vlan del dev {} vid {vlan} self", quote(switch.as_str())));
     }
