@@ -108,7 +108,12 @@ impl<'a> Session<'a> {
         };
         let mut bonds = kernel::bond_states(&state.resources().filter_map(of_kernel).collect::<Vec<_>>())?;
         if let OvsDatabase::Ready(ovs, _) = &self.ovs {
-            bonds.extend(ovs.bonds(&state.resources().filter_map(of_ovs).collect::<Vec<_>>()).await?);
+            let mut found = ovs.bonds(&state.resources().filter_map(of_ovs).collect::<Vec<_>>()).await?;
+            if let Some(run_dir) = ovs.run_dir() {
+                let with_lacp = found.iter_mut().filter(|(_, state)| state.partner().is_some());
+                with_lacp.for_each(|(name, state)| super::bond::refine(&run_dir, self.global.timeout, name, state));
+            }
+            bonds.extend(found);
         }
         Ok(bonds)
     }

@@ -37,7 +37,7 @@ pub fn columns(bond: &Bond) -> Vec<(&'static str, Datum)> {
 impl Ovs {
     /// What the bonds with these names have come to, by name.
     pub async fn bonds(&self, names: &[&IfName]) -> Result<BTreeMap<String, BondState>, BackendError> {
-        let columns = ["name", "interfaces", "bond_active_slave", "lacp"];
+        let columns = ["name", "interfaces", "bond_active_slave", "bond_mode", "lacp"];
         let ports = select(self, names.iter().map(|name| by_name("Port", name.as_str(), &columns))).await?;
         let mut bonds = BTreeMap::new();
         for row in ports.iter().flatten() {
@@ -53,7 +53,10 @@ impl Ovs {
 
 /// With LACP, a device without a partner carries nothing (`member_may_enable__`, lib/lacp.c).
 fn state<'a>(port: &Row, interfaces: impl Iterator<Item = &'a Row>) -> Result<(String, BondState), RowError> {
-    let active = port.optional::<String>("bond_active_slave")?;
+    // The others have one for what is sent to all.
+    let mode = port.optional::<String>("bond_mode")?;
+    let waits = mode.is_none_or(|mode| mode == BondMode::ActiveBackup.as_str());
+    let active = port.optional::<String>("bond_active_slave")?.filter(|_| waits);
     let lacp = port.optional::<String>("lacp")?.is_some_and(|lacp| lacp != Lacp::Off.as_str());
     let mut state = BondState::default();
     for row in interfaces {
@@ -61,7 +64,7 @@ fn state<'a>(port: &Row, interfaces: impl Iterator<Item = &'a Row>) -> Result<(S
         let up = row.optional::<String>("link_state")?.is_some_and(|state| state == "up");
         let mac = row.optional::<String>("mac_in_use")?;
         let enabled = up && partner != Some(false);
-        state.members.push(Member { name: row.one("name")?, enabled, active: enabled && mac == active, up, partner });
+        state.members.push(Member { name: row.one("name")?, enabled, active: enabled && active.is_some() && mac == active, up, partner });
     }
     state.members.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((port.one("name")?, state))

@@ -2,8 +2,10 @@
 
 mod add;
 mod devices;
+mod lacp;
 mod partner;
 
 pub use add::AddBond;
 pub use devices::check_devices;
+pub use lacp::refine;
 pub use partner::tell;
