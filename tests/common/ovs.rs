@@ -17,6 +17,8 @@ use nix::unistd::Pid;
 
 use super::require::{Feature, has};
 
+/// The schema of the Debian package openvswitch-common.
+const VSWITCH_SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 /// How long a daemon may take to be there, on a slow machine that emulates its processor.
 const STARTUP: Duration = Duration::from_secs(60);
 
@@ -46,8 +48,17 @@ impl Ovs {
 
     /// Starts `ovsdb-server` alone: a system whose `ovs-vswitchd` is dead.
     pub fn database_only() -> Ovs {
+        Ovs::database_of(|_| {})
+    }
+
+    /// The same, with a schema that `older` has changed.
+    pub fn database_of(older: impl FnOnce(&mut serde_json::Value)) -> Ovs {
         let directory = tempfile::Builder::new().prefix("ovs-").tempdir().unwrap();
-        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")));
+        let mut schema = serde_json::from_str(&std::fs::read_to_string(VSWITCH_SCHEMA).unwrap()).unwrap();
+        older(&mut schema);
+        let file = directory.path().join("vswitch.ovsschema");
+        std::fs::write(&file, schema.to_string()).unwrap();
+        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")).arg(file));
         let server = Ovs::server(directory.path());
         let ovs = Ovs { directory, server, vswitchd: None, netns: None };
         ovs.vsctl(&["--no-wait", "init"]);
