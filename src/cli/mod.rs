@@ -26,6 +26,7 @@ mod port;
 mod ports;
 mod session;
 mod set_br;
+mod setting;
 mod show;
 mod signals;
 mod stats;

@@ -135,6 +135,7 @@ impl<'a> Found<'a> {
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
             iface_id: port.iface_id.clone(),
+            settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
         }
@@ -223,6 +224,7 @@ impl<'a> Found<'a> {
             ip,
             nodad,
             external: false,
+            settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
         }
     }
@@ -235,7 +237,8 @@ impl<'a> Found<'a> {
         let plain = |port: &&Port| port.switch == switch.name && port.patch.is_none() && !ends.contains(&port.device);
         for port in self.ports().filter(plain).collect::<Vec<_>>() {
             if self.devices.contains(&port.device) {
-                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port) });
+                let settings = port.settings.clone();
+                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port), settings });
             } else {
                 self.left_out.push(format!("port {} of {}: a lab file has no word for it", port.device, switch.name));
             }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, SwitchName,
-    SysctlKey, Vlan,
+    BackendName, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, Settings,
+    SwitchName, SysctlKey, Vlan,
 };
 
 /// A lab.
@@ -69,6 +69,8 @@ pub struct LabSwitch {
     pub nodad: bool,
     /// It is there already, and stays.
     pub external: bool,
+    /// Settings that are one value each.
+    pub settings: Settings,
     /// Devices of the host that are ports.
     pub uplinks: Vec<Uplink>,
 }
@@ -80,6 +82,8 @@ pub struct Uplink {
     pub device: IfName,
     /// Which VLANs it carries.
     pub vlan: Vlan,
+    /// Settings that are one value each.
+    pub settings: Settings,
 }
 
 /// What belongs to one network stack: a namespace, or the host.
@@ -125,6 +129,8 @@ pub struct LabPort {
     pub mtu: Option<u32>,
     /// Open vSwitch: the port's name for controllers.
     pub iface_id: Option<String>,
+    /// Settings that are one value each.
+    pub settings: Settings,
     /// Without duplicate address detection.
     pub nodad: bool,
     /// What is done to what the namespace sends.

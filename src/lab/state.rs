@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
-    Route, State, Switch, SwitchName, Sysctl, Vlan,
+    Route, Settings, State, Switch, SwitchName, Sysctl, Vlan,
 };
 
 use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
@@ -121,39 +121,22 @@ impl<'a> Making<'a> {
             self.unmarked(Resource::Address(Address::new(Place::Host, device.clone(), *ip, lab.nodad)));
         }
         for uplink in &lab.uplinks {
-            self.port(&switch, &uplink.device, &uplink.vlan, None, None);
+            let port = Self::port(&switch, &uplink.device, &uplink.vlan);
+            self.owned(Resource::Port(Port { settings: uplink.settings.clone(), ..port }));
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
         self.switches.insert(&lab.name, switch);
     }
 
-    fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
-        let ovs = switch.backend == BackendName::Ovs;
-        self.owned(Resource::Port(Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
-            vlan: vlan.clone(),
-            iface_id,
-            netns: netns.filter(|_| ovs),
-            lent: None,
-            patch: None,
-        }));
+    /// A port of which only this is asked; its settings are those that it has by itself.
+    fn port(switch: &Switch, device: &IfName, vlan: &Vlan) -> Port {
+        let port = Port::new(switch.name.clone(), device.clone(), switch.backend);
+        Port { vlan: vlan.clone(), settings: Settings::whole(), ..port }
     }
 
     /// One end of a patch between two switches of Open vSwitch.
     fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
-        let port = Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
-            vlan: vlan.clone(),
-            iface_id: None,
-            netns: None,
-            lent: None,
-            patch: Some(peer.clone()),
-        };
-        self.owned(Resource::Port(port));
+        self.owned(Resource::Port(Port { patch: Some(peer.clone()), ..Self::port(switch, device, vlan) }));
     }
 
     fn namespace(&mut self, namespace: &Namespace) {
@@ -184,7 +167,12 @@ impl<'a> Making<'a> {
             ..End::new(place.clone(), names.inside.clone())
         };
         self.owned(Resource::Link(Link::new(host, inside)));
-        self.port(&switch, &names.host, &port.vlan, port.iface_id.clone(), Some(place.clone()));
+        self.owned(Resource::Port(Port {
+            iface_id: port.iface_id.clone(),
+            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
+            settings: port.settings.clone(),
+            ..Self::port(&switch, &names.host, &port.vlan)
+        }));
         self.addresses(place, &names.inside, &port.ip, port.nodad);
         for gateway in &port.gw {
             let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
@@ -239,8 +227,8 @@ impl<'a> Making<'a> {
             ..End::new(Place::Host, end.device.clone())
         };
         self.owned(Resource::Link(Link::new(end(&trunk.a, &a), end(&trunk.b, &b))));
-        self.port(&a, &trunk.a.device, &trunk.vlan, None, None);
-        self.port(&b, &trunk.b.device, &trunk.vlan, None, None);
+        self.owned(Resource::Port(Self::port(&a, &trunk.a.device, &trunk.vlan)));
+        self.owned(Resource::Port(Self::port(&b, &trunk.b.device, &trunk.vlan)));
     }
 
     fn inside(&mut self, place: &Place, inside: &Inside) {
@@ -289,6 +277,7 @@ impl LabSwitch {
             stp: Some(self.stp == Some(Stp::On)),
             rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
             vlan_filtering: (!ovs).then(|| self.vlan_filtering.unwrap_or(false)),
+            settings: self.settings.clone(),
         }
     }
 }

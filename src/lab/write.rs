@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use crate::model::{Place, PortNames, Protocol, Published, Route, Vlan, VlanId};
+use crate::model::setting::{Value as SettingValue, Values};
+use crate::model::{Place, PortNames, Protocol, Published, Route, Settings, Vlan, VlanId};
 
 use super::parts::{
     Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Partner, Program,
@@ -163,6 +164,22 @@ impl Entries {
         if !runs.is_empty() {
             self.put(trunks, Out::List(runs.into_iter().map(Out::Word).collect()));
         }
+        self.word("vlan-mode", vlan.mode);
+        let runs = self::runs(vlan.cvlans.iter().copied());
+        if !runs.is_empty() {
+            self.put("cvlans", Out::List(runs.into_iter().map(Out::Word).collect()));
+        }
+    }
+
+    fn settings(&mut self, settings: &Settings) {
+        for (setting, value) in settings.iter() {
+            match (value, &setting.values) {
+                (SettingValue::Bool(on), _) => self.word(setting.name, Some(on)),
+                (SettingValue::Number(number), _) => self.word(setting.name, Some(number)),
+                (SettingValue::Text(texts), Values::Texts(_)) => self.few(setting.name, texts.split(',')),
+                (SettingValue::Text(text), _) => self.text(setting.name, Some(text)),
+            }
+        }
     }
 
     fn worse(&mut self, worse: &Worse) {
@@ -258,17 +275,19 @@ fn switch(of: &LabSwitch) -> Out {
     );
     keys.word("datapath", of.datapath);
     keys.word("vlan-filtering", of.vlan_filtering);
+    keys.settings(&of.settings);
     keys.flag("nodad", of.nodad);
     let uplinks: Vec<Out> = of
         .uplinks
         .iter()
         .map(|uplink| {
-            if uplink.vlan.is_any() {
+            if uplink.vlan.is_any() && uplink.settings.is_empty() {
                 return Out::text(&uplink.device);
             }
             let mut keys = Entries::default();
             keys.text("device", Some(&uplink.device));
             keys.vlan("tag", "trunks", &uplink.vlan);
+            keys.settings(&uplink.settings);
             keys.out()
         })
         .collect();
@@ -293,6 +312,7 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.few("ip", &of.ip);
     keys.few("gw", &of.gw);
     keys.vlan("tag", "trunks", &of.vlan);
+    keys.settings(&of.settings);
     keys.text("name", Some(&of.names.inside).filter(|name| **name != rule.inside));
     keys.text("host-name", Some(&of.names.host).filter(|name| **name != rule.host));
     keys.text("mac", of.mac);

@@ -228,7 +228,7 @@ fn what_others_wrote_into_a_row_stays() {
             .upon(&[switch.clone(), pair(("host", "v1"), ("host", "v2"))], async || {
                 let port = (fixture.port)("sw1", "v1");
                 fixture.create(&port).await;
-                vsctl(&["set", "Bridge", "sw1", "other_config:mac-table-size=99", "external_ids:theirs=1"]);
+                vsctl(&["set", "Bridge", "sw1", "other_config:mcast-snooping-table-size=99", "external_ids:theirs=1"]);
                 vsctl(&["set", "Interface", "v1", "external_ids:theirs=2", "other_config:theirs=3"]);
                 let mut changed = switch.clone();
                 let Resource::Switch(new) = &mut changed.resource else { unreachable!("a switch") };
@@ -241,7 +241,7 @@ fn what_others_wrote_into_a_row_stays() {
                 let after = ours(Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).over(&before);
                 fixture.step(Step::Modify { before, after }).await;
                 let get = |table, row, column| vsctl(&["get", table, row, column]).trim().to_owned();
-                assert_eq!(get("Bridge", "sw1", "other_config:mac-table-size"), "\"99\"");
+                assert_eq!(get("Bridge", "sw1", "other_config:mcast-snooping-table-size"), "\"99\"");
                 assert_eq!(get("Bridge", "sw1", "external_ids:theirs"), "\"1\"");
                 assert_eq!(get("Interface", "v1", "external_ids:theirs"), "\"2\"");
                 assert_eq!(get("Interface", "v1", "other_config:theirs"), "\"3\"");

@@ -34,9 +34,11 @@ macro_rules! features {
 pub(crate) use features;
 
 mod fdb;
+mod frames;
 mod openflow;
 mod quiet;
 mod stats;
+mod switches;
 mod vlans;
 
 /// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.

@@ -14,9 +14,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ovsns::backend::memory::Memory;
+use ovsns::model::setting::Setting;
 use ovsns::model::{
     Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Link, Mac, Netns, Owner, Place, Port,
-    Resource, Route, State, Switch, Vlan, VlanId,
+    Resource, Route, Settings, State, Switch, Vlan, VlanId, VlanMode,
 };
 use ovsns::plan::describe;
 use proptest::collection::vec;
@@ -86,8 +87,8 @@ struct Choices {
     translation: Translation,
 }
 
-/// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
-type PortChoice = (usize, Vlan, Option<String>, Option<Place>, Option<Owner>);
+/// The number of a switch, VLANs and settings, `iface-id`, the namespace behind it, and an owner.
+type PortChoice = (usize, (Vlan, Settings), Option<String>, Option<Place>, Option<Owner>);
 /// The number of a switch, that of the other end, and an owner.
 type PatchChoice = (usize, u8, Option<Owner>);
 /// One of the devices, the address, and `nodad`.
@@ -130,12 +131,12 @@ fn mtu() -> impl Strategy<Value = Option<u32>> {
 fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
     let backend = prop::sample::select(vec![BackendName::Ovs, BackendName::Linux]);
     let datapath = option::of(prop::sample::select(vec![Datapath::System, Datapath::Netdev]));
-    let flags = (option::of(any::<bool>()), option::of(any::<bool>()));
+    let flags = (option::of(any::<bool>()), option::of(any::<bool>()), settings(OF_SWITCHES));
     (backend, datapath, mac(), mtu(), flags, owner()).prop_map(move |(backend, datapath, mac, mtu, flags, owner)| {
         let switch = Switch::new(parse(format!("sw{number}")), backend);
         let datapath = datapath.filter(|_| backend == BackendName::Ovs);
         let (rstp, vlan_filtering) = if backend == BackendName::Ovs { (flags.1, None) } else { (None, flags.1) };
-        (Switch { datapath, mac, mtu, stp: flags.0, rstp, vlan_filtering, ..switch }, owner)
+        (Switch { datapath, mac, mtu, stp: flags.0, rstp, vlan_filtering, settings: flags.2, ..switch }, owner)
     })
 }
 
@@ -156,8 +157,28 @@ fn link(number: usize) -> impl Strategy<Value = (Link, Option<Owner>)> {
 
 fn vlan() -> impl Strategy<Value = Vlan> {
     let id = || (1u16..5).prop_map(|id| VlanId::try_from(id).unwrap());
-    (option::of(id()), prop::collection::btree_set(id(), 0..3)).prop_map(|(tag, trunks)| Vlan { tag, trunks })
+    (option::of(id()), prop::collection::btree_set(id(), 0..3), any::<bool>()).prop_map(|(tag, trunks, native)| {
+        let mode = (native && tag.is_some()).then_some(VlanMode::NativeTagged);
+        Vlan { tag, trunks, mode, ..Vlan::default() }
+    })
 }
+
+/// Some of these, each by name with the text of one of its values: none, that which it has by itself, and others.
+fn settings(of: &'static [(&'static str, &'static [&'static str])]) -> impl Strategy<Value = Settings> {
+    let one = |(name, values): &(&'static str, &'static [&'static str])| {
+        let setting = Setting::named(name).unwrap();
+        option::of(prop::sample::select(values.to_vec()).prop_map(move |text| (setting, setting.read(text).unwrap())))
+    };
+    of.iter().map(one).collect::<Vec<_>>().prop_map(|said| {
+        let mut settings = Settings::default();
+        said.into_iter().flatten().for_each(|(setting, value)| settings.set(setting, value));
+        settings
+    })
+}
+
+const OF_SWITCHES: &[(&str, &[&str])] =
+    &[("stp-priority", &["4096", "32768"]), ("mcast-snooping", &["on", "off"]), ("ageing", &["60", "300", "900"])];
+const OF_PORTS: &[(&str, &[&str])] = &[("isolated", &["on", "off"]), ("stp-port-priority", &["1", "32"])];
 
 fn net() -> impl Strategy<Value = IpNet> {
     (0u8..2, 1u8..4, any::<bool>()).prop_map(|(subnet, host, v4)| {
@@ -173,7 +194,7 @@ fn each<S: Strategy>(count: usize, strategy: impl Fn(usize) -> S) -> Vec<impl St
 fn choices() -> impl Strategy<Value = Choices> {
     use prop::sample::Index;
     let iface_id = option::of(prop::sample::select(vec!["vif-1", "vif 2", ""]).prop_map(str::to_owned));
-    let port = (0..SWITCHES, vlan(), iface_id, option::of(place()), owner());
+    let port = (0..SWITCHES, (vlan(), settings(OF_PORTS)), iface_id, option::of(place()), owner());
     let kind = prop::sample::select(vec![
         RouteKind::Direct,
         RouteKind::Direct,
@@ -308,7 +329,7 @@ impl Builder {
         }
     }
 
-    fn add_port(&mut self, slot: usize, (switch, vlan, iface_id, netns, owner): PortChoice) {
+    fn add_port(&mut self, slot: usize, (switch, (vlan, settings), iface_id, netns, owner): PortChoice) {
         let name = parse::<ovsns::model::SwitchName>(format!("sw{switch}"));
         let key = ovsns::model::Key::Switch { name: name.clone() };
         let Some(backend) = self.state.get(&key).and_then(|entry| entry.resource.backend()) else { return };
@@ -316,7 +337,10 @@ impl Builder {
         if self.devices().contains(&(Place::Host, IfName::clone(&device))) {
             let ovs = backend == BackendName::Ovs;
             let (iface_id, netns, owner) = (iface_id.filter(|_| ovs), netns.filter(|_| ovs), owner.filter(|_| ovs));
-            self.add(Some((Resource::Port(Port { vlan, iface_id, netns, ..Port::new(name, device, backend) }), owner)));
+            self.add(Some((
+                Resource::Port(Port { vlan, settings, iface_id, netns, ..Port::new(name, device, backend) }),
+                owner,
+            )));
         }
     }
 

@@ -10,7 +10,10 @@ mod interfaces;
 mod mirror;
 mod ops;
 mod read;
+mod settings;
 mod sockets;
+mod tree;
+mod vlan;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +105,15 @@ impl Backend for Ovs {
                 reason: "a patch cable has two ends".to_owned(),
                 hint: None,
             }),
+            Resource::Switch(Switch { settings, .. }) | Resource::Port(Port { settings, .. }) => {
+                match settings.lacking(BackendName::Ovs) {
+                    None => Ok(()),
+                    Some((setting, reason, hint)) => {
+                        let what = format!("{setting} of {}", entry.key());
+                        Err(Unsupported { what, backend: "ovs", reason, hint: Some(hint) })
+                    }
+                }
+            }
             _ => Ok(()),
         }
     }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::lab::mistake::Wrong;
 use crate::lab::parts::{LabSwitch, Stp, Trunk, TrunkEnd, Uplink};
 use crate::lab::tree::{Node, Text, Value};
-use crate::model::{BackendName, IfName, Place, PortNames, SwitchName};
+use crate::model::setting::{Holder, Setting, Side};
+use crate::model::{BackendName, IfName, Place, PortNames, Settings, SwitchName};
 
 use super::books::Domain;
 use super::{Build, Reader, backend, stp};
@@ -34,9 +35,11 @@ impl<'n> Build<'n, '_> {
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             external,
             uplinks: Vec::new(),
+            settings: Settings::whole(),
             name: name.clone(),
         };
-        let switch = self.for_its_backend(switch, of);
+        let mut switch = self.for_its_backend(switch, of);
+        switch.settings = of.settings(Holder::Switch, switch.backend, self.found);
         self.check_external(&switch, of);
         self.switches.insert(name.clone(), (self.lab.switches.len(), &key.span));
         self.books.device(Place::Host, name.device(), &key.span, self.found);
@@ -129,8 +132,10 @@ impl<'n> Build<'n, '_> {
         self.books.device(Place::Host, device.clone(), span, self.found);
         let vlan = of.vlan("tag", "trunks", self.found);
         self.books.tagged(switch, &vlan);
+        let backend = self.lab.switches.last().and_then(|switch| switch.backend);
+        let settings = of.settings(Holder::Port, backend, self.found);
         if let Some(switch) = self.lab.switches.last_mut() {
-            switch.uplinks.push(Uplink { device, vlan });
+            switch.uplinks.push(Uplink { device, vlan, settings });
         }
     }
 
@@ -176,7 +181,12 @@ impl<'n> Build<'n, '_> {
 fn only_with(node: &Node) -> Option<BackendName> {
     let has = |key: &str| node.get(key).is_some();
     let rapid = node.get("stp").and_then(Node::scalar) == Some("rstp");
-    match (has("datapath") || rapid, has("vlan-filtering")) {
+    let lacks = |backend| {
+        Setting::of(Holder::Switch)
+            .any(|setting| has(setting.name) && matches!(setting.side(backend), Side::Lacks { .. }))
+    };
+    let (ovs, linux) = (lacks(BackendName::Linux), lacks(BackendName::Ovs));
+    match (has("datapath") || rapid || ovs, has("vlan-filtering") || linux) {
         (true, false) => Some(BackendName::Ovs),
         (false, true) => Some(BackendName::Linux),
         _ => None,
