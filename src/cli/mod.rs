@@ -21,6 +21,7 @@ mod openflow;
 mod output;
 mod ovs;
 pub mod ovsdb;
+mod patch;
 mod place;
 mod port;
 mod ports;
@@ -34,6 +35,7 @@ mod switch;
 mod teardown;
 mod texts;
 mod told;
+mod tunnel;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -90,6 +92,10 @@ enum Verb {
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
+    /// Join a switch with one on another host: VXLAN, GRE, Geneve, ERSPAN
+    AddTunnel(tunnel::AddTunnel),
+    /// Join two switches of this host
+    AddPatch(patch::AddPatch),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -315,6 +321,8 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
+        Verb::AddTunnel(args) => args.run(&session).await,
+        Verb::AddPatch(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,

@@ -23,7 +23,7 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute, SeenWay};
 pub use crate::backend::kernel::{
     Counted, Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, counters, features as kernel_features,
     file as netns_file, identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,

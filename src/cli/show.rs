@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::backend::Scope;
 use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, Settings, State, Switch,
-    SwitchName,
+    Device, End, Entry, IfName, Impairment, Interface, Key, Link, Netns, Owner, Place, Port, Resource, Settings, State,
+    Switch, SwitchName, Tunnel,
 };
 
 use super::failure::Failure;
@@ -50,6 +50,9 @@ struct PortTree {
     tree: Option<TreePort>,
     /// What is done to the packets that leave by the device itself.
     impairment: Option<Impairment>,
+    /// The tunnel that its device is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
     /// The other end of its veth pair.
     inside: Option<Inside>,
 }
@@ -146,12 +149,28 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
     });
     let error = errors.get(port.device.as_str());
     let impairment = impairment(state, &Place::Host, &port.device);
-    let state = match (port.host_device(), error) {
+    let told = match (port.host_device(), error) {
         (Some(device), error) => port_state(device_of(state, device), link, error),
         (None, Some(error)) => format!("failed: {error}"),
         (None, None) => "up".to_owned(),
     };
-    PortTree { port: port.clone(), owner: entry.owner.clone(), state, tree: None, impairment, inside }
+    PortTree {
+        port: port.clone(),
+        owner: entry.owner.clone(),
+        state: told,
+        tree: None,
+        impairment,
+        tunnel: tunnel(state, port),
+        inside,
+    }
+}
+
+/// The tunnel that the device of a port is.
+fn tunnel(state: &State, port: &Port) -> Option<Tunnel> {
+    match &state.get(&Key::Virtual { name: port.device.clone() })?.resource {
+        Resource::Virtual(device) => device.tunnel().copied(),
+        _ => None,
+    }
 }
 
 fn port_state(device: Option<&Device>, link: Option<&Link>, error: Option<&String>) -> String {
@@ -262,8 +281,15 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
 fn port_text(text: &mut String, tree: &PortTree) {
     line(text, 1, format_args!("Port {}", tree.port.device));
     line(text, 2, format_args!("state: {}", tree.state));
-    if let Some(peer) = &tree.port.patch {
-        line(text, 2, format_args!("patch to: {peer}"));
+    match &tree.port.interface {
+        Interface::System => {
+            if let Some(tunnel) = &tree.tunnel {
+                line(text, 2, format_args!("tunnel: {tunnel}"));
+            }
+        }
+        Interface::Patch(peer) => line(text, 2, format_args!("patch to: {peer}")),
+        Interface::Tunnel(tunnel) => line(text, 2, format_args!("tunnel: {tunnel}")),
+        Interface::Internal { .. } => line(text, 2, format_args!("internal")),
     }
     if let Some(tag) = tree.port.vlan.tag {
         line(text, 2, format_args!("tag: {tag}"));

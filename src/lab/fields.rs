@@ -62,6 +62,9 @@ static DESTINATION: Kind = Kind { number: false, ..kind("default, a network or a
 static MAC: Kind = Kind { number: false, ..kind("an Ethernet address", "02:00:00:00:00:01") };
 static VLAN: Kind = kind("a VLAN, 1 to 4094", "10");
 static VLANS: Kind = kind("a VLAN, or several: 20-30", "20-30");
+static REMOTE: Kind = Kind { number: false, ..kind("an address, or flow", "192.0.2.2") };
+static KEY: Kind = kind("a number, or flow", "100");
+static TOS: Kind = kind("a number, or inherit", "inherit");
 static ID: Kind = kind("an id", "vm1");
 static TIME: Kind = Kind { check: parses::<crate::model::Delay>, ..kind("a time with its unit", "20ms") };
 static PERCENT: Kind = Kind { check: parses::<crate::model::Loss>, ..kind("a percentage", "1%") };
@@ -165,7 +168,46 @@ static SWITCH: Object = Object {
         field("vlan-filtering", Shape::Bool, "Linux bridge: whether it looks at VLAN tags"),
         default("external", Shape::Bool, "false", "It is there already, and is neither made nor deleted"),
         field("uplinks", Shape::OneOrMany(&Shape::TextOr(&DEVICE, &UPLINK)), "Devices of the host that are ports"),
+        field(
+            "tunnels",
+            Shape::Map(&DEVICE, &Shape::Object(&TUNNEL)),
+            "Ports by name that lead to switches on other hosts",
+        ),
         field("nodad", Shape::Bool, NODAD_DOC),
+    ],
+};
+
+static TUNNEL: Object = Object {
+    name: "tunnel",
+    doc: "A port that leads to a switch on another host",
+    settings: Some(Holder::Port),
+    fields: &[
+        required("type", Shape::Words(&["vxlan", "gre", "geneve", "erspan"]), "How frames are wrapped"),
+        required("remote", Shape::Text(&REMOTE), "The address of the other host; flow: OpenFlow says which"),
+        field("local", Shape::Text(&IP), "The address of this host that is used, if it has several"),
+        field(
+            "key",
+            Shape::Text(&KEY),
+            "What tells tunnels between two hosts apart, the same at both; flow: OpenFlow says it",
+        ),
+        field("dst-port", Shape::Number(1, 65_535), "The UDP port of the other host"),
+        field("tos", Shape::Text(&TOS), "The type of service between the hosts, or inherit"),
+        field("ttl", Shape::Number(1, 255), "The time to live between the hosts"),
+        default("df", Shape::Bool, "true", "Whether packets between the hosts may not be fragmented (IPv4)"),
+        default("csum", Shape::Bool, "false", "Whether packets between the hosts have a checksum of their own"),
+        field("erspan-index", Shape::Number(0, (1 << 20) - 1), "Of erspan: the index of the mirrored port (type II)"),
+        field(
+            "erspan-direction",
+            Shape::Words(&["ingress", "egress"]),
+            "Of erspan: which way the mirrored frames went (type III)",
+        ),
+        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
+        field(
+            "trunks",
+            Shape::OneOrMany(&Shape::Text(&VLANS)),
+            "The VLANs that pass with their tags: makes it a trunk port",
+        ),
+        field("mtu", MTU, "Linux bridge: the MTU of its device, in bytes, else what fits"),
     ],
 };
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::model::{
     BackendName, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, Settings,
-    SwitchName, SysctlKey, Vlan,
+    SwitchName, SysctlKey, Tunnel, Vlan,
 };
 
 /// A lab.
@@ -73,6 +73,31 @@ pub struct LabSwitch {
     pub settings: Settings,
     /// Devices of the host that are ports.
     pub uplinks: Vec<Uplink>,
+    /// Tunnels to other hosts.
+    pub tunnels: Vec<LabTunnel>,
+}
+
+/// A port that leads to a switch on another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabTunnel {
+    /// The name of the port.
+    pub name: IfName,
+    /// What it is.
+    pub tunnel: Tunnel,
+    /// Which VLANs it carries.
+    pub vlan: Vlan,
+    /// Linux bridge: the MTU of its device; `None`: what fits.
+    pub mtu: Option<u32>,
+    /// Settings that are one value each.
+    pub settings: Settings,
+}
+
+impl LabTunnel {
+    /// How many bytes of a packet between the hosts are not of the packet inside, with the tag (IEEE 802.1Q clause 9.6) that the frames of
+    /// a trunk have.
+    pub fn overhead(&self) -> u32 {
+        self.tunnel.overhead() + if self.vlan.trunks.is_empty() { 0 } else { 4 }
+    }
 }
 
 /// A device of the host that is a port.

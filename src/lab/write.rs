@@ -3,11 +3,11 @@
 use std::fmt::Display;
 
 use crate::model::setting::{Value as SettingValue, Values};
-use crate::model::{Place, PortNames, Protocol, Published, Route, Settings, Vlan, VlanId};
+use crate::model::{Erspan, Place, PortNames, Protocol, Published, Route, Settings, Vlan, VlanId};
 
 use super::parts::{
-    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Partner, Program,
-    Restart, Stp, Trunk, Worse,
+    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Partner,
+    Program, Restart, Stp, Trunk, Worse,
 };
 use super::text::quoted;
 
@@ -292,6 +292,29 @@ fn switch(of: &LabSwitch) -> Out {
         })
         .collect();
     keys.list("uplinks", uplinks);
+    keys.map("tunnels", of.tunnels.iter().map(|of| (of.name.to_string(), tunnel(of))).collect());
+    keys.out()
+}
+
+fn tunnel(of: &LabTunnel) -> Out {
+    let (mut keys, tunnel) = (Entries::default(), &of.tunnel);
+    keys.word("type", Some(tunnel.kind));
+    keys.text("remote", Some(tunnel.remote));
+    keys.text("local", tunnel.local);
+    keys.word("key", tunnel.key);
+    keys.word("dst-port", tunnel.dst_port);
+    keys.word("tos", tunnel.tos);
+    keys.word("ttl", tunnel.ttl);
+    keys.word("df", tunnel.df);
+    keys.word("csum", tunnel.csum);
+    match tunnel.erspan {
+        Some(Erspan::Index(0)) | None => {}
+        Some(Erspan::Index(index)) => keys.word("erspan-index", Some(index)),
+        Some(Erspan::Direction(way)) => keys.word("erspan-direction", Some(way.as_str())),
+    }
+    keys.vlan("tag", "trunks", &of.vlan);
+    keys.settings(&of.settings);
+    keys.word("mtu", of.mtu);
     keys.out()
 }
 

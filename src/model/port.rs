@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{BackendName, IfName, Mac, Place, Settings, SwitchName, Vlan};
+use super::{BackendName, IfName, Interface, Mac, Place, Settings, SwitchName, Vlan};
 
 /// A device plugged into a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +30,10 @@ pub struct Port {
     /// Linux bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<Lent>,
-    /// OVS only: the other end of a patch cable, a port of this or another switch (Interface type `patch`, `options:peer`,
-    /// ovs-vswitchd.conf.db(5)). Such a port has no device on the host; `device` is but its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patch: Option<IfName>,
+    /// What it is made of. Only [`Interface::System`] has a device on the host that was there before; `device` is but the name of the
+    /// others.
+    #[serde(flatten)]
+    pub interface: Interface,
     /// Settings that are one value each ([`super::setting`]).
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
@@ -105,14 +105,14 @@ impl Port {
             iface_id: None,
             netns: None,
             lent: None,
-            patch: None,
+            interface: Interface::System,
             settings: Settings::default(),
         }
     }
 
-    /// Its device on the host, which a patch port has none of.
+    /// Its device on the host, unless Open vSwitch makes what there is of it.
     pub fn host_device(&self) -> Option<&IfName> {
-        if self.patch.is_none() { Some(&self.device) } else { None }
+        if self.interface == Interface::System { Some(&self.device) } else { None }
     }
 
     /// This port, with what it leaves open taken from `observed`, and its VLANs written as there where that is the same.
@@ -121,6 +121,7 @@ impl Port {
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
         port.lent = port.lent.or_else(|| observed.lent.clone());
+        port.interface = port.interface.over(&observed.interface);
         port.settings = self.settings.over(&observed.settings, self.backend);
         if self.backend == BackendName::Linux && self.vlan.on_linux() == observed.vlan.on_linux() {
             port.vlan = observed.vlan.clone();

@@ -40,7 +40,14 @@ impl Entry {
     pub fn over(&self, observed: &Entry) -> Entry {
         let marked = matches!(
             self.resource.kind(),
-            Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror | Kind::Nat | Kind::Published
+            Kind::Netns
+                | Kind::Switch
+                | Kind::Link
+                | Kind::Virtual
+                | Kind::Internal
+                | Kind::Mirror
+                | Kind::Nat
+                | Kind::Published
         ) || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use crate::model::setting::{Holder, Setting};
-use crate::model::{End, Entry, IfName, Place, Resource, Ruleset, Settings, VlanId};
+use crate::model::{End, Entry, IfName, Interface, Place, Resource, Ruleset, Settings, VlanId, What};
 
 use super::{Plan, Step};
 
@@ -60,6 +60,7 @@ fn head(resource: &Resource) -> String {
     match resource {
         Resource::Physical(physical) => format!("device {} ({})", physical.name, physical.bus_device),
         Resource::Switch(switch) => format!("switch {} ({})", switch.name, switch.backend),
+        Resource::Virtual(device) => format!("device {}", device.name),
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
         Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
@@ -135,9 +136,19 @@ fn fields(resource: &Resource) -> Vec<Field> {
         .chain(setting_fields(Holder::Switch, &switch.settings))
         .collect(),
         Resource::Link(link) => [end_fields(&link.a), end_fields(&link.b)].into_iter().flatten().collect(),
+        Resource::Virtual(device) => {
+            let what = match &device.what {
+                What::Tunnel(tunnel) => tunnel.to_string(),
+                What::Vlan { switch, vlan } => format!("of {switch}, vlan {vlan}"),
+            };
+            vec![Field::new("", Some(what)), Field::new("mac", device.mac), Field::new("mtu", device.mtu)]
+        }
+        Resource::Internal(device) => {
+            vec![Field::new("mac", device.mac), Field::new("mtu", device.mtu), state(device.up).quiet_if(device.up)]
+        }
         Resource::Port(port) => [
             Field::new("switch", Some(&port.switch)).quiet_if(true),
-            Field::new("patch to", port.patch.as_ref()),
+            interface(&port.interface),
             Field::new("tag", port.vlan.tag),
             Field::new("trunks", list_of(&port.vlan.trunks)),
             Field::new("vlan-mode", port.vlan.mode),
@@ -176,6 +187,17 @@ fn fields(resource: &Resource) -> Vec<Field> {
                 Field::new("to", Some(format!("{}:{}", published.netns, published.to_port))),
                 Field::new("at", list(&published.targets)),
             ]
+        }
+    }
+}
+
+fn interface(interface: &Interface) -> Field {
+    match interface {
+        Interface::System => Field::new("", None::<&str>),
+        Interface::Patch(peer) => Field::new("patch to", Some(peer)),
+        Interface::Tunnel(tunnel) => Field::new("", Some(tunnel)),
+        Interface::Internal { mtu } => {
+            Field::new("", Some(mtu.map_or_else(|| "internal".to_owned(), |mtu| format!("internal mtu_request {mtu}"))))
         }
     }
 }

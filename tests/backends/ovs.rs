@@ -6,7 +6,10 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Datapath, Entry, Mirror, Owner, Port, Resource, Settings, Switch, Vlan, VlanMode};
+use ovsns::model::{
+    BackendName, Datapath, Entry, Interface, Mirror, Owner, Port, Resource, Settings, Switch, Tunnel, TunnelType, Vlan,
+    VlanMode,
+};
 use ovsns::ovsdb::client::{Client, Options};
 
 use super::common::ovs::Ovs;
@@ -129,21 +132,42 @@ fn port_variants() -> Vec<Entry> {
 /// One end of a cable, of which the other may not be there.
 fn patch_variants() -> Vec<Entry> {
     let plain = plain_port("sw1", "patch1");
-    let to = |peer: &str| Some(name(peer));
+    let to = |peer: &str| Interface::Patch(name(peer));
     let tag = Vlan { tag: Some(5u16.try_into().unwrap()), ..Vlan::default() };
     let variants = [
-        Port { patch: to("patch2"), ..plain.clone() },
-        Port { patch: to("patch3"), vlan: tag, ..plain.clone() },
+        Port { interface: to("patch2"), ..plain.clone() },
+        Port { interface: to("patch3"), vlan: tag, ..plain.clone() },
         // another switch: the end moves there
-        Port { patch: to("patch2"), switch: "sw2".parse().unwrap(), ..plain },
+        Port { interface: to("patch2"), switch: "sw2".parse().unwrap(), ..plain },
     ];
     variants.into_iter().map(|port| ours(Resource::Port(port))).collect()
 }
 
+/// Tunnels of one type: of another it would be another port.
+fn tunnel_variants() -> Vec<Entry> {
+    let plain = Tunnel::new(TunnelType::Vxlan, "192.0.2.2".parse().unwrap());
+    let tunnels = [
+        plain,
+        Tunnel { key: "100".parse().ok(), local: "192.0.2.1".parse().ok(), ..plain },
+        Tunnel { key: "flow".parse().ok(), remote: "flow".parse().unwrap(), ..plain },
+        Tunnel { tos: "inherit".parse().ok(), ttl: Some(9), df: Some(false), csum: Some(true), ..plain },
+        Tunnel { dst_port: Some(5000), tos: "184".parse().ok(), ..plain },
+    ];
+    let port = |tunnel| Port { interface: Interface::Tunnel(tunnel), ..plain_port("sw1", "tun1") };
+    tunnels.into_iter().map(|tunnel| ours(Resource::Port(port(tunnel)))).collect()
+}
+
+fn internal_variants() -> Vec<Entry> {
+    let vlan = Vlan { tag: Some(5u16.try_into().unwrap()), ..Vlan::default() };
+    let plain = Port { interface: Interface::Internal { mtu: None }, ..plain_port("sw1", "in1") };
+    let smaller = Port { interface: Interface::Internal { mtu: Some(1400) }, ..plain.clone() };
+    [Port { vlan, ..plain.clone() }, plain, smaller].into_iter().map(|port| ours(Resource::Port(port))).collect()
+}
+
 /// A switch, and the end of a cable that the other end lacks.
 fn half_a_cable() -> Vec<Entry> {
-    let patch = Some(name("patch1"));
-    vec![switch("sw1"), switch("sw2"), ours(Resource::Port(Port { patch, ..plain_port("sw2", "patch2") }))]
+    let interface = Interface::Patch(name("patch1"));
+    vec![switch("sw1"), switch("sw2"), ours(Resource::Port(Port { interface, ..plain_port("sw2", "patch2") }))]
 }
 
 fn two_switches() -> Vec<Entry> {
@@ -156,6 +180,8 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
         Specimen { below: half_a_cable(), variants: patch_variants() },
+        Specimen { below: two_switches(), variants: tunnel_variants() },
+        Specimen { below: two_switches(), variants: internal_variants() },
     ]
 }
 
@@ -303,6 +329,32 @@ impl Vsctl {
         Some(Entry { resource: Resource::Mirror(Mirror { output, ..mirror.clone() }), owner: found[3].parse().ok() })
     }
 
+    fn their_interface(&self, device: &str, kind: &str, peer: &str) -> Interface {
+        let option = |key: &str| self.get("Interface", device, &[&format!("options:{key}")]).unwrap().remove(0);
+        let number = |text: String| text.parse().ok();
+        match kind {
+            "" => Interface::System,
+            "patch" => Interface::Patch(peer.parse().unwrap()),
+            "internal" => {
+                Interface::Internal { mtu: self.get("Interface", device, &["mtu_request"]).unwrap()[0].parse().ok() }
+            }
+            kind => {
+                let kind: TunnelType = kind.trim_start_matches("ip6").parse().unwrap();
+                let plain = Tunnel::new(kind, option("remote_ip").parse().unwrap());
+                Interface::Tunnel(Tunnel {
+                    local: option("local_ip").parse().ok(),
+                    key: option("key").parse().ok(),
+                    dst_port: number(option("dst_port")),
+                    tos: option("tos").parse().ok(),
+                    ttl: option("ttl").parse().ok(),
+                    df: option("df_default").parse().ok(),
+                    csum: option("csum").parse().ok(),
+                    ..plain
+                })
+            }
+        }
+    }
+
     fn their_port(&self, port: &Port) -> Option<Entry> {
         let device = port.device.as_str();
         let found = self.get("Port", device, &["tag", "trunks", "external_ids:ovsns-owner", "vlan_mode", "cvlans"])?;
@@ -325,7 +377,7 @@ impl Vsctl {
             settings: self.their_settings("Port", device, &OF_PORTS),
             iface_id: text(&interface[0]),
             netns: text(&interface[1]).map(|netns| netns.parse().unwrap()),
-            patch: text(&interface[3]).filter(|_| interface[2] == "patch").map(|peer| peer.parse().unwrap()),
+            interface: self.their_interface(device, &interface[2], &interface[3]),
             ..port.clone()
         });
         Some(Entry { resource, owner: found[2].parse().ok() })

@@ -24,6 +24,12 @@ pub enum Feature {
     VlanDevice,
     /// VXLAN devices.
     Vxlan,
+    /// Geneve devices.
+    Geneve,
+    /// GRE devices that carry Ethernet.
+    GreTap,
+    /// ERSPAN devices.
+    Erspan,
     /// The `netem` queueing discipline.
     Netem,
     /// The `tbf` queueing discipline.
@@ -59,6 +65,9 @@ impl Feature {
         Feature::VlanFiltering,
         Feature::VlanDevice,
         Feature::Vxlan,
+        Feature::Geneve,
+        Feature::GreTap,
+        Feature::Erspan,
         Feature::Netem,
         Feature::Tbf,
         Feature::NftNat,
@@ -93,6 +102,11 @@ impl Feature {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type vlan id 5"
             }
             Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
+            Feature::Geneve => "ip link add probe type geneve id 5 remote 127.0.0.1",
+            Feature::GreTap => "ip link add probe type gretap local 127.0.0.1 remote 127.0.0.2",
+            Feature::Erspan => {
+                "ip link add probe type erspan seq key 5 local 127.0.0.1 remote 127.0.0.2 erspan_ver 1 erspan 1"
+            }
             Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
             Feature::Tbf => "tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 10ms",
             Feature::NftNat => {

@@ -16,8 +16,9 @@ use ipnet::IpNet;
 use ovsns::backend::memory::Memory;
 use ovsns::model::setting::Setting;
 use ovsns::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Link, Mac, Netns, Owner, Place, Port,
-    Resource, Route, Settings, State, Switch, Vlan, VlanId, VlanMode,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Interface, Internal, Link, Mac, Netns,
+    Owner, Place, Port, Resource, Route, Settings, State, Switch, Tunnel, TunnelType, Virtual, Vlan, VlanId, VlanMode,
+    What,
 };
 use ovsns::plan::describe;
 use proptest::collection::vec;
@@ -80,6 +81,8 @@ struct Choices {
     links: Vec<Option<(Link, Option<Owner>)>>,
     ports: Vec<Option<PortChoice>>,
     patches: Vec<Option<PatchChoice>>,
+    virtuals: Vec<Option<VirtualChoice>>,
+    internals: Vec<Option<(Place, Option<Owner>)>>,
     devices: Vec<Option<bool>>,
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
@@ -91,6 +94,8 @@ struct Choices {
 type PortChoice = (usize, (Vlan, Settings), Option<String>, Option<Place>, Option<Owner>);
 /// The number of a switch, that of the other end, and an owner.
 type PatchChoice = (usize, u8, Option<Owner>);
+/// The number of a switch, the MTU, another setting, and an owner.
+type VirtualChoice = (usize, Option<u32>, bool, Option<Owner>);
 /// One of the devices, the address, and `nodad`.
 type AddressChoice = (prop::sample::Index, IpNet, bool);
 /// One of the bases of that kind, the number of the destination, and the metric.
@@ -209,7 +214,8 @@ fn choices() -> impl Strategy<Value = Choices> {
         each(3, |_| owner()),
         each(SWITCHES, switch),
         each(LINKS, link),
-        (vec(option::weighted(0.7, port), LINKS + UPLINKS.len()), vec(option::of((0..SWITCHES, 0u8..3, owner())), 2)),
+        (vec(option::weighted(0.7, port), LINKS + UPLINKS.len()), vec(option::of((0..SWITCHES, 0u8..5, owner())), 2)),
+        (vec(option::of((0..SWITCHES, mtu(), any::<bool>(), owner())), 2), vec(option::of((place(), owner())), 2)),
         vec(option::of(any::<bool>()), SWITCHES + UPLINKS.len()),
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
@@ -217,8 +223,32 @@ fn choices() -> impl Strategy<Value = Choices> {
         translation(SWITCHES),
     )
         .prop_map(
-            |(netns, switches, links, (ports, patches), devices, addresses, routes, impairments, translation)| {
-                Choices { netns, switches, links, ports, patches, devices, addresses, routes, impairments, translation }
+            |(
+                netns,
+                switches,
+                links,
+                (ports, patches),
+                (virtuals, internals),
+                devices,
+                addresses,
+                routes,
+                impairments,
+                translation,
+            )| {
+                Choices {
+                    netns,
+                    switches,
+                    links,
+                    ports,
+                    patches,
+                    virtuals,
+                    internals,
+                    devices,
+                    addresses,
+                    routes,
+                    impairments,
+                    translation,
+                }
             },
         )
 }
@@ -244,6 +274,8 @@ impl Choices {
             links: mask.pick(&self.links, &other.links),
             ports: mask.pick(&self.ports, &other.ports),
             patches: mask.pick(&self.patches, &other.patches),
+            virtuals: mask.pick(&self.virtuals, &other.virtuals),
+            internals: mask.pick(&self.internals, &other.internals),
             devices: mask.pick(&self.devices, &other.devices),
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
@@ -269,6 +301,17 @@ impl Choices {
         for (slot, choice) in self.patches.iter().enumerate() {
             if let Some(choice) = choice {
                 builder.add_patch(slot, choice.clone());
+            }
+        }
+        for (slot, choice) in self.virtuals.iter().enumerate() {
+            if let Some(choice) = choice {
+                builder.add_virtual(slot, choice.clone());
+            }
+        }
+        for (slot, choice) in self.internals.iter().enumerate() {
+            if let Some((place, owner)) = choice.clone().filter(|(place, _)| builder.has_place(place)) {
+                let name = parse(format!("int{slot}"));
+                builder.add(Some((Resource::Internal(Internal::new(place, name)), owner)));
             }
         }
         for (slot, up) in self.devices.iter().enumerate() {
@@ -350,10 +393,35 @@ impl Builder {
         let key = ovsns::model::Key::Switch { name: name.clone() };
         if self.state.get(&key).and_then(|entry| entry.resource.backend()) == Some(BackendName::Ovs) {
             let device = if slot == 0 { parse("veth0") } else { parse(format!("patch{slot}")) };
-            let patch = Some(parse(format!("patch{}", peer + 5)));
-            let port = Port { patch, ..Port::new(name, device, BackendName::Ovs) };
+            let interface = match peer {
+                0 | 1 => Interface::Patch(parse(format!("patch{}", peer + 5))),
+                2 => {
+                    let tunnel = Tunnel::new(TunnelType::Gre, parse("192.0.2.2"));
+                    Interface::Tunnel(Tunnel { ttl: Some(7), ..tunnel })
+                }
+                3 => Interface::Tunnel(Tunnel::new(TunnelType::Vxlan, parse("flow"))),
+                _ => Interface::Internal { mtu: None },
+            };
+            let port = Port { interface, ..Port::new(name, device, BackendName::Ovs) };
             self.add(Some((Resource::Port(port), owner)));
         }
+    }
+
+    /// A tunnel, and a VLAN of a Linux bridge.
+    fn add_virtual(&mut self, slot: usize, (switch, mtu, other, owner): VirtualChoice) {
+        let switch = parse::<ovsns::model::SwitchName>(format!("sw{switch}"));
+        let key = ovsns::model::Key::Switch { name: switch.clone() };
+        let is_linux = self.state.get(&key).and_then(|entry| entry.resource.backend()) == Some(BackendName::Linux);
+        let what = match slot {
+            0 => {
+                let plain = Tunnel::new(TunnelType::Vxlan, parse("192.0.2.2"));
+                What::Tunnel(Tunnel { key: other.then(|| parse("7")), ..plain })
+            }
+            _ if is_linux => What::Vlan { switch, vlan: if other { 7u16 } else { 8 }.try_into().unwrap() },
+            _ => return,
+        };
+        let device = Virtual { mtu, ..Virtual::new(parse(format!("virt{slot}")), what) };
+        self.add(Some((Resource::Virtual(device), owner)));
     }
 
     fn add_device(&mut self, name: IfName, up: Option<bool>) {

@@ -8,6 +8,7 @@ mod dad;
 mod departures;
 mod enter;
 mod entries;
+mod internal;
 mod inventory;
 mod learned;
 mod observe;
@@ -20,6 +21,7 @@ mod run;
 pub mod seen;
 mod snapshot;
 mod survey;
+mod virtuals;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -87,6 +89,11 @@ impl Backend for Kernel {
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
+            Resource::Virtual(device) => {
+                virtuals::check(device)?;
+                Vec::new()
+            }
+            Resource::Internal(device) => vec![&device.place],
             Resource::Device(device) => vec![&device.place],
             Resource::Physical(physical) => vec![&physical.place],
             Resource::Sysctl(sysctl) => vec![&sysctl.place],

@@ -9,7 +9,7 @@ mod view;
 use async_trait::async_trait;
 use nix::errno::Errno;
 
-use crate::model::{BackendName, Entry, Port, Resource, Settings, Switch, VlanMode};
+use crate::model::{BackendName, Entry, Interface, Port, Resource, Settings, Switch, VlanMode};
 use crate::netlink::Error;
 use crate::plan::Step;
 
@@ -59,12 +59,19 @@ impl Backend for LinuxBridge {
                 backend: "linux",
                 reason: "the bridge of the kernel does not speak it".to_owned(),
             }),
-            Resource::Port(Port { device, patch: Some(peer), .. }) => Err(Unsupported {
+            Resource::Port(Port { device, interface: Interface::Patch(peer), .. }) => Err(Unsupported {
                 hint: Some("a veth pair does the same: plug in one end here, and the other one there".to_owned()),
                 what: format!("patch to {peer} of port {device}"),
                 backend: "linux",
                 reason: "each port of a Linux bridge is a device".to_owned(),
             }),
+            Resource::Port(Port { device, interface: Interface::Internal { .. }, .. }) => refuse(
+                format!("internal port {device}"),
+                "each port of a Linux bridge is a device that was there before",
+            ),
+            Resource::Port(Port { device, interface: Interface::Tunnel(_), .. }) => {
+                refuse(format!("tunnel {device} without a device"), "each port of a Linux bridge is a device")
+            }
             Resource::Switch(switch) => has_settings(&entry.key().to_string(), &switch.settings),
             Resource::Port(port) => {
                 check_vlan(port)?;

@@ -261,7 +261,7 @@ fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
 
 /// Plugs a port in. One that is plugged in already, here or elsewhere, keeps what nobody asks of it.
 fn plug_over(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
-    let seen = link_of(netlink, &port.device)?.bridge_port.as_ref().map(settings::of_port).unwrap_or_default();
+    let seen = settings::of_port(&link_of(netlink, &port.device)?);
     let there = Resource::Port(Port { settings: seen, ..port.clone() });
     match Resource::Port(port.clone()).over(&there) {
         Resource::Port(wanted) => plug(netlink, &wanted, &Settings::default()),

@@ -2,7 +2,8 @@
 
 use crate::model::setting::{Setting, Value};
 use crate::model::{BackendName, Settings};
-use crate::netlink::link::{BridgeInfo, BridgePortInfo, BridgeSetting, PortSetting};
+use crate::netlink::Link;
+use crate::netlink::link::{BridgeInfo, BridgeSetting, PortSetting};
 
 /// The reserved addresses that a bridge can be told to let pass: all but 01:80:c2:00:00:00, :01 and :02
 /// (`BR_GROUPFWD_RESTRICTED`, net/bridge/br_private.h). The first passes where no spanning tree runs.
@@ -28,11 +29,17 @@ pub fn of_bridge(bridge: &BridgeInfo) -> Settings {
     ])
 }
 
-/// What a port is set to.
-pub fn of_port(port: &BridgePortInfo) -> Settings {
+/// What the way through a port costs by itself, from the fastest to one that does not tell its speed (`port_cost`, net/bridge/br_if.c).
+const COSTS: [u32; 7] = [1, 2, 3, 4, 5, 19, 100];
+
+/// What a port is set to, of which `kind` says what made its device. The speed of veth pairs is known; of another device a cost that it may
+/// have by itself says nothing.
+pub fn of_port(link: &Link) -> Settings {
+    let Some(port) = &link.bridge_port else { return Settings::default() };
+    let by_itself = link.kind.as_deref() != Some("veth") && COSTS.contains(&port.cost);
     settings([
         ("isolated", Some(Value::Bool(port.isolated))),
-        ("stp-cost", Some(Value::Number(port.cost.into()))),
+        ("stp-cost", (!by_itself).then(|| Value::Number(port.cost.into()))),
         ("stp-port-priority", Some(Value::Number(port.priority.into()))),
     ])
 }

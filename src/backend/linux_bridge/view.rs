@@ -132,7 +132,7 @@ impl View {
             None => vlan(&self.netlink.vlans(Some(link.index))?),
         };
         let lent = link.alias.as_deref().and_then(Lent::from_alias);
-        let settings = link.bridge_port.as_ref().map(settings::of_port).unwrap_or_default();
+        let settings = settings::of_port(link);
         let port = Port { vlan, lent, settings, ..Port::new(switch, device, BackendName::Linux) };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))

@@ -6,6 +6,7 @@
 mod commit;
 mod connection;
 mod health;
+mod interface;
 mod interfaces;
 mod mirror;
 mod ops;
@@ -23,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
+use crate::model::{self, BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
@@ -99,12 +100,14 @@ impl Backend for Ovs {
                 reason: "a switch speaks one of the two".to_owned(),
                 hint: Some("rstp alone: it talks to switches that speak stp only, too".to_owned()),
             }),
-            Resource::Port(Port { device, patch: Some(peer), .. }) if device == peer => Err(Unsupported {
-                what: format!("patch to {peer} of port {device}"),
-                backend: "ovs",
-                reason: "a patch cable has two ends".to_owned(),
-                hint: None,
-            }),
+            Resource::Port(Port { device, interface: model::Interface::Patch(peer), .. }) if device == peer => {
+                Err(Unsupported {
+                    what: format!("patch to {peer} of port {device}"),
+                    backend: "ovs",
+                    reason: "a patch cable has two ends".to_owned(),
+                    hint: None,
+                })
+            }
             Resource::Switch(Switch { settings, .. }) | Resource::Port(Port { settings, .. }) => {
                 match settings.lacking(BackendName::Ovs) {
                     None => Ok(()),
@@ -154,7 +157,7 @@ fn one_transaction(steps: &[Step]) -> usize {
 
 /// The other end, of one end of a patch cable.
 fn peer(entry: &Entry) -> Option<IfName> {
-    if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
+    if let Resource::Port(port) = &entry.resource { port.interface.peer().cloned() } else { None }
 }
 
 /// A failed call, in the context of what was being done.

@@ -12,11 +12,11 @@ use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
-use super::mirror;
-use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, PATCH, PEER};
+use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER};
 use super::settings;
 use super::vlan;
 use super::wait::Target;
+use super::{interface, mirror};
 use crate::backend::BackendError;
 
 /// Operations that belong together.
@@ -176,7 +176,7 @@ impl Transaction {
 
     fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
         let mark = || entry.owner.iter().map(|owner| (OWNER, owner.to_string()));
-        // It tells that a device is of another boot; a patch port has none that could be gone.
+        // It tells that a device is of another boot; what Open vSwitch makes by itself is not gone for that.
         let boot = port.host_device().and_then(|_| boot_id()).map(|boot| (BOOT, boot));
         let netns = port.netns.iter().map(|netns| (NETNS, netns.to_string()));
         let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
@@ -184,8 +184,8 @@ impl Transaction {
         let ids = Datum::map(mark().chain(boot).chain(netns).chain(id).chain(lent));
         let name = port.device.as_str();
         let mut interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
-        if let Some(peer) = &port.patch {
-            interface = interface.with("type", PATCH).with("options", Datum::map([(PEER, peer.as_str())]));
+        for (column, value) in interface::columns(&port.interface) {
+            interface = interface.with(column, value);
         }
         let interface = self.insert_interface(interface);
         let mut row = Insert::into_table("Port")
@@ -341,9 +341,7 @@ impl Transaction {
             let lent = new.lent.as_ref().map(ToString::to_string);
             self.set_ids("Interface", interface, LENT, lent.as_deref());
         }
-        if old.patch != new.patch {
-            self.set_map("Interface", interface, "options", PEER, new.patch.as_ref().map(IfName::as_str));
-        }
+        self.operations.extend(interface::change(&old.interface, &new.interface, interface));
     }
 
     fn set_ids(&mut self, table: &str, row: Uuid, key: &str, value: Option<&str>) {

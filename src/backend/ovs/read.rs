@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::model::setting::Holder;
-use crate::model::{BackendName, Datapath, Entry, IfName, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName};
+use crate::model::{BackendName, Datapath, Entry, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName};
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select};
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::{Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
+use super::interface;
 use super::mirror::Mirrors;
 use super::{settings, vlan};
 use crate::backend::{BackendError, Scope};
@@ -24,10 +25,6 @@ pub const LENT: &str = "ovsns-lent";
 pub const BOOT: &str = "ovsns-boot";
 /// `external_ids` key, on an Interface: its name for controllers.
 pub const IFACE_ID: &str = "iface-id";
-/// `type` of an Interface that is one end of a patch cable.
-pub const PATCH: &str = "patch";
-/// `options` key of such an Interface: the name of the other end.
-pub const PEER: &str = "peer";
 
 const BRIDGE: [&str; 11] = {
     let [snooping, fail_mode, protocols, controller] = settings::OF_BRIDGE;
@@ -307,7 +304,7 @@ impl Rows {
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
             lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
-            patch: interface.map(peer).transpose()?.flatten(),
+            interface: interface.map(interface::read).transpose()?.unwrap_or_default(),
             settings: settings::read(Holder::Port, row, &self.controllers)?,
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
@@ -320,15 +317,6 @@ impl Rows {
 pub(super) fn guard(row: &Row, columns: &[&str]) -> Row {
     let wanted = row.iter().filter(|(name, _)| *name != "_uuid" && columns.contains(name));
     wanted.map(|(name, datum)| (name, datum.clone())).collect()
-}
-
-/// The other end of a patch cable. One that has none, or one that we could not name, is like a port whose device is gone.
-pub(super) fn peer(interface: &Row) -> Result<Option<IfName>, RowError> {
-    if interface.one::<String>("type")? != PATCH {
-        return Ok(None);
-    }
-    let options = interface.map::<String, String>("options")?;
-    Ok(options.get(PEER).and_then(|peer| peer.parse().ok()))
 }
 
 /// The empty string means `system` (ovs-vswitchd.conf.db(5)).

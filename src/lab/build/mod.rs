@@ -10,6 +10,7 @@ mod reader;
 mod routes;
 mod run;
 mod switches;
+mod tunnels;
 
 use std::collections::HashMap;
 use std::str::FromStr;

@@ -35,6 +35,7 @@ impl<'n> Build<'n, '_> {
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             external,
             uplinks: Vec::new(),
+            tunnels: Vec::new(),
             settings: Settings::whole(),
             name: name.clone(),
         };
@@ -48,6 +49,7 @@ impl<'n> Build<'n, '_> {
         if let Some(node) = of.node.get("uplinks") {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
         }
+        self.tunnels(&name, of);
     }
 
     /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
@@ -57,7 +59,8 @@ impl<'n> Build<'n, '_> {
         let trunks = self.lab.trunks.iter().flat_map(|trunk| [&trunk.a.switch, &trunk.b.switch]);
         ports.chain(trunks).for_each(|switch| *counts.entry(switch).or_default() += 1);
         for switch in self.lab.switches.iter().filter(|switch| switch.backend == Some(BackendName::Linux)) {
-            let count = counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len();
+            let count =
+                counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len() + switch.tunnels.len();
             if let (true, Some((_, span))) = (count > LINUX_PORTS_MAX, self.switches.get(&switch.name)) {
                 let wrong = Wrong::new(format!("switch `{}` has {count} ports", switch.name));
                 let why =
@@ -110,7 +113,7 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "nodad") {
+            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "nodad") {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }

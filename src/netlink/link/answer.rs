@@ -3,12 +3,12 @@
 
 use netlink_packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NlaBuffer, NlasIterator, Parseable, parse_i32, parse_string,
-    parse_u8, parse_u32,
+    parse_u8, parse_u16, parse_u32,
 };
 use netlink_packet_route::link::{BridgeStpState, InfoBridge, LinkFlags, LinkHeader, VlanProtocol};
 use nix::libc;
 
-use super::{BridgeInfo, BridgePortInfo, Link, OperState};
+use super::{BridgeInfo, BridgePortInfo, Link, OperState, Tunnel, TunnelKind};
 
 /// `struct ifinfomsg`, linux/rtnetlink.h.
 pub(super) const HEADER_LEN: usize = 16;
@@ -67,15 +67,38 @@ impl Link {
             let info = info?;
             match info.kind() {
                 libc::IFLA_INFO_KIND => self.kind = Some(parse_string(info.value())?),
-                libc::IFLA_INFO_DATA if self.kind.as_deref() == Some("bridge") => {
-                    self.bridge = Some(BridgeInfo::read(info.value())?);
-                }
+                libc::IFLA_INFO_DATA => self.take_data(info.value())?,
                 libc::IFLA_INFO_SLAVE_KIND => slave_of_bridge = parse_string(info.value())? == "bridge",
                 libc::IFLA_INFO_SLAVE_DATA if slave_of_bridge => {
                     self.bridge_port = Some(BridgePortInfo::read(info.value())?);
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    fn take_data(&mut self, data: &[u8]) -> Result<(), DecodeError> {
+        /// linux/if_link.h.
+        const IFLA_VLAN_ID: u16 = 1;
+        match self.kind.as_deref() {
+            Some("bridge") => self.bridge = Some(BridgeInfo::read(data)?),
+            Some("vlan") => {
+                for setting in NlasIterator::new(data) {
+                    let setting = setting?;
+                    if setting.kind() == IFLA_VLAN_ID {
+                        self.vlan = Some(parse_u16(setting.value())?);
+                    }
+                }
+            }
+            Some(kind) => {
+                if let Some(kind) = TunnelKind::of(kind) {
+                    self.tunnel = Tunnel::read(kind, data)?;
+                }
+            }
+            None => {}
         }
         Ok(())
     }

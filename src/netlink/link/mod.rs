@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod setting;
 mod statistics;
+mod tunnel;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -19,6 +20,7 @@ use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
 pub use setting::{BridgePortInfo, BridgeSetting, PortSetting};
 pub use statistics::{Counted, LinkStatistics};
+pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 
 use super::error::Error;
 use super::request::Netlink;
@@ -140,6 +142,10 @@ pub struct Link {
     pub parent_device: Option<String>,
     /// The settings of a bridge.
     pub bridge: Option<BridgeInfo>,
+    /// The settings of a tunnel between two hosts.
+    pub tunnel: Option<Tunnel>,
+    /// The VLAN of a VLAN device; the device below is [`Link::peer`].
+    pub vlan: Option<u16>,
     /// The settings of a port of a bridge.
     pub bridge_port: Option<BridgePortInfo>,
 }

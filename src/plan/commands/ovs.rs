@@ -1,7 +1,7 @@
 //! The commands of `ovs-vsctl`.
 
 use crate::model::setting::{At, Setting, Value};
-use crate::model::{BackendName, IfName, Mirror, Owner, Port, Settings, Switch, Vlan};
+use crate::model::{BackendName, Interface, Mirror, Owner, Port, Settings, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -78,7 +78,7 @@ impl Vsctl {
         let mut columns = vlan_columns(&port.vlan);
         columns.extend(setting_columns(&Settings::default(), &port.settings));
         columns.extend(owner.map(mark));
-        let mut ids: Vec<String> = port.patch.iter().map(|peer| format!("type=patch {}", peer_option(peer))).collect();
+        let mut ids = interface_columns(&port.interface);
         ids.extend(owner.map(mark));
         ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
         ids.extend(port.lent.iter().map(|lent| format!("external_ids:ovsns-lent={}", string(&lent.to_string()))));
@@ -121,8 +121,7 @@ impl Vsctl {
         let lent = new.lent.as_ref().map(ToString::to_string);
         let lent = key("interface", &device, "external_ids", "ovsns-lent", lent);
         parts.extend(lent.filter(|_| old.lent != new.lent));
-        let peer = new.patch.as_ref().filter(|_| old.patch != new.patch);
-        parts.extend(peer.map(|peer| format!("set interface {device} {}", peer_option(peer))));
+        parts.extend(set_interface(&device, &old.interface, &new.interface));
         self.run(&parts)
     }
 
@@ -170,9 +169,48 @@ fn note_output(mirror: &Mirror) -> String {
     format!("external_ids:ovsns-output={}", string(mirror.output.as_str()))
 }
 
-/// The other end of a patch cable.
-fn peer_option(peer: &IfName) -> String {
-    format!("options:peer={}", string(peer.as_str()))
+/// What a port is made of.
+fn interface_columns(interface: &Interface) -> Vec<String> {
+    match interface {
+        Interface::System => Vec::new(),
+        Interface::Patch(peer) => vec!["type=patch".to_owned(), option("peer", peer.as_str())],
+        Interface::Tunnel(tunnel) => {
+            let kind = format!("type={}", tunnel.interface_type());
+            let options = tunnel.options();
+            std::iter::once(kind).chain(options.iter().map(|(key, value)| option(key, value))).collect()
+        }
+        Interface::Internal { mtu } => {
+            let mtu = mtu.map(|mtu| format!("mtu_request={mtu}"));
+            std::iter::once("type=internal".to_owned()).chain(mtu).collect()
+        }
+    }
+}
+
+fn option(key: &str, value: &str) -> String {
+    format!("options:{key}={}", string(value))
+}
+
+/// From `old` to `new`, which is of the same type.
+fn set_interface(device: &str, old: &Interface, new: &Interface) -> Vec<String> {
+    if old == new {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    match (old, new) {
+        (Interface::Tunnel(old), Interface::Tunnel(new)) => {
+            let new = new.options();
+            let gone: Vec<&str> =
+                old.options().iter().map(|(key, _)| *key).filter(|key| !new.iter().any(|(n, _)| n == key)).collect();
+            if !gone.is_empty() {
+                parts.push(format!("remove interface {device} options {}", gone.join(" ")));
+            }
+        }
+        (_, Interface::Internal { mtu: None }) => parts.push(format!("clear interface {device} mtu_request")),
+        _ => {}
+    }
+    let columns: Vec<String> = interface_columns(new).into_iter().filter(|c| !c.starts_with("type=")).collect();
+    parts.extend(set("interface", device, &columns));
+    parts
 }
 
 fn set(table: &str, record: &str, columns: &[String]) -> Option<String> {
