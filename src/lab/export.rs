@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
-    Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL,
+    Nat, Owner, Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
 };
 
 use super::state::MTU;
@@ -98,6 +98,11 @@ impl<'a> Found<'a> {
                 ([None, None], _) => links.push(self.link(link)),
             }
         }
+        for (device, port) in self.internal() {
+            let place = &device.place;
+            let port = self.internal_port(device, port);
+            namespaces.entry(place.clone()).or_insert_with(|| external(place)).ports.push(port);
+        }
         for namespace in namespaces.values_mut() {
             namespace.ports.sort_by_cached_key(|port| natural(port.names.inside.as_str()));
             take_gateways(namespace);
@@ -135,10 +140,42 @@ impl<'a> Found<'a> {
             vlan: vlan(port),
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
+            internal: false,
             iface_id: port.iface_id.clone(),
             settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
+        }
+    }
+
+    /// The devices of internal ports that are in namespaces, with the ports.
+    fn internal(&self) -> Vec<(&'a Internal, &'a Port)> {
+        let found = |resource: &'a Resource| match resource {
+            Resource::Internal(device) if device.place != Place::Host => {
+                let port = self.ports().find(|port| port.device == device.name && port.interface.is_internal())?;
+                Some((device, port))
+            }
+            _ => None,
+        };
+        self.state.resources().filter_map(found).collect()
+    }
+
+    fn internal_port(&self, device: &Internal, port: &Port) -> LabPort {
+        let (ip, nodad) = self.addresses(&device.place, &device.name);
+        let rule = PortNames::of(&device.place, 1);
+        LabPort {
+            switch: port.switch.clone(),
+            names: PortNames { inside: device.name.clone(), inside_full: None, ..rule },
+            ip,
+            gw: Vec::new(),
+            vlan: vlan(port),
+            mac: None,
+            mtu: device.mtu.filter(|mtu| *mtu != MTU),
+            internal: true,
+            iface_id: port.iface_id.clone(),
+            nodad,
+            worse: self.worse(&device.place, &device.name),
+            settings: port.settings.clone(),
         }
     }
 

@@ -269,6 +269,12 @@ static PORT: Object = Object {
         field("mtu", MTU, "The MTU of both ends, in bytes"),
         field("name", Shape::Text(&DEVICE), "The name of the device inside, else eth1-NAMESPACE"),
         field("host-name", Shape::Text(&DEVICE), "The name of the end on the host, else veth-NAMESPACE"),
+        default(
+            "internal",
+            Shape::Bool,
+            "false",
+            "Open vSwitch: a device that it makes, inside, in place of a veth pair",
+        ),
         field("iface-id", Shape::Text(&ID), "Open vSwitch: the port's name for controllers"),
         field("nodad", Shape::Bool, NODAD_DOC),
         field("delay", Shape::Text(&TIME), DELAY_DOC),

@@ -152,6 +152,8 @@ pub struct LabPort {
     pub mac: Option<Mac>,
     /// The MTU of both ends.
     pub mtu: Option<u32>,
+    /// Open vSwitch: a device that it makes, by the inside name, in place of a veth pair.
+    pub internal: bool,
     /// Open vSwitch: the port's name for controllers.
     pub iface_id: Option<String>,
     /// Settings that are one value each.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port,
-    Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, What,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Internal, Link, Mac, Nat, Netns, Owner,
+    Place, Port, Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, What,
 };
 
 use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk};
@@ -158,10 +158,44 @@ impl<'a> Making<'a> {
     fn plug(&mut self, place: &Place, port: &LabPort) {
         let Some(switch) = self.switches.get(&port.switch).cloned() else { return };
         let names = &port.names;
+        let device = if port.internal { &names.inside } else { &names.host };
+        let row = Port {
+            iface_id: port.iface_id.clone(),
+            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
+            settings: port.settings.clone(),
+            ..plain_port(&switch, device, &port.vlan)
+        };
+        match port.internal {
+            true => self.internal(place, row, port),
+            false => {
+                self.owned(Resource::Link(self.pair(place, &switch, port)));
+                self.owned(Resource::Port(row));
+            }
+        }
+        self.addresses(place, &names.inside, &port.ip, port.nodad);
+        for gateway in &port.gw {
+            let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
+            self.unmarked(Resource::Route(route));
+        }
+        let impairment = port.worse.impairment(place.clone(), names.inside.clone());
+        if !impairment.is_none() {
+            self.unmarked(Resource::Impairment(impairment));
+        }
+    }
+
+    /// A device that Open vSwitch makes, and that is then put into the namespace.
+    fn internal(&mut self, place: &Place, row: Port, port: &LabPort) {
+        let device = Internal::new(place.clone(), row.device.clone());
+        self.owned(Resource::Port(Port { interface: Interface::Internal { mtu: None }, ..row }));
+        self.owned(Resource::Internal(Internal { mac: port.mac, mtu: Some(port.mtu.unwrap_or(MTU)), ..device }));
+    }
+
+    fn pair(&self, place: &Place, switch: &Switch, port: &LabPort) -> Link {
+        let names = &port.names;
         let host = End {
             altname: names.host_full.clone(),
             mtu: Some(port.mtu.unwrap_or(MTU)),
-            arp: arp(&switch),
+            arp: arp(switch),
             ..End::new(Place::Host, names.host.clone())
         };
         let userspace = switch.datapath == Some(Datapath::Netdev) && switch.backend == BackendName::Ovs;
@@ -172,22 +206,7 @@ impl<'a> Making<'a> {
             tx_checksum: (userspace && self.facts.tx_checksum_off).then_some(false),
             ..End::new(place.clone(), names.inside.clone())
         };
-        self.owned(Resource::Link(Link::new(host, inside)));
-        self.owned(Resource::Port(Port {
-            iface_id: port.iface_id.clone(),
-            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
-            settings: port.settings.clone(),
-            ..plain_port(&switch, &names.host, &port.vlan)
-        }));
-        self.addresses(place, &names.inside, &port.ip, port.nodad);
-        for gateway in &port.gw {
-            let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
-            self.unmarked(Resource::Route(route));
-        }
-        let impairment = port.worse.impairment(place.clone(), names.inside.clone());
-        if !impairment.is_none() {
-            self.unmarked(Resource::Impairment(impairment));
-        }
+        Link::new(host, inside)
     }
 
     fn addresses(&mut self, place: &Place, device: &IfName, ips: &[ipnet::IpNet], nodad: bool) {

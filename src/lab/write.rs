@@ -337,9 +337,10 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.vlan("tag", "trunks", &of.vlan);
     keys.settings(&of.settings);
     keys.text("name", Some(&of.names.inside).filter(|name| **name != rule.inside));
-    keys.text("host-name", Some(&of.names.host).filter(|name| **name != rule.host));
+    keys.text("host-name", Some(&of.names.host).filter(|name| !of.internal && **name != rule.host));
     keys.text("mac", of.mac);
     keys.word("mtu", of.mtu);
+    keys.flag("internal", of.internal);
     keys.text("iface-id", of.iface_id.as_ref());
     keys.flag("nodad", of.nodad);
     keys.worse(&of.worse);

@@ -103,6 +103,7 @@ fn as_device(of: &Internal) -> Device {
 pub(super) fn give_back(device: &Internal) -> Vec<String> {
     let set = |what: &str| format!("{} link set dev {} {what}", ip(&device.place), quote(device.name.as_str()));
     match device.place {
+        _ if device.lost => vec![format!("{} link delete dev {}", ip(&device.place), quote(device.name.as_str()))],
         Place::Host => vec![set("down")],
         _ => vec![set("down"), set("netns $$")],
     }
