@@ -6,13 +6,13 @@ use ipnet::IpNet;
 
 use crate::model::{
     Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL,
-    Nat, Owner, Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
+    Nat, Owner, Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan, VlanId, What,
 };
 
 use super::state::MTU;
 use super::{
-    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink,
-    Worse,
+    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LabVlan, LinkEnd, Namespace, Stp, Trunk, TrunkEnd,
+    Uplink, Worse,
 };
 
 /// A lab that was found, and what a lab file cannot say.
@@ -265,6 +265,7 @@ impl<'a> Found<'a> {
             settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
             tunnels: self.tunnels(switch),
+            vlans: self.vlans(switch),
         }
     }
 
@@ -302,6 +303,32 @@ impl<'a> Found<'a> {
             })
         };
         self.ports().filter(|port| port.switch == switch.name).filter_map(tunnel).collect()
+    }
+
+    /// The VLANs of `switch` that the host takes part in.
+    fn vlans(&self, switch: &Switch) -> Vec<LabVlan> {
+        let vlan = |resource: &Resource| match resource {
+            Resource::Virtual(Virtual { name, what: What::Vlan { switch: of, vlan }, mtu, .. })
+                if *of == switch.name =>
+            {
+                Some(self.vlan(*vlan, name, mtu.filter(|mtu| Some(*mtu) != switch.mtu)))
+            }
+            Resource::Port(Port {
+                device,
+                switch: of,
+                vlan,
+                netns: None,
+                interface: Interface::Internal { mtu },
+                ..
+            }) if *of == switch.name => Some(self.vlan(vlan.tag?, device, *mtu)),
+            _ => None,
+        };
+        self.state.resources().filter_map(vlan).collect()
+    }
+
+    fn vlan(&self, vlan: VlanId, name: &IfName, mtu: Option<u32>) -> LabVlan {
+        let (ip, nodad) = self.addresses(&Place::Host, name);
+        LabVlan { vlan, name: name.clone(), named: true, ip, mac: None, mtu, nodad }
     }
 
     /// The device of the kernel that has this name.

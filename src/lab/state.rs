@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Internal, Link, Mac, Nat, Netns, Owner,
-    Place, Port, Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, What,
+    Place, Port, Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, Vlan, What,
 };
 
-use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk};
+use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LabVlan, LinkEnd, Namespace, Stp, Trunk};
 use super::trunk::{arp, plain_port};
 
 /// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
@@ -130,6 +130,7 @@ impl<'a> Making<'a> {
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
         lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
+        lab.vlans.iter().for_each(|vlan| self.vlan(&switch, vlan));
         self.switches.insert(&lab.name, switch);
     }
 
@@ -143,6 +144,22 @@ impl<'a> Making<'a> {
         self.owned(Resource::Virtual(Virtual { mtu, ..Virtual::new(lab.name.clone(), What::Tunnel(lab.tunnel)) }));
         self.owned(Resource::Port(port));
         self.unmarked(Resource::Device(Device::new(Place::Host, lab.name.clone(), true)));
+    }
+
+    /// The host's own part in a VLAN.
+    fn vlan(&mut self, switch: &Switch, lab: &LabVlan) {
+        let LabVlan { vlan, name, mac, mtu, .. } = lab.clone();
+        if switch.backend == BackendName::Ovs {
+            let vlan = Vlan { tag: Some(vlan), ..Vlan::default() };
+            let row = plain_port(switch, &name, &vlan);
+            self.owned(Resource::Port(Port { interface: Interface::Internal { mtu }, ..row }));
+            self.owned(Resource::Internal(Internal { mac, mtu, ..Internal::new(Place::Host, name.clone()) }));
+        } else {
+            let what = What::Vlan { switch: switch.name.clone(), vlan };
+            self.owned(Resource::Virtual(Virtual { mac, mtu, ..Virtual::new(name.clone(), what) }));
+            self.unmarked(Resource::Device(Device::new(Place::Host, name.clone(), true)));
+        }
+        self.addresses(&Place::Host, &name, &lab.ip, lab.nodad);
     }
 
     fn namespace(&mut self, namespace: &Namespace) {
@@ -262,13 +279,9 @@ impl Lab {
             self.switches.iter().flat_map(|switch| switch.uplinks.iter().map(|uplink| (&switch.name, &uplink.vlan)));
         let trunks = self.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b].map(|end| (&end.switch, &trunk.vlan)));
         let tunnels = self.switches.iter().flat_map(|switch| switch.tunnels.iter().map(|t| (&switch.name, &t.vlan)));
-        ports
-            .chain(uplinks)
-            .chain(trunks)
-            .chain(tunnels)
-            .filter(|(_, vlan)| !vlan.is_any())
-            .map(|(switch, _)| switch)
-            .collect()
+        let by_tag = ports.chain(uplinks).chain(trunks).chain(tunnels).filter(|(_, vlan)| !vlan.is_any());
+        let of_host = self.switches.iter().filter(|switch| !switch.vlans.is_empty()).map(|switch| &switch.name);
+        by_tag.map(|(switch, _)| switch).chain(of_host).collect()
     }
 }
 

@@ -31,6 +31,7 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod interfaces;
 mod tunnels;
 mod vlans;
 

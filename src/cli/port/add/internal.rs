@@ -38,7 +38,13 @@ impl AddPort {
         let port =
             self.port(switch, &name, Some(place.clone()), port_of(&observed, &Key::Port { device: name.clone() }));
         let port = Port { interface: Interface::Internal { mtu: None }, ..port };
-        let (mac, mtu) = (self.settings.mac, self.settings.mtu);
+        // One that was lost is replaced by one like it.
+        let lost = match observed.get(&Key::Internal { place: place.clone(), name: name.clone() }).map(|e| &e.resource)
+        {
+            Some(Resource::Internal(device)) if device.lost => (device.mac, device.mtu),
+            _ => (None, None),
+        };
+        let (mac, mtu) = (self.settings.mac.or(lost.0), self.settings.mtu.or(lost.1));
         let device = Internal { mac, mtu, ..Internal::new(place.clone(), name.clone()) };
         for resource in [Resource::Port(port), Resource::Internal(device)] {
             let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
