@@ -38,6 +38,7 @@ pub(crate) use features;
 
 mod fdb;
 mod frames;
+mod interfaces;
 mod openflow;
 mod quiet;
 mod stats;

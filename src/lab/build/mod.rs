@@ -11,6 +11,7 @@ mod routes;
 mod run;
 mod switches;
 mod tunnels;
+mod vlans;
 
 use std::collections::HashMap;
 use std::str::FromStr;

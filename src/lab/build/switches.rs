@@ -36,6 +36,7 @@ impl<'n> Build<'n, '_> {
             external,
             uplinks: Vec::new(),
             tunnels: Vec::new(),
+            vlans: Vec::new(),
             settings: Settings::whole(),
             name: name.clone(),
         };
@@ -50,6 +51,7 @@ impl<'n> Build<'n, '_> {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
         }
         self.tunnels(&name, of);
+        self.vlans(&name, of);
     }
 
     /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
@@ -113,7 +115,7 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "nodad") {
+            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "vlans" | "nodad") {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }
