@@ -37,6 +37,7 @@ mod teardown;
 mod texts;
 mod told;
 mod tunnel;
+mod vlan;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -99,6 +100,12 @@ enum Verb {
     AddBond(bond::AddBond),
     /// Join two switches of this host
     AddPatch(patch::AddPatch),
+    /// Let the host take part in a VLAN of a switch, by a device of its own
+    AddVlan(vlan::AddVlan),
+    /// End that
+    DelVlan(vlan::DelVlan),
+    /// List the VLANs of a switch, and who is in them
+    ListVlans(vlan::ListVlans),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -327,6 +334,9 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::AddTunnel(args) => args.run(&session).await,
         Verb::AddBond(args) => args.run(&session).await,
         Verb::AddPatch(args) => args.run(&session).await,
+        Verb::AddVlan(args) => args.run(&session).await,
+        Verb::DelVlan(args) => args.run(&session).await,
+        Verb::ListVlans(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,

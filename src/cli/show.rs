@@ -1,5 +1,7 @@
 //! `show`: the tree of `ovs-vsctl show`, with what that cannot tell.
 
+mod bond;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -11,8 +13,8 @@ use crate::backend::Scope;
 use crate::backend::bond::BondState;
 use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Bond, BondMode, Device, End, Entry, IfName, Impairment, Interface, Key, Lacp, Link, Netns, Owner, Place, Port,
-    Resource, Settings, State, Switch, SwitchName, Tunnel, Virtual,
+    Bond, Device, End, Entry, IfName, Impairment, Interface, Internal, Key, Link, Netns, Owner, Place, Port, Resource,
+    Settings, State, Switch, SwitchName, Tunnel, Virtual,
 };
 
 use super::failure::Failure;
@@ -156,11 +158,15 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         routes: routes(state, &link.b.place, &link.b.name),
         impairment: impairment(state, &link.b.place, &link.b.name),
     });
+    let inside = inside.or_else(|| internal(port, state));
     let error = std::iter::once(&port.device).chain(port.host_devices()).find_map(|name| errors.get(name.as_str()));
     let impairment = impairment(state, &Place::Host, &port.device);
     let told = match (port.host_device(), error) {
         (Some(device), error) => port_state(device_of(state, device), link, error),
         (None, Some(error)) => format!("failed: {error}"),
+        (None, None) if port.interface.is_internal() && port.netns.is_some() && inside.is_none() => {
+            "failed: its device is not in its namespace (add-port --internal --may-exist puts it there)".to_owned()
+        }
         (None, None) => "up".to_owned(),
     };
     PortTree {
@@ -174,6 +180,24 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         members: None,
         inside,
     }
+}
+
+/// The device of an internal port, where it has one inside.
+fn internal(port: &Port, state: &State) -> Option<Inside> {
+    let place = port.netns.clone().filter(|_| port.interface.is_internal())?;
+    let Resource::Internal(device) = &state.get(&Key::Internal { place, name: port.device.clone() })?.resource else {
+        return None;
+    };
+    let Internal { place, name, mac, mtu, up, lost } = device.clone();
+    if lost {
+        return None;
+    }
+    Some(Inside {
+        addresses: addresses(state, &place, &name),
+        routes: routes(state, &place, &name),
+        impairment: impairment(state, &place, &name),
+        end: End { mac, mtu, up, ..End::new(place, name) },
+    })
 }
 
 /// What the kernel has made as the device of a port.
@@ -298,12 +322,12 @@ fn port_text(text: &mut String, tree: &PortTree) {
                 line(text, 2, format_args!("tunnel: {tunnel}"));
             }
             if let Some(bond) = &tree.bond {
-                bond_text(text, bond, tree.members.as_ref());
+                bond::text(text, bond, tree.members.as_ref());
             }
         }
         Interface::Patch(peer) => line(text, 2, format_args!("patch to: {peer}")),
         Interface::Tunnel(tunnel) => line(text, 2, format_args!("tunnel: {tunnel}")),
-        Interface::Bond(bond) => bond_text(text, bond, tree.members.as_ref()),
+        Interface::Bond(bond) => bond::text(text, bond, tree.members.as_ref()),
         Interface::Internal { .. } => line(text, 2, format_args!("internal")),
     }
     if let Some(tag) = tree.port.vlan.tag {
@@ -343,29 +367,6 @@ fn port_text(text: &mut String, tree: &PortTree) {
                 line(text, 2, format_args!("netns: {netns}"));
             }
         }
-    }
-}
-
-fn bond_text(text: &mut String, bond: &Bond, state: Option<&BondState>) {
-    line(text, 2, format_args!("bond: {}", bond.mode));
-    if bond.lacp != Lacp::Off {
-        let partner = match state.and_then(BondState::partner) {
-            Some(true) => "a partner answers",
-            _ => "no partner",
-        };
-        line(text, 2, format_args!("lacp: {} ({}), {partner}", bond.lacp, bond.lacp_time));
-    }
-    for member in state.iter().flat_map(|state| &state.members) {
-        let carries = match (member.up, member.enabled, bond.mode) {
-            (false, ..) => "link down",
-            (true, false, BondMode::ActiveBackup) => "waiting",
-            (true, false, _) => "disabled",
-            (true, true, BondMode::ActiveBackup) if !member.active => "waiting",
-            (true, true, BondMode::ActiveBackup) => "active",
-            (true, true, _) => "enabled",
-        };
-        let alone = if member.partner == Some(false) { ", no partner" } else { "" };
-        line(text, 2, format_args!("member {}: {carries}{alone}", member.name));
     }
 }
 

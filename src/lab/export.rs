@@ -1,18 +1,19 @@
 //! From what there is to the lab that would make it.
 
+mod devices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
-    Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL,
+    Nat, Owner, Place, Port, PortNames, Published, Resource, Route, State, Switch, Vlan,
 };
 
 use super::state::MTU;
 use super::{
-    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink,
-    Worse,
+    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink, Worse,
 };
 
 /// A lab that was found, and what a lab file cannot say.
@@ -98,6 +99,11 @@ impl<'a> Found<'a> {
                 ([None, None], _) => links.push(self.link(link)),
             }
         }
+        for (device, port) in self.internal() {
+            let place = &device.place;
+            let port = self.internal_port(device, port);
+            namespaces.entry(place.clone()).or_insert_with(|| external(place)).ports.push(port);
+        }
         for namespace in namespaces.values_mut() {
             namespace.ports.sort_by_cached_key(|port| natural(port.names.inside.as_str()));
             take_gateways(namespace);
@@ -135,10 +141,42 @@ impl<'a> Found<'a> {
             vlan: vlan(port),
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
+            internal: false,
             iface_id: port.iface_id.clone(),
             settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
+        }
+    }
+
+    /// The devices of internal ports that are in namespaces, with the ports.
+    fn internal(&self) -> Vec<(&'a Internal, &'a Port)> {
+        let found = |resource: &'a Resource| match resource {
+            Resource::Internal(device) if device.place != Place::Host => {
+                let port = self.ports().find(|port| port.device == device.name && port.interface.is_internal())?;
+                Some((device, port))
+            }
+            _ => None,
+        };
+        self.state.resources().filter_map(found).collect()
+    }
+
+    fn internal_port(&self, device: &Internal, port: &Port) -> LabPort {
+        let (ip, nodad) = self.addresses(&device.place, &device.name);
+        let rule = PortNames::of(&device.place, 1);
+        LabPort {
+            switch: port.switch.clone(),
+            names: PortNames { inside: device.name.clone(), inside_full: None, ..rule },
+            ip,
+            gw: Vec::new(),
+            vlan: vlan(port),
+            mac: None,
+            mtu: device.mtu.filter(|mtu| *mtu != MTU),
+            internal: true,
+            iface_id: port.iface_id.clone(),
+            nodad,
+            worse: self.worse(&device.place, &device.name),
+            settings: port.settings.clone(),
         }
     }
 
@@ -228,6 +266,8 @@ impl<'a> Found<'a> {
             settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
             tunnels: self.tunnels(switch),
+            vlans: self.vlans(switch),
+            bonds: self.bonds(switch),
         }
     }
 
@@ -247,32 +287,6 @@ impl<'a> Found<'a> {
             }
         }
         uplinks
-    }
-
-    /// The tunnels that are ports of `switch`.
-    fn tunnels(&self, switch: &Switch) -> Vec<LabTunnel> {
-        let tunnel = |port: &Port| {
-            let (tunnel, mtu) = match self.device(&port.device) {
-                Some(device) => (device.tunnel(), device.mtu),
-                None => (port.interface.tunnel(), None),
-            };
-            Some(LabTunnel {
-                name: port.device.clone(),
-                tunnel: *tunnel?,
-                vlan: vlan(port),
-                mtu,
-                settings: port.settings.clone(),
-            })
-        };
-        self.ports().filter(|port| port.switch == switch.name).filter_map(tunnel).collect()
-    }
-
-    /// The device of the kernel that has this name.
-    fn device(&self, name: &IfName) -> Option<&'a Virtual> {
-        match &self.state.get(&Key::Virtual { name: name.clone() })?.resource {
-            Resource::Virtual(device) => Some(device),
-            _ => None,
-        }
     }
 
     /// The addresses of a device, and whether those of IPv6 are without duplicate address detection.

@@ -1,5 +1,7 @@
 //! The keys of a lab file. Everything that reads, explains or writes one goes by this table.
 
+mod bond;
+
 use crate::model::setting::Holder;
 use crate::model::{MTU_MAX, MTU_MIN, VlanId};
 
@@ -89,6 +91,7 @@ const DATAPATHS: Shape = Shape::Words(&["system", "netdev"]);
 const STP: Shape = Shape::Words(&["true", "false", "rstp"]);
 const VLAN_MODES: Shape = Shape::Words(&["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]);
 const MTU: Shape = Shape::Number(MTU_MIN as u64, MTU_MAX as u64);
+const MANY_DEVICES: Shape = Shape::List(&Shape::Text(&DEVICE));
 const NETS: Shape = Shape::OneOrMany(&Shape::Text(&NET));
 const TEXTS: Shape = Shape::Map(&SYSCTL, &Shape::Text(&VALUE));
 const ADDRESSES: Shape = Shape::Map(&DEVICE, &MANY_NETS);
@@ -169,10 +172,33 @@ static SWITCH: Object = Object {
         default("external", Shape::Bool, "false", "It is there already, and is neither made nor deleted"),
         field("uplinks", Shape::OneOrMany(&Shape::TextOr(&DEVICE, &UPLINK)), "Devices of the host that are ports"),
         field(
+            "bonds",
+            Shape::Map(&DEVICE, &Shape::Object(&bond::BOND)),
+            "Ports by name that are several devices of the host",
+        ),
+        field(
             "tunnels",
             Shape::Map(&DEVICE, &Shape::Object(&TUNNEL)),
             "Ports by name that lead to switches on other hosts",
         ),
+        field(
+            "vlans",
+            Shape::Map(&VLAN, &Shape::Object(&VLAN_INTERFACE)),
+            "VLANs that the host takes part in, by a device each",
+        ),
+        field("nodad", Shape::Bool, NODAD_DOC),
+    ],
+};
+
+static VLAN_INTERFACE: Object = Object {
+    name: "vlan",
+    doc: "The device by which the host takes part in a VLAN",
+    settings: None,
+    fields: &[
+        field("ip", NETS, "Its addresses"),
+        field("name", Shape::Text(&DEVICE), "Its name, else SWITCH.VLAN"),
+        field("mac", Shape::Text(&MAC), "Its Ethernet address"),
+        field("mtu", MTU, "Its MTU, in bytes"),
         field("nodad", Shape::Bool, NODAD_DOC),
     ],
 };
@@ -269,6 +295,12 @@ static PORT: Object = Object {
         field("mtu", MTU, "The MTU of both ends, in bytes"),
         field("name", Shape::Text(&DEVICE), "The name of the device inside, else eth1-NAMESPACE"),
         field("host-name", Shape::Text(&DEVICE), "The name of the end on the host, else veth-NAMESPACE"),
+        default(
+            "internal",
+            Shape::Bool,
+            "false",
+            "Open vSwitch: a device that it makes, inside, in place of a veth pair",
+        ),
         field("iface-id", Shape::Text(&ID), "Open vSwitch: the port's name for controllers"),
         field("nodad", Shape::Bool, NODAD_DOC),
         field("delay", Shape::Text(&TIME), DELAY_DOC),

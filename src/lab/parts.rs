@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, Settings,
-    SwitchName, SysctlKey, Tunnel, Vlan,
+    BackendName, Bond, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, Settings,
+    SwitchName, SysctlKey, Tunnel, Vlan, VlanId,
 };
 
 /// A lab.
@@ -75,6 +75,29 @@ pub struct LabSwitch {
     pub uplinks: Vec<Uplink>,
     /// Tunnels to other hosts.
     pub tunnels: Vec<LabTunnel>,
+    /// The VLANs that the host takes part in.
+    pub vlans: Vec<LabVlan>,
+    /// Bonds of devices of the host.
+    pub bonds: Vec<LabBond>,
+}
+
+/// The host's own part in a VLAN of a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabVlan {
+    /// The VLAN.
+    pub vlan: VlanId,
+    /// The device.
+    pub name: IfName,
+    /// Whether the name was asked for.
+    pub named: bool,
+    /// Its addresses.
+    pub ip: Vec<IpNet>,
+    /// Its Ethernet address.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: Option<u32>,
+    /// Without duplicate address detection.
+    pub nodad: bool,
 }
 
 /// A port that leads to a switch on another host.
@@ -98,6 +121,19 @@ impl LabTunnel {
     pub fn overhead(&self) -> u32 {
         self.tunnel.overhead() + if self.vlan.trunks.is_empty() { 0 } else { 4 }
     }
+}
+
+/// Several devices of the host that are one port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabBond {
+    /// The name of the port.
+    pub name: IfName,
+    /// What it is.
+    pub bond: Bond,
+    /// Which VLANs it carries.
+    pub vlan: Vlan,
+    /// Settings that are one value each.
+    pub settings: Settings,
 }
 
 /// A device of the host that is a port.
@@ -152,6 +188,8 @@ pub struct LabPort {
     pub mac: Option<Mac>,
     /// The MTU of both ends.
     pub mtu: Option<u32>,
+    /// Open vSwitch: a device that it makes, by the inside name, in place of a veth pair.
+    pub internal: bool,
     /// Open vSwitch: the port's name for controllers.
     pub iface_id: Option<String>,
     /// Settings that are one value each.

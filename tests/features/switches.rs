@@ -3,12 +3,13 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::common::tool::{inside, json, run, succeeds};
 use super::common::traffic::{pings, silent, within};
 use super::frames::{Expected, Frame};
 use super::lab::Lab;
+use super::until;
 
 super::features! {
     ovs: isolated_ports(OpenVswitch) ageing_of_learned_addresses(OpenVswitch) size_of_the_fdb(OpenVswitch)
@@ -22,14 +23,6 @@ super::features! {
 
 /// Longer than a spanning tree takes with its shortest times.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Asks until the answer is yes.
-fn until(what: &str, mut yes: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !yes() {
-        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
-    }
-}
 
 fn three_on_a_switch(lab: &Lab, options: &str) {
     lab.add_br("sw1", options);
@@ -64,7 +57,7 @@ fn ageing_of_learned_addresses(lab: &Lab) {
     Frame { src: known, ..Frame::broadcast("ns2", &[]) }.arrives(&[("ns1", Some(&[]))]);
     let to_known = Frame { dst: known, ..Frame::broadcast("ns1", &[]) };
     to_known.arrives(&[("ns2", Some(&[])), ("ns3", None)]);
-    until("forgotten", || to_known.heard(&[("ns3", false)])[0].is_some());
+    until("forgotten", || (to_known.heard(&[("ns3", false)])[0].is_some()).then_some(()));
 }
 
 /// Nobody speaks unless he is asked to.
@@ -108,7 +101,7 @@ fn multicast_snooping(lab: &Lab) {
     }
     let _member = Member::of("ns2", "239.0.99.1");
     // reports may come late, and the switch waits for a querier: IP multicast, since snooping is about that
-    until("only the member hears it", || heard_by(&["ns2", "ns3"], "239.0.99.1") == [true, false]);
+    until("only the member hears it", || (heard_by(&["ns2", "ns3"], "239.0.99.1") == [true, false]).then_some(()));
 }
 
 /// Which of these namespaces hear what ns1 sends to the group.
@@ -217,15 +210,15 @@ fn take_links_away(lab: &Lab) {
 fn spanning_tree(lab: &Lab) {
     let quick = "--stp --stp-hello-time 1 --stp-max-age 6 --stp-forward-delay 4";
     two_switches_joined_twice(lab, quick, &format!("{quick} --stp-priority 4096"));
-    until("the second is the root", || roots(lab) == [false, true]);
-    until("a ping passes", || pings("ns1", "10.0.0.2"));
+    until("the second is the root", || (roots(lab) == [false, true]).then_some(()));
+    until("a ping passes", || (pings("ns1", "10.0.0.2")).then_some(()));
     // with a loop, a broadcast would come again and again
     let heard = copies("ns1", "ns2");
     assert_eq!(heard, 1, "copies of one broadcast");
     // and the other way round
     lab.ok("set-br sw2 --stp-priority default");
     lab.ok("set-br sw1 --stp-priority 0");
-    until("the first is the root", || roots(lab) == [true, false]);
+    until("the first is the root", || (roots(lab) == [true, false]).then_some(()));
     take_links_away(lab);
 }
 
@@ -266,10 +259,9 @@ fn rapid_spanning_tree(lab: &Lab) {
     lab.ok("set-port sw1 ns1 --rstp-edge");
     lab.ok("set-port sw2 ns2 --rstp-edge");
     let root = |name: &str| run(&format!("ovs-appctl -t {} rstp/show {name}", vswitchd(lab)));
-    until("the second is the root", || {
-        root("sw2").contains("This bridge is the root") && !root("sw1").contains("This bridge is the root")
-    });
-    until("a ping passes", || pings("ns1", "10.0.0.2"));
+    let is_root = |name: &str| root(name).contains("This bridge is the root");
+    until("the second is the root", || (is_root("sw2") && !is_root("sw1")).then_some(()));
+    until("a ping passes", || (pings("ns1", "10.0.0.2")).then_some(()));
     assert_eq!(copies("ns1", "ns2"), 1, "copies of one broadcast");
     take_links_away(lab);
 }

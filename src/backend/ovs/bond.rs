@@ -64,7 +64,13 @@ fn state<'a>(port: &Row, interfaces: impl Iterator<Item = &'a Row>) -> Result<(S
         let up = row.optional::<String>("link_state")?.is_some_and(|state| state == "up");
         let mac = row.optional::<String>("mac_in_use")?;
         let enabled = up && partner != Some(false);
-        state.members.push(Member { name: row.one("name")?, enabled, active: enabled && active.is_some() && mac == active, up, partner });
+        state.members.push(Member {
+            name: row.one("name")?,
+            enabled,
+            active: enabled && active.is_some() && mac == active,
+            up,
+            partner,
+        });
     }
     state.members.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((port.one("name")?, state))

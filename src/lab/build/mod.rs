@@ -1,5 +1,6 @@
 //! From the tree of a file to the lab: names and numbers are parsed, ranges expanded, and what does not go together found.
 
+mod bonds;
 mod books;
 mod expect;
 mod links;
@@ -11,6 +12,7 @@ mod routes;
 mod run;
 mod switches;
 mod tunnels;
+mod vlans;
 
 use std::collections::HashMap;
 use std::str::FromStr;

@@ -36,6 +36,8 @@ impl<'n> Build<'n, '_> {
             external,
             uplinks: Vec::new(),
             tunnels: Vec::new(),
+            vlans: Vec::new(),
+            bonds: Vec::new(),
             settings: Settings::whole(),
             name: name.clone(),
         };
@@ -50,6 +52,8 @@ impl<'n> Build<'n, '_> {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
         }
         self.tunnels(&name, of);
+        self.vlans(&name, of);
+        self.bonds(&name, of);
     }
 
     /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
@@ -59,8 +63,10 @@ impl<'n> Build<'n, '_> {
         let trunks = self.lab.trunks.iter().flat_map(|trunk| [&trunk.a.switch, &trunk.b.switch]);
         ports.chain(trunks).for_each(|switch| *counts.entry(switch).or_default() += 1);
         for switch in self.lab.switches.iter().filter(|switch| switch.backend == Some(BackendName::Linux)) {
-            let count =
-                counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len() + switch.tunnels.len();
+            let count = counts.get(&switch.name).copied().unwrap_or_default()
+                + switch.uplinks.len()
+                + switch.tunnels.len()
+                + switch.bonds.len();
             if let (true, Some((_, span))) = (count > LINUX_PORTS_MAX, self.switches.get(&switch.name)) {
                 let wrong = Wrong::new(format!("switch `{}` has {count} ports", switch.name));
                 let why =
@@ -113,7 +119,7 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "nodad") {
+            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "bonds" | "vlans" | "nodad") {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }
