@@ -36,6 +36,7 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod bonds;
 mod fdb;
 mod frames;
 mod interfaces;

@@ -164,6 +164,7 @@ impl Look {
             Interface::System => kind == "\"\"",
             Interface::Patch(peer) => kind == "patch" && options == format!("{{peer={peer}}}"),
             Interface::Internal { .. } => kind == "internal",
+            Interface::Bond(bond) => column("port", "bond_mode") == bond.mode.as_str(),
             Interface::Tunnel(tunnel) => {
                 let has_it = |(key, value): &(&str, String)| has(&options, key, value);
                 kind == tunnel.interface_type() && tunnel.options().iter().all(has_it)
