@@ -4,7 +4,7 @@ use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::port::check_member;
 use crate::cli::session::{Session, namespaces};
-use crate::model::{Bond, IfName, Key, Kind, Place, Port, Resource, Switch};
+use crate::model::{BackendName, Bond, IfName, Key, Kind, Place, Port, Resource, State, Switch};
 
 /// Fails where a device of the bond `name` is not there, belongs to something else, or has what would stop working.
 pub async fn check_devices(session: &Session<'_>, switch: &Switch, name: &IfName, bond: &Bond) -> Result<(), Failure> {
@@ -14,13 +14,8 @@ pub async fn check_devices(session: &Session<'_>, switch: &Switch, name: &IfName
         if device == name {
             return Err(Failure::usage(format!("{what}: the bond itself has this name")).hint("choose another name"));
         }
-        let has_it = |port: &&Port| port.device != *name && port.host_devices().contains(&device);
-        let port = ports.resources().filter_map(|r| if let Resource::Port(port) = r { Some(port) } else { None });
-        match port.into_iter().find(has_it) {
-            Some(port) if port.interface.bond().is_some() => {
-                return Err(Failure::new(format!("{what}: it is in bond {} of switch {}", port.device, port.switch))
-                    .hint(format!("take that bond away first: ovsns del-port {} {}", port.switch, port.device)));
-            }
+        check_free(&ports, &what, device, Some(name))?;
+        match port_with(&ports, device).filter(|port| port.device != *name) {
             Some(port) => {
                 return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
                     .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
@@ -34,6 +29,31 @@ pub async fn check_devices(session: &Session<'_>, switch: &Switch, name: &IfName
         check_member(session, switch, &what, device).await?;
     }
     Ok(())
+}
+
+/// Fails where `device` is in a bond of Open vSwitch among `ports` other than `name`. `what` is what is being tried.
+fn check_free(ports: &State, what: &str, device: &IfName, name: Option<&IfName>) -> Result<(), Failure> {
+    match port_with(ports, device).filter(|port| Some(&port.device) != name && port.interface.bond().is_some()) {
+        Some(port) => Err(Failure::new(format!("{what}: it is in bond {} of switch {}", port.device, port.switch))
+            .hint(format!("take that bond away first: ovsns del-port {} {}", port.switch, port.device))),
+        None => Ok(()),
+    }
+}
+
+/// Fails where `device`, which is to be a port of `switch`, is in a bond of Open vSwitch.
+pub async fn check_in_no_bond(session: &Session<'_>, switch: &Switch, device: &IfName) -> Result<(), Failure> {
+    if switch.backend == BackendName::Linux {
+        // A device of the kernel's own bonds says so itself.
+        return Ok(());
+    }
+    let ports = session.observe(Scope::Kind(Kind::Port)).await?;
+    check_free(&ports, &format!("cannot plug {device} into {}", switch.name), device, None)
+}
+
+/// The port that `device` is, or is a part of.
+fn port_with<'a>(ports: &'a State, device: &IfName) -> Option<&'a Port> {
+    let port = |resource: &'a Resource| if let Resource::Port(port) = resource { Some(port) } else { None };
+    ports.resources().filter_map(port).find(|port| port.host_devices().contains(&device))
 }
 
 /// The host has no such device; a namespace may have one.

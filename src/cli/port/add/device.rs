@@ -4,6 +4,7 @@ use crate::backend::Scope;
 use crate::model::{Device, Entry, IfName, Key, Owner, Place, Port, Resource, State, Switch};
 
 use super::AddPort;
+use crate::cli::bond::check_in_no_bond;
 use crate::cli::failure::Failure;
 use crate::cli::inside::standing_on;
 use crate::cli::port::port_of;
@@ -40,6 +41,7 @@ impl AddPort {
         let mut desired = observed.clone();
         if fresh {
             check_uplink(switch, &device)?;
+            check_in_no_bond(session, switch, &device).await?;
             let belongings = Belongings::of(session, &device).await?;
             if !belongings.is_empty() {
                 if !self.take_over {
