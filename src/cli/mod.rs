@@ -3,30 +3,38 @@
 mod capture;
 mod change;
 mod confirm;
+mod control;
 mod doctor;
 mod exec;
 mod failure;
+mod fdb;
 mod gc;
 mod global;
 mod inside;
 mod keep;
 mod lab;
 mod link;
+mod live;
 mod nat;
 mod netns;
+mod openflow;
 mod output;
 mod ovs;
 pub mod ovsdb;
 mod patch;
 mod place;
 mod port;
+mod ports;
 mod session;
 mod set_br;
 mod setting;
 mod show;
+mod signals;
+mod stats;
 mod switch;
 mod teardown;
 mod texts;
+mod told;
 mod tunnel;
 mod vlan;
 pub mod vsctl;
@@ -146,6 +154,8 @@ enum Verb {
     Unpublish(nat::Unpublish),
     /// List the ports of the host that lead to namespaces
     ListPublished(nat::ListPublished),
+    #[command(flatten)]
+    Live(live::Live),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -347,6 +357,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Live(verb) => verb.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
         Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,

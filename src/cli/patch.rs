@@ -62,7 +62,7 @@ impl AddPatch {
         let is_first = [&self.a_name, &self.b_name].iter().any(|name| name.is_some())
             || trunk.a.device == PortNames::of_trunk(&a.name, &b.name, 1).0;
         let has_tree = |switch: &Switch| switch.stp == Some(true) || switch.rstp == Some(true);
-        if !is_first && !(has_tree(&a) && has_tree(&b)) {
+        if !(is_first || has_tree(&a) && has_tree(&b)) {
             let both = format!("{} and {}", a.name, b.name);
             session.output.note(&format!("{both} are joined already: without spanning tree frames go round and round"));
         }

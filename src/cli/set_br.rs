@@ -60,7 +60,7 @@ impl SetBr {
         let mut wanted = Switch::new(there.name.clone(), there.backend);
         (wanted.mac, wanted.mtu) = (self.mac, self.mtu);
         (wanted.stp, wanted.rstp) = Stp::of(self.stp, there.backend);
-        wanted.settings = self.settings.over(&there.settings);
+        wanted.settings = self.settings.over(&there.settings, there.backend);
         let wanted = Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() };
         if self.settings.alone().is_on("transparent") {
             switch::say_what_never_passes(session, &wanted);

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::model::Settings;
 use crate::model::setting::{Holder, Setting, Value, Values};
+use crate::model::{BackendName, Settings};
 
 /// What takes a setting back to what it is by itself.
 const DEFAULT: &str = "default";
@@ -55,12 +55,13 @@ impl<H> Given<H> {
         settings
     }
 
-    /// Those, over what there is.
-    pub fn over(&self, there: &Settings) -> Settings {
+    /// Those, over what there is on a switch of this kind.
+    pub fn over(&self, there: &Settings, backend: BackendName) -> Settings {
         let mut settings = there.clone().to_the_letter();
         for (setting, value) in &self.0 {
-            match value {
-                Some(value) => settings.set(setting, value.clone()),
+            let by_itself = || if setting.follows(backend) { setting.default(backend) } else { None };
+            match value.clone().or_else(by_itself) {
+                Some(value) => settings.set(setting, value),
                 None => settings.unset(setting),
             }
         }

@@ -8,9 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::backend::Scope;
+use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Interface, Internal, Key, Link, Netns, Owner, Place, Port, Resource, State,
-    Switch, SwitchName, Tunnel,
+    Device, End, Entry, IfName, Impairment, Interface, Internal, Key, Link, Netns, Owner, Place, Port, Resource,
+    Settings, State, Switch, SwitchName, Tunnel,
 };
 
 use super::failure::Failure;
@@ -31,6 +32,8 @@ struct SwitchTree {
     owner: Option<Owner>,
     /// Whether its own device is up; `null` where there is none.
     up: Option<bool>,
+    /// What its spanning tree has come to.
+    tree: Option<Tree>,
     addresses: Vec<String>,
     ports: Vec<PortTree>,
 }
@@ -43,6 +46,8 @@ struct PortTree {
     owner: Option<Owner>,
     /// `up`, or what is wrong.
     state: String,
+    /// What it has come to in the spanning tree.
+    tree: Option<TreePort>,
     /// What is done to the packets that leave by the device itself.
     impairment: Option<Impairment>,
     /// The tunnel that its device is.
@@ -77,8 +82,15 @@ impl Show {
             OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
             OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
         };
+        let spanning = session.spanning_trees().await?;
         let mut trees: Vec<SwitchTree> =
             state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
+        for tree in &mut trees {
+            tree.tree = spanning.switches.get(tree.switch.name.as_str()).cloned();
+            for port in &mut tree.ports {
+                port.tree = spanning.ports.get(port.port.device.as_str()).cloned();
+            }
+        }
         if let Some(name) = &self.switch {
             trees.retain(|tree| tree.switch.name == *name);
             if trees.is_empty() {
@@ -119,6 +131,7 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
         switch: switch.clone(),
         owner: entry.owner.clone(),
         up: device_of(state, &device).map(|device| device.up),
+        tree: None,
         addresses: addresses(state, &Place::Host, &device),
         ports: ports.collect(),
     })
@@ -149,6 +162,7 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         port: port.clone(),
         owner: entry.owner.clone(),
         state: told,
+        tree: None,
         impairment,
         tunnel: tunnel(state, port),
         inside,
@@ -266,15 +280,21 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
     if !tree.addresses.is_empty() {
         line(text, 1, format_args!("addresses: {}", tree.addresses.join(", ")));
     }
+    let root = match &tree.tree {
+        Some(Tree { is_root: true, .. }) => ", it is the root".to_owned(),
+        Some(Tree { root, .. }) => format!(", the root is {root}"),
+        None => String::new(),
+    };
     if switch.stp == Some(true) {
-        line(text, 1, format_args!("stp: on"));
+        line(text, 1, format_args!("stp: on{root}"));
     }
     if switch.rstp == Some(true) {
-        line(text, 1, format_args!("rstp: on"));
+        line(text, 1, format_args!("rstp: on{root}"));
     }
     if switch.vlan_filtering == Some(true) {
         line(text, 1, format_args!("vlan_filtering: on"));
     }
+    settings_text(text, 1, &switch.settings);
     for port in &tree.ports {
         port_text(text, port);
     }
@@ -300,6 +320,18 @@ fn port_text(text: &mut String, tree: &PortTree) {
         let trunks: Vec<String> = tree.port.vlan.trunks.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("trunks: {}", trunks.join(", ")));
     }
+    if let Some(mode) = tree.port.vlan.mode {
+        line(text, 2, format_args!("vlan-mode: {mode}"));
+    }
+    if !tree.port.vlan.cvlans.is_empty() {
+        let cvlans: Vec<String> = tree.port.vlan.cvlans.iter().map(ToString::to_string).collect();
+        line(text, 2, format_args!("cvlans: {}", cvlans.join(", ")));
+    }
+    if let Some(TreePort { state, role }) = &tree.tree {
+        let role = role.as_ref().map(|role| format!(", {role} port")).unwrap_or_default();
+        line(text, 2, format_args!("tree: {state}{role}"));
+    }
+    settings_text(text, 2, &tree.port.settings);
     if let Some(lent) = &tree.port.lent {
         let addresses: Vec<String> = lent.addresses.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("lent to {}: {}", tree.port.switch, addresses.join(", ")));
@@ -318,6 +350,13 @@ fn port_text(text: &mut String, tree: &PortTree) {
                 line(text, 2, format_args!("netns: {netns}"));
             }
         }
+    }
+}
+
+/// Those that are not as they are by themselves.
+fn settings_text(text: &mut String, depth: usize, settings: &Settings) {
+    for (setting, value) in settings.iter() {
+        line(text, depth, format_args!("{}: {value}", setting.name));
     }
 }
 

@@ -42,6 +42,9 @@ pub enum Side {
         default: Option<&'static str>,
         /// The numbers that this side takes, where they are fewer.
         range: Option<(u64, u64)>,
+        /// What it is by itself follows from the device, and the default is that of a veth pair: what differs from it may not have been
+        /// said by anybody, and is left alone unless something is said.
+        follows: bool,
     },
     /// It has no such thing.
     Lacks {
@@ -193,6 +196,11 @@ impl Setting {
         }
     }
 
+    /// Whether what it is by itself follows from the device.
+    pub fn follows(&self, backend: BackendName) -> bool {
+        matches!(self.side(backend), Side::Has { follows: true, .. })
+    }
+
     /// What it is by itself on a switch of this kind, where that is one value.
     pub fn default(&self, backend: BackendName) -> Option<Value> {
         match self.side(backend) {
@@ -274,7 +282,10 @@ impl Settings {
 
     /// These, with what they leave open taken from `seen`; what is as it is by itself is not said, unless `seen` says so too.
     pub(super) fn over(&self, seen: &Settings, backend: BackendName) -> Settings {
-        let mut said = if self.whole { BTreeMap::new() } else { seen.said.clone() };
+        let mut said = seen.said.clone();
+        if self.whole {
+            said.retain(|name, _| Setting::named(name).is_some_and(|setting| setting.follows(backend)));
+        }
         for (setting, value) in self.iter() {
             if setting.default(backend).as_ref() == Some(value) && seen.get(setting.name) != Some(value) {
                 said.remove(setting.name);

@@ -6,16 +6,16 @@
 use super::setting::{Form, Holder, Setting, Side, Values};
 
 const fn has(default: &'static str) -> Side {
-    Side::Has { default: Some(default), range: None }
+    Side::Has { default: Some(default), range: None, follows: false }
 }
 
 /// It has it, and what it is by itself depends on the host.
 const fn varies() -> Side {
-    Side::Has { default: None, range: None }
+    Side::Has { default: None, range: None, follows: false }
 }
 
 const fn within(default: &'static str, min: u64, max: u64) -> Side {
-    Side::Has { default: Some(default), range: Some((min, max)) }
+    Side::Has { default: Some(default), range: Some((min, max)), follows: false }
 }
 
 const OVS_CAN: &str = "Open vSwitch can: --backend ovs";
@@ -145,7 +145,8 @@ pub(super) static SETTINGS: [Setting; 20] = [
         "stp-cost",
         Values::Number(1, 65_535, 1),
         varies(),
-        has("2"),
+        // Of a veth pair (`port_cost`, net/bridge/br_if.c).
+        Side::Has { default: Some("2"), range: None, follows: true },
         "Spanning tree: what the way through this port costs; by itself it follows from the port's speed",
     ),
     of_port(

@@ -40,6 +40,7 @@ pub mod bridge;
 mod error;
 pub mod ethtool;
 mod events;
+pub mod fdb;
 pub mod feature;
 pub mod link;
 mod neighbour;

@@ -38,6 +38,8 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Bridges whose forwarding database can be limited (Linux 6.7).
+    MaxLearned,
     /// Docker, with cgroups to put containers in.
     Docker,
     /// Podman, with the same.
@@ -56,7 +58,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    const ALL: [Feature; 20] = [
+    const ALL: &[Feature] = &[
         Feature::Root,
         Feature::OpenVswitch,
         Feature::KernelDatapath,
@@ -70,6 +72,7 @@ impl Feature {
         Feature::Tbf,
         Feature::NftNat,
         Feature::Dummy,
+        Feature::MaxLearned,
         Feature::Docker,
         Feature::Podman,
         Feature::PhysicalDevice,
@@ -81,7 +84,7 @@ impl Feature {
 
     /// The one that is written like this.
     pub fn named(name: &str) -> Feature {
-        let found = Feature::ALL.into_iter().find(|feature| format!("{feature:?}") == name);
+        let found = Feature::ALL.iter().copied().find(|feature| format!("{feature:?}") == name);
         found.unwrap_or_else(|| panic!("no feature is called {name}"))
     }
 
@@ -111,6 +114,7 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::MaxLearned => "uname -r | awk -F. '{ exit !($1 > 6 || $1 == 6 && $2 >= 7) }'",
             Feature::Docker => {
                 "test -n \"$(ls /sys/fs/cgroup)\" && dockerd --version && /usr/bin/docker --version && runc --version && \
                  test -x /bin/busybox"

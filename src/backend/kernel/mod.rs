@@ -2,6 +2,7 @@
 
 mod apply;
 mod containers;
+mod counters;
 mod create;
 mod dad;
 mod departures;
@@ -34,6 +35,7 @@ use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
 pub use containers::called as containers_called;
+pub use counters::{Counted, counters};
 pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
 pub use learned::Learned;

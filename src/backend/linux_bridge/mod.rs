@@ -1,7 +1,9 @@
 //! Switches and ports of the bridge of the Linux kernel.
 
+pub mod fdb;
 mod run;
 mod settings;
+mod tree;
 mod view;
 
 use async_trait::async_trait;

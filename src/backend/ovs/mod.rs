@@ -7,11 +7,13 @@ mod commit;
 mod connection;
 mod health;
 mod interface;
+mod interfaces;
 mod mirror;
 mod ops;
 mod read;
 mod settings;
 mod sockets;
+mod tree;
 mod vlan;
 mod wait;
 
@@ -22,7 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{BackendName, Entry, IfName, Interface, Key, Port, Resource, Switch};
+use crate::model::{self, BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
@@ -31,6 +33,7 @@ use crate::plan::Step;
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
 use connection::Connection;
 pub use health::Health;
+pub use interfaces::{Interface, Interfaces, OFPP_LOCAL};
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
@@ -97,7 +100,7 @@ impl Backend for Ovs {
                 reason: "a switch speaks one of the two".to_owned(),
                 hint: Some("rstp alone: it talks to switches that speak stp only, too".to_owned()),
             }),
-            Resource::Port(Port { device, interface: Interface::Patch(peer), .. }) if device == peer => {
+            Resource::Port(Port { device, interface: model::Interface::Patch(peer), .. }) if device == peer => {
                 Err(Unsupported {
                     what: format!("patch to {peer} of port {device}"),
                     backend: "ovs",

@@ -107,7 +107,7 @@ impl Settings {
     /// `port`, with what is asked of it; what is not asked stays.
     pub fn port(&self, port: Port) -> Port {
         let vlan = if self.vlan().is_any() { port.vlan } else { self.vlan() };
-        let settings = self.settings.over(&port.settings);
+        let settings = self.settings.over(&port.settings, port.backend);
         Port { vlan, iface_id: self.iface_id.clone().or(port.iface_id), settings, ..port }
     }
 

@@ -99,7 +99,7 @@ impl AddTunnel {
             Some(Resource::Port(there)) if self.vlan().is_any() => there.clone(),
             _ => Port { vlan: self.vlan(), ..plain },
         };
-        let port = Port { settings: self.settings.over(&port.settings), ..port };
+        let port = Port { settings: self.settings.over(&port.settings, port.backend), ..port };
         match switch.backend {
             BackendName::Ovs => {
                 put(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port }))

@@ -11,7 +11,7 @@ use nix::libc;
 use super::{BridgeInfo, BridgePortInfo, Link, OperState, Tunnel, TunnelKind};
 
 /// `struct ifinfomsg`, linux/rtnetlink.h.
-const HEADER_LEN: usize = 16;
+pub(super) const HEADER_LEN: usize = 16;
 
 type Attribute<'a> = NlaBuffer<&'a [u8]>;
 

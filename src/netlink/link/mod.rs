@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod delete;
 mod setting;
+mod statistics;
 mod tunnel;
 
 use netlink_packet_core::DefaultNla;
@@ -18,6 +19,7 @@ use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
 pub use setting::{BridgePortInfo, BridgeSetting, PortSetting};
+pub use statistics::{Counted, LinkStatistics};
 pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 
 use super::error::Error;
