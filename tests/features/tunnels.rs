@@ -149,6 +149,9 @@ fn tunnel(lab: &Lab, far: &Far, options: &str, mtu: u32) {
     if far.key.is_some() {
         lab.ok(&format!("add-tunnel sw1 tun1 {plain} --key 77"));
         assert!(silent("ns1", "10.0.0.2"), "through a tunnel with another key");
+    }
+    // the kernel drops packets whose numbers begin anew, as those of a tunnel of erspan do that is made anew (`iseq`, ip-link(8))
+    if far.key.is_some() && far.kind != "erspan" {
         lab.ok(&format!("add-tunnel sw1 tun1 {plain} {key} --may-exist"));
         assert!(pings("ns1", "10.0.0.2"));
     }

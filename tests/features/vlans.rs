@@ -93,10 +93,6 @@ fn outer_vlans_of_providers(lab: &Lab) {
     let (switch, mode) =
         if lab.is_linux() { ("--vlan-protocol 802.1ad", "") } else { ("", "--vlan-mode dot1q-tunnel") };
     lab.add_br("sw1", switch);
-    if !lab.is_linux() {
-        // one for the tag of the provider, one for that of the customer
-        lab.ovs().vsctl(&["set", "Open_vSwitch", ".", "other_config:vlan-limit=2"]);
-    }
     let port = |tag: u16| format!("{mode} --tag {tag}");
     plug(lab, &[("ns1", &port(100)), ("ns2", &port(100)), ("ns3", &port(200)), ("ns9", "--trunks 100,200")]);
     let outer: &[(u16, u16)] = &[(PROVIDER, 100), (CUSTOMER, 5)];
@@ -109,6 +105,13 @@ fn outer_vlans_of_providers(lab: &Lab) {
     Frame::broadcast("ns9", &[(PROVIDER, 200), (CUSTOMER, 6)])
         .arrives(&[("ns3", Some(&[(CUSTOMER, 6)])), ("ns1", None)]);
     if !lab.is_linux() {
+        plug(lab, &[("ns4", &format!("{} --cvlans 7", port(100)))]);
+        Frame::broadcast("ns4", &[(CUSTOMER, 7)]).arrives(&[("ns1", Some(&[(CUSTOMER, 7)]))]);
+        Frame::broadcast("ns4", &[(CUSTOMER, 5)]).arrives(&[("ns1", None)]);
+        // whether the inner tag of what goes out is looked at is a matter of how many tags are read
+        lab.ovs().vsctl(&["set", "Open_vSwitch", ".", "other_config:vlan-limit=2"]);
+        Frame::broadcast("ns1", &[(CUSTOMER, 7)]).arrives(&[("ns4", Some(&[(CUSTOMER, 7)]))]);
+        Frame::broadcast("ns1", &[(CUSTOMER, 5)]).arrives(&[("ns2", Some(&[(CUSTOMER, 5)])), ("ns4", None)]);
         lab.ovs().vsctl(&["remove", "Open_vSwitch", ".", "other_config", "vlan-limit"]);
     }
 }

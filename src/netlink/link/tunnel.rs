@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::{DecodeError, DefaultNla, Emitable, NlaBuffer, NlasIterator, parse_u8, parse_u16, parse_u32};
-use netlink_packet_route::link::{InfoData, InfoKind, InfoVlan, LinkAttribute, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVlan, LinkAttribute, LinkInfo, LinkMessage, VlanFlags};
 
 use super::Mac;
 use super::change::set_up;
@@ -112,9 +112,11 @@ pub fn add_tunnel(device: NewDevice, tunnel: &Tunnel) -> Request {
         .needing(tunnel.kind.feature())
 }
 
-/// `ip link add link LOWER name NAME up type vlan id VLAN`; `lower` is the index of the device below.
+/// `ip link add link LOWER name NAME up type vlan id VLAN loose_binding on`; `lower` is the index of the device below.
 pub fn add_vlan_device(device: NewDevice, lower: u32, vlan: u16) -> Request {
-    let data = LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(vlan)]));
+    // Else it could not be up before the device below is (ENETDOWN, `vlan_dev_open`), and would not come up again with it.
+    let loose = InfoVlan::Flags((VlanFlags::LooseBinding, VlanFlags::LooseBinding));
+    let data = LinkInfo::Data(InfoData::Vlan(vec![InfoVlan::Id(vlan), loose]));
     add(device, "vlan", LinkInfo::Kind(InfoKind::Vlan), data, Some(lower)).needing("VLAN devices (module 8021q)")
 }
 

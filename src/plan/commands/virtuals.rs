@@ -25,7 +25,7 @@ pub(super) fn add(device: &Virtual, owner: Option<&Owner>) -> Vec<String> {
         What::Vlan { switch, vlan } => {
             let switch = quote(switch.as_str());
             vec![
-                format!("ip link add link {switch} {settings} type vlan id {vlan}"),
+                format!("ip link add link {switch} {settings} type vlan id {vlan} loose_binding on"),
                 format!("bridge vlan add dev {switch} vid {vlan} self"),
             ]
         }
