@@ -98,17 +98,17 @@ impl<'a> Session<'a> {
 
     /// What the bonds in `state` have come to, by name.
     pub async fn bonds(&self, state: &State) -> Result<BTreeMap<String, BondState>, Failure> {
-        let of_kernel = |resource| match resource {
-            &Resource::Virtual(ref device) if device.bond().is_some() => Some(&device.name),
-            _ => None,
-        };
-        let of_ovs = |resource| match resource {
-            &Resource::Port(ref port) if port.interface.bond().is_some() => Some(&port.device),
-            _ => None,
-        };
-        let mut bonds = kernel::bond_states(&state.resources().filter_map(of_kernel).collect::<Vec<_>>())?;
+        let (mut of_kernel, mut of_ovs) = (Vec::new(), Vec::new());
+        for resource in state.resources() {
+            match resource {
+                Resource::Virtual(device) if device.bond().is_some() => of_kernel.push(&device.name),
+                Resource::Port(port) if port.interface.bond().is_some() => of_ovs.push(&port.device),
+                _ => {}
+            }
+        }
+        let mut bonds = kernel::bond_states(&of_kernel)?;
         if let OvsDatabase::Ready(ovs, _) = &self.ovs {
-            let mut found = ovs.bonds(&state.resources().filter_map(of_ovs).collect::<Vec<_>>()).await?;
+            let mut found = ovs.bonds(&of_ovs).await?;
             if let Some(run_dir) = ovs.run_dir() {
                 let with_lacp = found.iter_mut().filter(|(_, state)| state.partner().is_some());
                 with_lacp.for_each(|(name, state)| super::bond::refine(&run_dir, self.global.timeout, name, state));

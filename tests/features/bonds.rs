@@ -1,5 +1,7 @@
 //! Bonds: two switches joined by two veth pairs, `a1`-`b1` and `a2`-`b2`, which are one port at one of them or at both.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use super::common::tool::{link, run};
@@ -99,7 +101,13 @@ fn given_back(lab: &Lab) {
         assert!(seen["flags"].as_array().unwrap().iter().any(|flag| flag == "UP"), "{seen}");
         assert!(seen.get("master").is_none_or(|master| master == "ovs-system"), "{seen}");
     }
-    lab.ok("add-bond sw1 bond1 a1 a2");
+    // the commands that `--explain` prints do the same
+    let words = "add-bond sw1 bond1 a1 a2";
+    let script = lab.ok(&format!("{words} --explain"));
+    let mut shell = if lab.is_linux() { Command::new("sh") } else { lab.ovs().command("sh") };
+    assert!(shell.args(["-ec", &script]).status().unwrap().success(), "{script}");
+    let left = lab.ok(&format!("{words} --may-exist --dry-run"));
+    assert!(!left.contains("bond1"), "{left}");
 }
 
 fn active_backup_bond(lab: &Lab) {

@@ -56,16 +56,24 @@ pub fn written(bond: &Bond) -> link::Bond {
     }
 }
 
-/// Puts its devices into the bond `name`, which sets them up.
+/// Puts its devices into the bond `name`, which sets them up. Where one cannot be, there is no bond, and all are as they were.
 pub fn enslave(places: &mut Places, name: &IfName, bond: &Bond) -> Result<(), Error> {
     let master = index_of(places, &Place::Host, name)?;
-    for device in &bond.devices {
+    let mut were_up = Vec::new();
+    let mut put = |device: &IfName| {
         let device = index_of(places, &Place::Host, device)?;
         let netlink = &mut places.at(&Place::Host)?.netlink;
+        were_up.extend(netlink.link(device)?.filter(|link| link.up).map(|link| link.index));
         netlink.request(link::set(device).down().request())?;
-        netlink.request(link::set(device).master(master).request())?;
+        netlink.request(link::set(device).master(master).request())
+    };
+    let done = bond.devices.iter().try_for_each(&mut put);
+    if done.is_err() {
+        let netlink = &mut places.at(&Place::Host)?.netlink;
+        let _ = netlink.request(link::delete(master));
+        were_up.into_iter().for_each(|device| _ = netlink.request(link::set(device).up().request()));
     }
-    Ok(())
+    done
 }
 
 /// The devices of the bond `name` that are up: they go down with it (`__bond_release_one`, drivers/net/bonding/bond_main.c).

@@ -15,12 +15,9 @@ pub async fn check_devices(session: &Session<'_>, switch: &Switch, name: &IfName
             return Err(Failure::usage(format!("{what}: the bond itself has this name")).hint("choose another name"));
         }
         check_free(&ports, &what, device, Some(name))?;
-        match port_with(&ports, device).filter(|port| port.device != *name) {
-            Some(port) => {
-                return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
-                    .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
-            }
-            None => {}
+        if let Some(port) = port_with(&ports, device).filter(|port| port.device != *name) {
+            return Err(Failure::new(format!("{what}: it is a port of switch {}", port.switch))
+                .hint(format!("unplug it first: ovsns del-port {} {device}", port.switch)));
         }
         let key = Key::Device { place: Place::Host, name: device.clone() };
         if !session.observe(Scope::Keys(vec![key.clone()])).await?.contains(&key) {
