@@ -3,6 +3,7 @@
 mod capture;
 mod change;
 mod confirm;
+mod dependents;
 mod doctor;
 mod exec;
 mod failure;
@@ -12,6 +13,7 @@ mod inside;
 mod keep;
 mod lab;
 mod link;
+mod mirror;
 mod nat;
 mod netns;
 mod output;
@@ -85,6 +87,12 @@ enum Verb {
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
     PortToBr(port::PortToBr),
+    /// Copy what passes through a switch to one of its ports, or into a VLAN
+    AddMirror(mirror::AddMirror),
+    /// End that
+    DelMirror(mirror::DelMirror),
+    /// List the mirrors
+    ListMirrors(mirror::ListMirrors),
     /// Show switches, their ports, and what is behind them
     Show(show::Show),
     /// Make a network namespace
@@ -306,6 +314,9 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::DelPort(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
+        Verb::AddMirror(args) => args.run(&session).await,
+        Verb::DelMirror(args) => args.run(&session).await,
+        Verb::ListMirrors(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
         Verb::AttachNs(args) => args.run(&session).await,

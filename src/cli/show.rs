@@ -12,6 +12,8 @@ use crate::model::{
     Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
 };
 
+use crate::plan::describe;
+
 use super::failure::Failure;
 use super::output::Report;
 use super::session::{OvsDatabase, Session};
@@ -31,6 +33,8 @@ struct SwitchTree {
     /// Whether its own device is up; `null` where there is none.
     up: Option<bool>,
     addresses: Vec<String>,
+    /// What is done to its traffic: mirrors.
+    traffic: Vec<Resource>,
     ports: Vec<PortTree>,
 }
 
@@ -116,8 +120,13 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
         owner: entry.owner.clone(),
         up: device_of(state, &device).map(|device| device.up),
         addresses: addresses(state, &Place::Host, &device),
+        traffic: state.resources().filter(|resource| is_done_by(resource, &switch.name)).cloned().collect(),
         ports: ports.collect(),
     })
+}
+
+fn is_done_by(resource: &Resource, switch: &SwitchName) -> bool {
+    matches!(resource, Resource::Mirror(mirror) if mirror.switch == *switch)
 }
 
 fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String, String>) -> PortTree {
@@ -233,6 +242,9 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
     }
     if switch.vlan_filtering == Some(true) {
         line(text, 1, format_args!("vlan_filtering: on"));
+    }
+    for resource in &tree.traffic {
+        line(text, 1, format_args!("{}", describe(resource)));
     }
     for port in &tree.ports {
         port_text(text, port);

@@ -101,6 +101,8 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         Resource::Link(_) if unmarked => made.resource.can_follow(&seen.resource),
         Resource::Switch(switch) if switch.backend == BackendName::Linux && unmarked => true,
         Resource::Port(port) if port.backend == BackendName::Linux => true,
+        // It bears the mark of the device that it sends to, and its name tells that it is one of ours.
+        Resource::Mirror(mirror) if mirror.backend == BackendName::Linux => true,
         Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) | Resource::Port(_) | Resource::Mirror(_) => {
             seen.owner == made.owner
         }

@@ -1,5 +1,7 @@
 //! From what there is to the lab that would make it.
 
+mod traffic;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
@@ -224,6 +226,7 @@ impl<'a> Found<'a> {
             nodad,
             external: false,
             uplinks: self.uplinks(switch),
+            mirrors: self.mirrors(switch),
         }
     }
 

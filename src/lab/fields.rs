@@ -1,5 +1,7 @@
 //! The keys of a lab file. Everything that reads, explains or writes one goes by this table.
 
+mod traffic;
+
 use crate::model::{MTU_MAX, MTU_MIN, VlanId};
 
 use super::mistake::Wrong;
@@ -159,6 +161,7 @@ static SWITCH: Object = Object {
         field("datapath", DATAPATHS, "Open vSwitch: where packets are forwarded"),
         field("vlan-filtering", Shape::Bool, "Linux bridge: whether it looks at VLAN tags"),
         default("external", Shape::Bool, "false", "It is there already, and is neither made nor deleted"),
+        field("mirrors", traffic::MIRRORS, "Copies of what passes through it, by the names of the mirrors"),
         field("uplinks", Shape::OneOrMany(&Shape::TextOr(&DEVICE, &UPLINK)), "Devices of the host that are ports"),
         field("nodad", Shape::Bool, NODAD_DOC),
     ],

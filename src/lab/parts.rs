@@ -1,13 +1,13 @@
 //! A lab as it was read: checked, with its ranges expanded and its names chosen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, SwitchName,
-    SysctlKey, Vlan,
+    BackendName, Datapath, Delay, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published, Rate, Route,
+    SwitchName, SysctlKey, Vlan, VlanId,
 };
 
 /// A lab.
@@ -71,6 +71,8 @@ pub struct LabSwitch {
     pub external: bool,
     /// Devices of the host that are ports.
     pub uplinks: Vec<Uplink>,
+    /// Copies of what passes.
+    pub mirrors: Vec<LabMirror>,
 }
 
 /// A device of the host that is a port.
@@ -80,6 +82,23 @@ pub struct Uplink {
     pub device: IfName,
     /// Which VLANs it carries.
     pub vlan: Vlan,
+}
+
+/// A mirror of a switch. Of its ports none is named: the whole switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabMirror {
+    /// Its name.
+    pub name: String,
+    /// Where the copies go.
+    pub output: MirrorOutput,
+    /// The ports of which it copies what comes in by them.
+    pub ingress: BTreeSet<IfName>,
+    /// The ports of which it copies what goes out by them.
+    pub egress: BTreeSet<IfName>,
+    /// Only frames in these VLANs.
+    pub vlans: BTreeSet<VlanId>,
+    /// How many bytes of each frame are copied.
+    pub snaplen: Option<u16>,
 }
 
 /// What belongs to one network stack: a namespace, or the host.

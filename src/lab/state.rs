@@ -1,5 +1,7 @@
 //! From a lab to what should be on the host.
 
+mod traffic;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -124,6 +126,7 @@ impl<'a> Making<'a> {
             self.port(&switch, &uplink.device, &uplink.vlan, None, None);
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
+        self.traffic_of_switch(lab, &switch);
         self.switches.insert(&lab.name, switch);
     }
 

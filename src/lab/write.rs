@@ -1,5 +1,7 @@
 //! A lab as YAML, in the form in which people would write it: what fits on a line stands on one.
 
+mod traffic;
+
 use std::fmt::Display;
 
 use crate::model::{Place, PortNames, Protocol, Published, Route, Vlan, VlanId};
@@ -273,6 +275,7 @@ fn switch(of: &LabSwitch) -> Out {
         })
         .collect();
     keys.list("uplinks", uplinks);
+    keys.traffic_of_switch(of);
     keys.out()
 }
 

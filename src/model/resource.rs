@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, BackendName, Device, IfName, Impairment, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
+    Address, BackendName, Device, IfName, Impairment, Kind, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
     Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
 };
 
@@ -145,39 +145,6 @@ pub enum Key {
     },
 }
 
-/// The kinds of resource, in creation order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// [`Resource::Netns`]
-    Netns,
-    /// [`Resource::Physical`]
-    Physical,
-    /// [`Resource::Switch`]
-    Switch,
-    /// [`Resource::Link`]
-    Link,
-    /// [`Resource::Port`]
-    Port,
-    /// [`Resource::Device`]
-    Device,
-    /// [`Resource::Sysctl`]
-    Sysctl,
-    /// [`Resource::Address`]
-    Address,
-    /// [`Resource::Route`]
-    Route,
-    /// [`Resource::Impairment`]
-    Impairment,
-    /// [`Resource::Mirror`]
-    Mirror,
-    /// [`Resource::Ruleset`]
-    Ruleset,
-    /// [`Resource::Nat`]
-    Nat,
-    /// [`Resource::Published`]
-    Published,
-}
-
 impl Resource {
     /// What identifies it.
     pub fn key(&self) -> Key {
@@ -226,7 +193,7 @@ impl Resource {
         match self {
             Resource::Switch(switch) => Some(switch.backend),
             Resource::Port(port) => Some(port.backend),
-            Resource::Mirror(_) => Some(BackendName::Ovs),
+            Resource::Mirror(mirror) => Some(mirror.backend),
             _ => None,
         }
     }
@@ -258,6 +225,7 @@ impl Resource {
             (Resource::Port(wanted), Resource::Port(seen)) => {
                 wanted.backend == seen.backend && wanted.patch.is_some() == seen.patch.is_some()
             }
+            (Resource::Mirror(wanted), Resource::Mirror(seen)) => wanted.backend == seen.backend,
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
@@ -297,7 +265,8 @@ impl Resource {
             Resource::Sysctl(sysctl) => vec![(sysctl.place.clone(), sysctl.key.device().unwrap_or_else(IfName::lo))],
             Resource::Impairment(i) => vec![(i.place.clone(), i.device.clone())],
             Resource::Mirror(mirror) => {
-                vec![(Place::Host, mirror.switch.device()), (Place::Host, mirror.output.clone())]
+                let ports = mirror.sources().into_iter().chain(mirror.output_port()).cloned();
+                ports.chain([mirror.switch.device()]).map(|device| (Place::Host, device)).collect()
             }
             Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
@@ -335,27 +304,6 @@ impl Key {
             Key::Nat { .. } => Kind::Nat,
             Key::Published { .. } => Kind::Published,
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Kind::Netns => "netns",
-            Kind::Physical => "physical",
-            Kind::Switch => "switch",
-            Kind::Link => "link",
-            Kind::Port => "port",
-            Kind::Device => "device",
-            Kind::Sysctl => "sysctl",
-            Kind::Address => "address",
-            Kind::Route => "route",
-            Kind::Impairment => "impairment",
-            Kind::Mirror => "mirror",
-            Kind::Ruleset => "ruleset",
-            Kind::Nat => "nat",
-            Kind::Published => "published",
-        })
     }
 }
 

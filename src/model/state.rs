@@ -38,13 +38,20 @@ impl Entry {
     /// from what was there. A mark is put on, never taken off; most kinds have
     /// none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
-        let marked = matches!(
-            self.resource.kind(),
-            Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror | Kind::Nat | Kind::Published
-        ) || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
+        let marked =
+            matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Nat | Kind::Published)
+                || self.has_row_of_its_own();
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }
+    }
+}
+
+impl Entry {
+    /// Whether it is in a database where it can bear a mark of its own. On a Linux bridge it bears that of its device.
+    fn has_row_of_its_own(&self) -> bool {
+        let kind = matches!(self.resource.kind(), Kind::Port | Kind::Mirror);
+        kind && self.resource.backend() == Some(BackendName::Ovs)
     }
 }
 

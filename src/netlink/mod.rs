@@ -41,6 +41,7 @@ mod error;
 pub mod ethtool;
 mod events;
 pub mod feature;
+pub mod filter;
 pub mod link;
 mod neighbour;
 mod netns;

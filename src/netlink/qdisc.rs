@@ -70,10 +70,10 @@ pub const NETEM: &str = "netem (module sch_netem)";
 /// What a kernel without `CONFIG_NET_SCH_TBF` lacks.
 pub const TBF: &str = "tbf (module sch_tbf)";
 /// `struct tcmsg`, linux/rtnetlink.h.
-const HEADER_LEN: usize = 20;
+pub(super) const HEADER_LEN: usize = 20;
 /// linux/rtnetlink.h.
-const TCA_KIND: u16 = 1;
-const TCA_OPTIONS: u16 = 2;
+pub(super) const TCA_KIND: u16 = 1;
+pub(super) const TCA_OPTIONS: u16 = 2;
 /// linux/pkt_sched.h.
 const TCA_NETEM_LATENCY64: u16 = 10;
 const TCA_NETEM_JITTER64: u16 = 11;
@@ -150,7 +150,7 @@ impl Netlink {
 }
 
 /// An attribute as bytes: length, kind, value, and what fills it up to a multiple of four.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);

@@ -156,7 +156,14 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("loss", impairment.loss),
             Field::new("rate", impairment.rate),
         ],
-        Resource::Mirror(mirror) => vec![Field::new("output", Some(&mirror.output))],
+        Resource::Mirror(mirror) => vec![
+            Field::new("output", Some(&mirror.output)),
+            Field::new("", (!mirror.all && mirror.sources().is_empty()).then_some("of nothing")),
+            Field::new("in", list(&mirror.ingress)),
+            Field::new("out", list(&mirror.egress)),
+            Field::new("vlans", list(&mirror.vlans)),
+            Field::new("snaplen", mirror.snaplen),
+        ],
         Resource::Ruleset(ruleset) => ruleset_fields(ruleset),
         Resource::Nat(_) => Vec::new(),
         Resource::Published(published) => {

@@ -43,7 +43,20 @@ const WATCHED: [(&str, &[&str]); 5] = [
             "type",
         ],
     ),
-    ("Mirror", &["name", "external_ids", "output_port", "select_all"]),
+    (
+        "Mirror",
+        &[
+            "name",
+            "external_ids",
+            "output_port",
+            "output_vlan",
+            "select_all",
+            "select_dst_port",
+            "select_src_port",
+            "select_vlan",
+            "snaplen",
+        ],
+    ),
 ];
 
 /// A session that comes back by itself.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Entry, Owner, Port, Resource, Switch, Vlan};
+use ovsns::model::{BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Resource, Switch, Vlan};
 use serde_json::Value;
 
 use super::common::require::{Feature, has};
@@ -92,10 +92,35 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(false), variants: vec![port("sw1", "veth1"), port("sw2", "veth1")] },
     ];
+    if has(Feature::Mirred) {
+        specimens.push(Specimen { below: three_ports(), variants: mirror_variants() });
+    }
     if has(Feature::VlanFiltering) {
         specimens.push(Specimen { below: two_switches(true), variants: port_variants() });
     }
     specimens
+}
+
+fn three_ports() -> Vec<Entry> {
+    let mut below = two_switches(false);
+    below.push(pair(("host", "veth3"), ("host", "veth4")));
+    below.extend(["veth1", "veth2", "veth3"].map(|device| port("sw1", device)));
+    below
+}
+
+fn mirror_variants() -> Vec<Entry> {
+    let ports = |names: &[&str]| names.iter().map(|text| name(text)).collect();
+    let of = |output: &str, ingress: &[&str], egress: &[&str]| {
+        let plain = Mirror::whole("sw1".parse().unwrap(), "m1".to_owned(), name(output));
+        let (ingress, egress) = (ports(ingress), ports(egress));
+        ours(Resource::Mirror(Mirror { backend: BackendName::Linux, all: false, ingress, egress, ..plain }))
+    };
+    vec![
+        of("veth3", &["veth1"], &["veth1"]),
+        of("veth3", &["veth1", "veth2"], &[]),
+        of("veth3", &[], &["veth2"]),
+        of("veth2", &["veth1"], &["veth3"]),
+    ]
 }
 
 fn failing() -> Vec<Failing> {
@@ -135,6 +160,7 @@ pub fn theirs(like: &Entry) -> Option<Entry> {
     match &like.resource {
         Resource::Switch(switch) => their_switch(switch),
         Resource::Port(port) => their_port(port),
+        Resource::Mirror(mirror) => their_mirror(mirror),
         _ => kernel::theirs(like),
     }
 }
@@ -161,6 +187,28 @@ fn their_port(port: &Port) -> Option<Entry> {
     let vlan = if filtering { their_vlan(port) } else { Vlan::default() };
     let resource = Resource::Port(Port { vlan, ..plain_port(switch, port.device.as_str()) });
     Some(Entry { resource, owner: kernel::owner(&shown) })
+}
+
+/// Of all ports of the switch, the filters with the cookie of the mirror's name.
+fn their_mirror(mirror: &Mirror) -> Option<Entry> {
+    let cookie: String = mirror.cookie().iter().map(|byte| format!("{byte:02x}")).collect();
+    let ports = tool::json(&format!("ip -j link show master {}", mirror.switch));
+    let mut seen = Mirror { ingress: [].into(), egress: [].into(), ..mirror.clone() };
+    let mut output = None;
+    for device in ports.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap()) {
+        for hook in ["ingress", "egress"] {
+            let filters = tool::json(&format!("tc -j filter show dev {device} {hook}"));
+            let actions = filters.as_array().unwrap().iter().filter_map(|filter| filter["options"]["actions"].get(0));
+            for action in actions.filter(|action| action["cookie"] == cookie.as_str()) {
+                output = Some(action["to_dev"].as_str().unwrap().to_owned());
+                let side = if hook == "ingress" { &mut seen.ingress } else { &mut seen.egress };
+                side.insert(device.parse().unwrap());
+            }
+        }
+    }
+    let output = output?;
+    seen.output = MirrorOutput::Port(output.parse().unwrap());
+    Some(Entry { resource: Resource::Mirror(seen), owner: kernel::owner(&tool::link("host", &output)?) })
 }
 
 /// `bridge vlan`: the one that is PVID is the tag, the others are trunks.

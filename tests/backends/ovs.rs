@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Datapath, Entry, Mirror, Owner, Port, Resource, Switch, Vlan};
+use ovsns::model::{BackendName, Datapath, Entry, Mirror, MirrorOutput, Owner, Port, Resource, Switch, Vlan};
 use ovsns::ovsdb::client::{Client, Options};
 
 use super::common::ovs::Ovs;
@@ -127,12 +127,21 @@ fn two_ports() -> Vec<Entry> {
 }
 
 fn mirror(switch: &str, text: &str, output: &str) -> Entry {
-    let mirror = Mirror { switch: switch.parse().unwrap(), name: text.to_owned(), output: name(output) };
-    ours(Resource::Mirror(mirror))
+    ours(Resource::Mirror(Mirror::whole(switch.parse().unwrap(), text.to_owned(), name(output))))
 }
 
 fn mirror_variants() -> Vec<Entry> {
-    ["veth1", "veth2"].map(|output| mirror("sw1", "m1", output)).into()
+    let to = |output: &str| Mirror::whole("sw1".parse().unwrap(), "m1".to_owned(), name(output));
+    let ports = |names: &[&str]| names.iter().map(|text| name(text)).collect();
+    let vlans = |ids: &[u16]| ids.iter().map(|id| (*id).try_into().unwrap()).collect();
+    let variants = [
+        to("veth1"),
+        to("veth2"),
+        Mirror { all: false, ingress: ports(&["veth2"]), egress: ports(&["veth2"]), ..to("veth1") },
+        Mirror { all: false, egress: ports(&["veth1"]), snaplen: Some(100), ..to("veth2") },
+        Mirror { vlans: vlans(&[5, 4094]), output: MirrorOutput::Vlan(7u16.try_into().unwrap()), ..to("veth1") },
+    ];
+    variants.into_iter().map(|mirror| ours(Resource::Mirror(mirror))).collect()
 }
 
 fn failing() -> Vec<Failing> {
@@ -235,12 +244,30 @@ impl Vsctl {
     }
 
     fn their_mirror(&self, mirror: &Mirror) -> Option<Entry> {
-        let columns = ["_uuid", "select_all", "output_port", "external_ids:ovsns-owner"];
+        let columns = ["_uuid", "select_all", "output_port", "external_ids:ovsns-owner", "output_vlan"];
         let found = self.get("Mirror", &mirror.name, &columns)?;
         let mirrors = self.get("Bridge", mirror.switch.as_str(), &["mirrors"])?;
-        assert_eq!((mirrors[0].trim_matches(['[', ']']), found[1].as_str()), (found[0].as_str(), "true"));
-        let output = self.get("Port", &found[2], &["name"])?[0].parse().unwrap();
-        Some(Entry { resource: Resource::Mirror(Mirror { output, ..mirror.clone() }), owner: found[3].parse().ok() })
+        assert_eq!(mirrors[0].trim_matches(['[', ']']), found[0]);
+        let selected = ["select_src_port", "select_dst_port", "select_vlan", "snaplen"];
+        let selected = self.get("Mirror", &mirror.name, &selected)?;
+        let list = |text: &str| {
+            text.trim_matches(['[', ']']).split(", ").filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let port = |row: &String| self.get("Port", row, &["name"]).unwrap()[0].parse().unwrap();
+        let output = match found[2].is_empty() {
+            false => MirrorOutput::Port(port(&found[2])),
+            true => MirrorOutput::Vlan(found[4].parse().unwrap()),
+        };
+        let seen = Mirror {
+            output,
+            all: found[1] == "true",
+            ingress: list(&selected[0]).iter().map(port).collect(),
+            egress: list(&selected[1]).iter().map(port).collect(),
+            vlans: list(&selected[2]).iter().map(|id| id.parse().unwrap()).collect(),
+            snaplen: selected[3].parse().ok(),
+            ..mirror.clone()
+        };
+        Some(Entry { resource: Resource::Mirror(seen), owner: found[3].parse().ok() })
     }
 
     fn their_port(&self, port: &Port) -> Option<Entry> {

@@ -42,6 +42,8 @@ pub enum Feature {
     Tun,
     /// Macvlan devices.
     Macvlan,
+    /// Copies by `tc` (`clsact`, `u32` and `act_mirred`).
+    Mirred,
     /// Bonds.
     Bond,
     /// Python's validator of JSON Schema, and its reader of YAML.
@@ -50,7 +52,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    const ALL: [Feature; 17] = [
+    const ALL: [Feature; 18] = [
         Feature::Root,
         Feature::OpenVswitch,
         Feature::KernelDatapath,
@@ -66,6 +68,7 @@ impl Feature {
         Feature::PhysicalDevice,
         Feature::Tun,
         Feature::Macvlan,
+        Feature::Mirred,
         Feature::Bond,
         Feature::JsonSchema,
     ];
@@ -110,6 +113,10 @@ impl Feature {
             Feature::Tun => "ip tuntap add probe mode tun",
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
+            }
+            Feature::Mirred => {
+                "tc qdisc add dev lo clsact && \
+                 tc filter add dev lo ingress u32 match u32 0 0 action mirred egress mirror dev lo"
             }
             Feature::Bond => "ip link add probe type bond",
             Feature::JsonSchema => "python3 -c 'import jsonschema, yaml'",

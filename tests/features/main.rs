@@ -31,6 +31,7 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod mirrors;
 mod vlans;
 
 /// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.

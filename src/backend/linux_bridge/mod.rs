@@ -1,13 +1,16 @@
-//! Switches and ports of the bridge of the Linux kernel.
+//! Switches and ports of the bridge of the Linux kernel, and what is done to their traffic.
 
+mod mirror;
 mod run;
+mod traffic;
+mod unsupported;
 mod view;
 
 use async_trait::async_trait;
 use nix::errno::Errno;
 
 use crate::model::{BackendName, Entry, Port, Resource, Switch};
-use crate::netlink::Error;
+use crate::netlink::{Error, Netlink};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
@@ -62,12 +65,16 @@ impl Backend for LinuxBridge {
                 backend: "linux",
                 reason: "each port of a Linux bridge is a device".to_owned(),
             }),
-            _ => Ok(()),
+            resource => unsupported::check(resource),
         }
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
-        let look = || View::open()?.observe(scope);
+        let look = || {
+            let mut found = View::open()?.observe(scope)?;
+            found.extend(traffic::observe(&mut Netlink::host()?, scope)?);
+            Ok(found)
+        };
         look().map_err(|error| failed("cannot read the Linux bridges", error))
     }
 

@@ -8,6 +8,7 @@ use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
+use super::mirror;
 use super::view::{FEW, find, switch, vlan};
 
 /// After so long others have their turn.
@@ -132,6 +133,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
         Step::Create(entry) => match &entry.resource {
             Resource::Switch(switch) => create_switch(netlink, switch, owner),
             Resource::Port(port) => plug(netlink, port),
+            Resource::Mirror(wanted) => mirror::create(netlink, wanted),
             _ => Ok(()),
         },
         Step::Delete(entry) => match &entry.resource {
@@ -140,6 +142,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
                 result => result,
             },
             Resource::Port(port) => unplug(netlink, port),
+            Resource::Mirror(gone) => mirror::delete(netlink, gone),
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
@@ -148,6 +151,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
                 if before.owner == after.owner { Ok(()) } else { mark(netlink, new, owner) }
             }
             (Resource::Port(_), Resource::Port(port)) => plug(netlink, port),
+            (Resource::Mirror(old), Resource::Mirror(new)) => mirror::change(netlink, old, new),
             _ => Ok(()),
         },
     }
@@ -225,7 +229,7 @@ fn mark(netlink: &mut Netlink, switch: &Switch, owner: Option<&Owner>) -> Result
     netlink.request(change.request())
 }
 
-fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
+pub fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
     match find(netlink, name.as_str())? {
         Some(link) => Ok(link),
         None => Err(Error::Io {

@@ -11,7 +11,7 @@ use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
-use super::mirror::Mirrors;
+use super::mirror::{self, Mirrors};
 use crate::backend::{BackendError, Scope};
 
 /// `external_ids` key of the mark.
@@ -64,7 +64,8 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
     let rows = match scope {
         Scope::Keys(keys) => of_keys(ovs, keys).await?,
         Scope::Switch(name) => of_switch(ovs, name).await?,
-        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
+        Scope::Kind(Kind::Mirror) => Rows { mirrors: Mirrors::all(ovs).await?, ..Rows::default() },
+        Scope::Kind(Kind::Switch | Kind::Port) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
         Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => return Ok(Vec::new()),
     };
     let found = rows.found().map_err(misread)?;
@@ -84,7 +85,8 @@ pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, 
         match &step.entry().resource {
             Resource::Port(port) => keys.push(Key::Switch { name: port.switch.clone() }),
             Resource::Mirror(mirror) => {
-                keys.extend([Key::Switch { name: mirror.switch.clone() }, Key::Port { device: mirror.output.clone() }])
+                keys.push(Key::Switch { name: mirror.switch.clone() });
+                keys.extend(mirror::ports(mirror));
             }
             _ => {}
         }

@@ -125,6 +125,7 @@ fn only(state: &State, wanted: &BTreeSet<Key>) -> State {
         Resource::Address(address) => place(&address.place) || own(&address.device),
         Resource::Route(route) => place(&route.place),
         Resource::Impairment(impairment) => place(&impairment.place),
+        Resource::Mirror(mirror) => switch(&mirror.switch),
         Resource::Nat(nat) => switch(&nat.switch),
         Resource::Published(published) => place(&published.netns),
         _ => false,

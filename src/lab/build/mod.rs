@@ -10,6 +10,7 @@ mod reader;
 mod routes;
 mod run;
 mod switches;
+mod traffic;
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -119,6 +120,7 @@ impl<'n> Build<'n, '_> {
         self.each(root.get("links"), "a", Build::link);
         self.each(root.get("trunks"), "a", Build::trunk);
         self.check_ports();
+        self.traffic_of_switches(root.get("switches"));
         self.host(root.get("host"));
         self.routes(root.get("host"));
         self.books.check(&self.lab, self.found);

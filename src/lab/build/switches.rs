@@ -34,6 +34,7 @@ impl<'n> Build<'n, '_> {
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             external,
             uplinks: Vec::new(),
+            mirrors: Vec::new(),
             name: name.clone(),
         };
         let switch = self.for_its_backend(switch, of);
@@ -107,7 +108,7 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "nodad") {
+            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "nodad" | "mirrors") {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }

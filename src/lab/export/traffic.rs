@@ -1,0 +1,31 @@
+//! What is done to the traffic of switches and ports.
+
+use crate::lab::parts::LabMirror;
+use crate::model::{Mirror, Resource, Switch};
+
+use super::Found;
+
+impl Found<'_> {
+    /// The mirrors of `switch`, but for those that a lab file has no words for.
+    pub(super) fn mirrors(&mut self, switch: &Switch) -> Vec<LabMirror> {
+        let of_it = |resource: &Resource| match resource {
+            Resource::Mirror(mirror) if mirror.switch == switch.name => Some(mirror.clone()),
+            _ => None,
+        };
+        let found: Vec<Mirror> = self.state.resources().filter_map(of_it).collect();
+        found.into_iter().filter_map(|mirror| self.mirror(mirror)).collect()
+    }
+
+    fn mirror(&mut self, of: Mirror) -> Option<LabMirror> {
+        let one_way = of.ingress == of.egress || of.ingress.is_empty() || of.egress.is_empty();
+        if !one_way || of.all != of.sources().is_empty() {
+            self.left_out.push(format!(
+                "mirror {} of {}: its ports are copied in different directions, or it copies nothing",
+                of.name, of.switch
+            ));
+            return None;
+        }
+        let Mirror { name, output, ingress, egress, vlans, snaplen, .. } = of;
+        Some(LabMirror { name, output, ingress, egress, vlans, snaplen })
+    }
+}
