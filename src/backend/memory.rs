@@ -130,6 +130,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
             Resource::Mirror(mirror) => mirror.switch == *name,
+            Resource::Qos(qos) => qos.switch == *name,
             _ => false,
         },
         Scope::Place(place) => match &entry.resource {
@@ -144,6 +145,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => false,

@@ -21,6 +21,7 @@ mod ovs;
 pub mod ovsdb;
 mod place;
 mod port;
+mod qos;
 mod session;
 mod set_br;
 mod show;
@@ -93,6 +94,12 @@ enum Verb {
     DelMirror(mirror::DelMirror),
     /// List the mirrors
     ListMirrors(mirror::ListMirrors),
+    /// Share out what a switch sends to a port: a limit, and queues
+    SetQos(qos::SetQos),
+    /// End that
+    DelQos(qos::DelQos),
+    /// List the ports that have queues
+    ListQos(qos::ListQos),
     /// Show switches, their ports, and what is behind them
     Show(show::Show),
     /// Make a network namespace
@@ -317,6 +324,9 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::AddMirror(args) => args.run(&session).await,
         Verb::DelMirror(args) => args.run(&session).await,
         Verb::ListMirrors(args) => args.run(&session).await,
+        Verb::SetQos(args) => args.run(&session).await,
+        Verb::DelQos(args) => args.run(&session).await,
+        Verb::ListQos(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
         Verb::AttachNs(args) => args.run(&session).await,

@@ -33,7 +33,7 @@ struct SwitchTree {
     /// Whether its own device is up; `null` where there is none.
     up: Option<bool>,
     addresses: Vec<String>,
-    /// What is done to its traffic: mirrors.
+    /// What is done to its traffic: mirrors, queues.
     traffic: Vec<Resource>,
     ports: Vec<PortTree>,
 }
@@ -126,7 +126,11 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
 }
 
 fn is_done_by(resource: &Resource, switch: &SwitchName) -> bool {
-    matches!(resource, Resource::Mirror(mirror) if mirror.switch == *switch)
+    match resource {
+        Resource::Mirror(mirror) => mirror.switch == *switch,
+        Resource::Qos(qos) => qos.switch == *switch,
+        _ => false,
+    }
 }
 
 fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String, String>) -> PortTree {

@@ -103,9 +103,13 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         Resource::Port(port) if port.backend == BackendName::Linux => true,
         // It bears the mark of the device that it sends to, and its name tells that it is one of ours.
         Resource::Mirror(mirror) if mirror.backend == BackendName::Linux => true,
-        Resource::Netns(_) | Resource::Switch(_) | Resource::Link(_) | Resource::Port(_) | Resource::Mirror(_) => {
-            seen.owner == made.owner
-        }
+        Resource::Qos(qos) if qos.backend == BackendName::Linux => true,
+        Resource::Netns(_)
+        | Resource::Switch(_)
+        | Resource::Link(_)
+        | Resource::Port(_)
+        | Resource::Mirror(_)
+        | Resource::Qos(_) => seen.owner == made.owner,
         Resource::Physical(_)
         | Resource::Device(_)
         | Resource::Sysctl(_)

@@ -139,6 +139,7 @@ impl<'a> Found<'a> {
             iface_id: port.iface_id.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
+            qos: self.qos(port),
         }
     }
 

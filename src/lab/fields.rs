@@ -212,6 +212,7 @@ static PORT: Object = Object {
         field("host-name", Shape::Text(&DEVICE), "The name of the end on the host, else veth-NAMESPACE"),
         field("iface-id", Shape::Text(&ID), "Open vSwitch: the port's name for controllers"),
         field("nodad", Shape::Bool, NODAD_DOC),
+        field("qos", traffic::QOS, "How what the switch sends to it is shared among queues"),
         field("delay", Shape::Text(&TIME), DELAY_DOC),
         field("jitter", Shape::Text(&TIME), JITTER_DOC),
         field("loss", Shape::Text(&PERCENT), LOSS_DOC),

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Datapath, Delay, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published, Rate, Route,
-    SwitchName, SysctlKey, Vlan, VlanId,
+    BackendName, Datapath, Delay, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published, QosType, Queue,
+    Rate, Route, SwitchName, SysctlKey, Vlan, VlanId,
 };
 
 /// A lab.
@@ -84,6 +84,17 @@ pub struct Uplink {
     pub vlan: Vlan,
 }
 
+/// The queues of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabQos {
+    /// The discipline.
+    pub discipline: QosType,
+    /// How much passes at most, over all queues.
+    pub max_rate: Option<Rate>,
+    /// By number.
+    pub queues: BTreeMap<u32, Queue>,
+}
+
 /// A mirror of a switch. Of its ports none is named: the whole switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabMirror {
@@ -148,6 +159,8 @@ pub struct LabPort {
     pub nodad: bool,
     /// What is done to what the namespace sends.
     pub worse: Worse,
+    /// How what it receives is shared among queues.
+    pub qos: Option<LabQos>,
 }
 
 /// What is done to packets.

@@ -188,6 +188,7 @@ impl<'a> Making<'a> {
         };
         self.owned(Resource::Link(Link::new(host, inside)));
         self.port(&switch, &names.host, &port.vlan, port.iface_id.clone(), Some(place.clone()));
+        self.traffic_of_port(port, &switch);
         self.addresses(place, &names.inside, &port.ip, port.nodad);
         for gateway in &port.gw {
             let route = Route::default_via(place.clone(), *gateway, names.inside.clone());

@@ -303,6 +303,7 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.text("iface-id", of.iface_id.as_ref());
     keys.flag("nodad", of.nodad);
     keys.worse(&of.worse);
+    keys.traffic_of_port(of);
     keys.out()
 }
 

@@ -27,6 +27,8 @@ pub enum Kind {
     Impairment,
     /// [`Resource::Mirror`]
     Mirror,
+    /// [`Resource::Qos`]
+    Qos,
     /// [`Resource::Ruleset`]
     Ruleset,
     /// [`Resource::Nat`]
@@ -49,6 +51,7 @@ impl fmt::Display for Kind {
             Kind::Route => "route",
             Kind::Impairment => "impairment",
             Kind::Mirror => "mirror",
+            Kind::Qos => "qos",
             Kind::Ruleset => "ruleset",
             Kind::Nat => "nat",
             Kind::Published => "published",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, BackendName, Device, IfName, Impairment, Kind, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
-    Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
+    Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -37,6 +37,8 @@ pub enum Resource {
     Impairment(Impairment),
     /// Copies of what passes through a switch.
     Mirror(Mirror),
+    /// The queues of a port.
+    Qos(Qos),
     /// What translation and published ports share.
     Ruleset(Ruleset),
     /// Translation of addresses between a switch and the world.
@@ -125,6 +127,11 @@ pub enum Key {
         /// The mirror's name.
         name: String,
     },
+    /// By the port.
+    Qos {
+        /// The device on the host.
+        device: IfName,
+    },
     /// There is one.
     Ruleset,
     /// By switch and the device that leads out.
@@ -162,6 +169,7 @@ impl Resource {
             Resource::Route(r) => Key::Route { place: r.place.clone(), destination: r.destination, metric: r.metric },
             Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
             Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
+            Resource::Qos(qos) => Key::Qos { device: qos.device.clone() },
             Resource::Ruleset(_) => Key::Ruleset,
             Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
             Resource::Published(p) => Key::Published { protocol: p.protocol, address: p.address, port: p.port },
@@ -182,6 +190,7 @@ impl Resource {
             Resource::Route(_) => Kind::Route,
             Resource::Impairment(_) => Kind::Impairment,
             Resource::Mirror(_) => Kind::Mirror,
+            Resource::Qos(_) => Kind::Qos,
             Resource::Ruleset(_) => Kind::Ruleset,
             Resource::Nat(_) => Kind::Nat,
             Resource::Published(_) => Kind::Published,
@@ -194,6 +203,7 @@ impl Resource {
             Resource::Switch(switch) => Some(switch.backend),
             Resource::Port(port) => Some(port.backend),
             Resource::Mirror(mirror) => Some(mirror.backend),
+            Resource::Qos(qos) => Some(qos.backend),
             _ => None,
         }
     }
@@ -208,6 +218,7 @@ impl Resource {
             (Resource::Device(wanted), Resource::Device(seen)) => Resource::Device(wanted.over(seen)),
             (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
             (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
+            (Resource::Qos(wanted), Resource::Qos(seen)) => Resource::Qos(wanted.over(seen)),
             _ => self.clone(),
         }
     }
@@ -226,6 +237,7 @@ impl Resource {
                 wanted.backend == seen.backend && wanted.patch.is_some() == seen.patch.is_some()
             }
             (Resource::Mirror(wanted), Resource::Mirror(seen)) => wanted.backend == seen.backend,
+            (Resource::Qos(wanted), Resource::Qos(seen)) => wanted.backend == seen.backend,
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
@@ -268,6 +280,7 @@ impl Resource {
                 let ports = mirror.sources().into_iter().chain(mirror.output_port()).cloned();
                 ports.chain([mirror.switch.device()]).map(|device| (Place::Host, device)).collect()
             }
+            Resource::Qos(qos) => [qos.switch.device(), qos.device.clone()].map(|device| (Place::Host, device)).into(),
             Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
             Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
@@ -300,6 +313,7 @@ impl Key {
             Key::Route { .. } => Kind::Route,
             Key::Impairment { .. } => Kind::Impairment,
             Key::Mirror { .. } => Kind::Mirror,
+            Key::Qos { .. } => Kind::Qos,
             Key::Ruleset => Kind::Ruleset,
             Key::Nat { .. } => Kind::Nat,
             Key::Published { .. } => Kind::Published,
@@ -328,6 +342,7 @@ impl fmt::Display for Key {
                 located(f, place, device)
             }
             Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
+            Key::Qos { device } => write!(f, "of {device}"),
             Key::Ruleset => f.write_str("inet ovsns"),
             Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),
             Key::Published { protocol, address, port } => match address {

@@ -244,7 +244,7 @@ fn read_action(action: &[u8]) -> Result<(Action, Vec<u8>), DecodeError> {
 }
 
 /// The attributes in `bytes`, by number, without the flags of those that hold others (`NLA_TYPE_MASK`, linux/netlink.h).
-fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, DecodeError> {
+pub(super) fn attributes(bytes: &[u8]) -> Result<Vec<(u16, &[u8])>, DecodeError> {
     let mut found = Vec::new();
     for attribute in NlasIterator::new(bytes) {
         let attribute: NlaBuffer<&[u8]> = attribute?;

@@ -37,6 +37,7 @@
 pub mod address;
 mod answers;
 pub mod bridge;
+pub mod class;
 mod error;
 pub mod ethtool;
 mod events;

@@ -83,7 +83,7 @@ const TCA_TBF_BURST: u16 = 6;
 /// `struct tc_netem_qopt`: six numbers of 32 bits.
 const NETEM_LEN: usize = 24;
 /// `TC_LINKLAYER_ETHERNET`: with it the kernel computes what a rate table (`TCA_TBF_RTAB`) would tell it.
-const ETHERNET: u8 = 1;
+pub(super) const ETHERNET: u8 = 1;
 /// A tick of the packet scheduler, in nanoseconds (`PSCHED_SHIFT`, net/pkt_sched.h). Fields of 32 bits count in it.
 const TICK: u64 = 64;
 
@@ -124,7 +124,7 @@ pub fn delete(link: u32, parent: Handle) -> Request {
     Request::new(words, 0, RouteNetlinkMessage::DelQueueDiscipline(message(link, parent, TcHandle::UNSPEC)))
 }
 
-fn message(link: u32, parent: Handle, handle: Handle) -> TcMessage {
+pub(super) fn message(link: u32, parent: Handle, handle: Handle) -> TcMessage {
     let mut message = TcMessage::default();
     // An index is at most INT_MAX (`dev_index_reserve`, net/core/dev.c).
     message.header.index = i32::try_from(link).unwrap_or_default();
@@ -137,7 +137,7 @@ fn under(parent: Handle) -> String {
     if parent == TcHandle::ROOT { "root".to_owned() } else { format!("parent {}{:x}", number(parent), parent.minor) }
 }
 
-fn number(handle: Handle) -> String {
+pub(super) fn number(handle: Handle) -> String {
     format!("{:x}:", handle.major)
 }
 
@@ -157,7 +157,7 @@ pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn saturated(number: u64) -> u32 {
+pub(super) fn saturated(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

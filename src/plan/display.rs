@@ -164,6 +164,12 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("vlans", list(&mirror.vlans)),
             Field::new("snaplen", mirror.snaplen),
         ],
+        Resource::Qos(qos) => vec![
+            Field::new("on", Some(&qos.switch)).quiet_if(true),
+            Field::new("type", Some(&qos.discipline)),
+            Field::new("max-rate", qos.max_rate),
+            Field::new("queues", list(qos.queues.iter().map(|(number, queue)| format!("{number}:{queue}")))),
+        ],
         Resource::Ruleset(ruleset) => ruleset_fields(ruleset),
         Resource::Nat(_) => Vec::new(),
         Resource::Published(published) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Resource, Switch, Vlan};
+use ovsns::model::{BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Qos, Queue, Resource, Switch, Vlan};
 use serde_json::Value;
 
 use super::common::require::{Feature, has};
@@ -92,6 +92,9 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(false), variants: vec![port("sw1", "veth1"), port("sw2", "veth1")] },
     ];
+    if has(Feature::Htb) {
+        specimens.push(Specimen { below: three_ports(), variants: super::ovs::qos_variants(BackendName::Linux) });
+    }
     if has(Feature::Mirred) {
         specimens.push(Specimen { below: three_ports(), variants: mirror_variants() });
     }
@@ -161,6 +164,7 @@ pub fn theirs(like: &Entry) -> Option<Entry> {
         Resource::Switch(switch) => their_switch(switch),
         Resource::Port(port) => their_port(port),
         Resource::Mirror(mirror) => their_mirror(mirror),
+        Resource::Qos(qos) => their_qos(qos),
         _ => kernel::theirs(like),
     }
 }
@@ -187,6 +191,29 @@ fn their_port(port: &Port) -> Option<Entry> {
     let vlan = if filtering { their_vlan(port) } else { Vlan::default() };
     let resource = Resource::Port(Port { vlan, ..plain_port(switch, port.device.as_str()) });
     Some(Entry { resource, owner: kernel::owner(&shown) })
+}
+
+/// `tc class show`, with what goes without saying left out; of bursts it has fewer digits than we.
+fn their_qos(qos: &Qos) -> Option<Entry> {
+    let device = qos.device.as_str();
+    let shown = tool::run(&format!("tc class show dev {device}"));
+    let classes = shown.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let after = |word: &str| words.iter().position(|w| *w == word).map(|at| words[at + 1].to_lowercase());
+        let number = u32::from_str_radix(words.get(2)?.strip_prefix("7c:")?, 16).ok()?;
+        Some((number, after("rate")?, after("ceil")?, after("prio").map(|prio| prio.parse().unwrap())))
+    });
+    let classes: Vec<_> = classes.collect();
+    let (_, _, whole, _) = classes.iter().find(|(number, ..)| *number == 0xfffe)?;
+    let plain = Qos { max_rate: Some(whole.parse().unwrap()), queues: [].into(), ..qos.clone() };
+    let queue = |(number, min, max, priority): &(u32, String, String, Option<u32>)| {
+        let (min_rate, max_rate) = (Some(min.parse().unwrap()), Some(max.parse().unwrap()));
+        (number - 1, plain.plainest(Queue { min_rate, max_rate, burst: None, priority: *priority }))
+    };
+    let queues = classes.iter().filter(|(number, ..)| *number != 0xfffe).map(queue);
+    let queues = queues.filter(|(number, queue)| *number != 0 || *queue != Queue::default()).collect();
+    let owner = kernel::owner(&tool::link("host", device)?);
+    Some(Entry { resource: Resource::Qos(Qos { queues, ..plain }), owner })
 }
 
 /// Of all ports of the switch, the filters with the cookie of the mirror's name.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Datapath, Entry, Mirror, MirrorOutput, Owner, Port, Resource, Switch, Vlan};
+use ovsns::model::{
+    BackendName, Datapath, Entry, Mirror, MirrorOutput, Owner, Port, Qos, QosType, Queue, Resource, Switch, Vlan,
+};
 use ovsns::ovsdb::client::{Client, Options};
 
 use super::common::ovs::Ovs;
@@ -116,6 +118,7 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
+        Specimen { below: two_ports(), variants: qos_variants(BackendName::Ovs) },
         Specimen { below: half_a_cable(), variants: patch_variants() },
     ]
 }
@@ -142,6 +145,23 @@ fn mirror_variants() -> Vec<Entry> {
         Mirror { vlans: vlans(&[5, 4094]), output: MirrorOutput::Vlan(7u16.try_into().unwrap()), ..to("veth1") },
     ];
     variants.into_iter().map(|mirror| ours(Resource::Mirror(mirror))).collect()
+}
+
+/// Queues of port veth1 on sw1.
+pub fn qos_variants(backend: BackendName) -> Vec<Entry> {
+    let of = |rate: &str, queues: &[(u32, &str)]| {
+        let queues = queues.iter().map(|(number, queue)| (*number, queue.parse().unwrap())).collect();
+        let (switch, device) = ("sw1".parse().unwrap(), name("veth1"));
+        let max_rate = Some(rate.parse().unwrap());
+        ours(Resource::Qos(Qos { switch, device, backend, discipline: QosType::Htb, max_rate, queues }))
+    };
+    // tc(8) rounds it
+    let burst = if backend == BackendName::Ovs { "min=1mbit,max=2mbit,burst=160kbit" } else { "min=1mbit,max=2mbit" };
+    vec![
+        of("10mbit", &[]),
+        of("20mbit", &[(1, "min=1mbit")]),
+        of("10mbit", &[(0, "max=2mbit,priority=3"), (1, burst), (40_000, "max=1mbit")]),
+    ]
 }
 
 fn failing() -> Vec<Failing> {
@@ -217,6 +237,7 @@ impl Vsctl {
             Resource::Switch(switch) => self.their_switch(switch),
             Resource::Port(port) => self.their_port(port),
             Resource::Mirror(mirror) => self.their_mirror(mirror),
+            Resource::Qos(qos) => self.their_qos(qos),
             _ => kernel::theirs(like),
         }
     }
@@ -268,6 +289,27 @@ impl Vsctl {
             ..mirror.clone()
         };
         Some(Entry { resource: Resource::Mirror(seen), owner: found[3].parse().ok() })
+    }
+
+    fn their_qos(&self, qos: &Qos) -> Option<Entry> {
+        let row = self.get("Port", qos.device.as_str(), &["qos"])?.remove(0);
+        let row = Some(row.as_str()).filter(|row| !row.is_empty() && *row != "[]")?;
+        let columns = ["type", "other_config:max-rate", "queues", "external_ids:ovsns-owner"];
+        let found = self.get("QoS", row, &columns)?;
+        let pairs = found[2].trim_matches(['{', '}']).split(", ").filter_map(|pair| pair.split_once('='));
+        let rate = |bits: &String| bits.parse::<u64>().ok().map(|bits| format!("{bits}bit").parse().unwrap());
+        let queue = |(number, row): (&str, &str)| {
+            let keys = ["min-rate", "max-rate", "burst", "priority"].map(|key| format!("other_config:{key}"));
+            let set = self.get("Queue", row, &keys.each_ref().map(String::as_str)).unwrap();
+            let burst = set[2].parse::<u64>().ok().map(|bits| format!("{bits}bit").parse().unwrap());
+            let queue =
+                Queue { min_rate: rate(&set[0]), max_rate: rate(&set[1]), burst, priority: set[3].parse().ok() };
+            (number.parse().unwrap(), queue)
+        };
+        let queues = pairs.map(queue).collect();
+        let seen =
+            Qos { discipline: QosType::from(found[0].clone()), max_rate: rate(&found[1]), queues, ..qos.clone() };
+        Some(Entry { resource: Resource::Qos(seen), owner: found[3].parse().ok() })
     }
 
     fn their_port(&self, port: &Port) -> Option<Entry> {

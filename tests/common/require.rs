@@ -44,6 +44,10 @@ pub enum Feature {
     Macvlan,
     /// Copies by `tc` (`clsact`, `u32` and `act_mirred`).
     Mirred,
+    /// The `htb` queueing discipline.
+    Htb,
+    /// The `hfsc` queueing discipline.
+    Hfsc,
     /// Bonds.
     Bond,
     /// Python's validator of JSON Schema, and its reader of YAML.
@@ -52,7 +56,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    const ALL: [Feature; 18] = [
+    const ALL: [Feature; 20] = [
         Feature::Root,
         Feature::OpenVswitch,
         Feature::KernelDatapath,
@@ -69,6 +73,8 @@ impl Feature {
         Feature::Tun,
         Feature::Macvlan,
         Feature::Mirred,
+        Feature::Htb,
+        Feature::Hfsc,
         Feature::Bond,
         Feature::JsonSchema,
     ];
@@ -118,6 +124,8 @@ impl Feature {
                 "tc qdisc add dev lo clsact && \
                  tc filter add dev lo ingress u32 match u32 0 0 action mirred egress mirror dev lo"
             }
+            Feature::Htb => "tc qdisc add dev lo root htb default 1",
+            Feature::Hfsc => "tc qdisc add dev lo root hfsc default 1",
             Feature::Bond => "ip link add probe type bond",
             Feature::JsonSchema => "python3 -c 'import jsonschema, yaml'",
         }

@@ -32,6 +32,7 @@ macro_rules! features {
 pub(crate) use features;
 
 mod mirrors;
+mod qos;
 mod vlans;
 
 /// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.

@@ -84,6 +84,7 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
@@ -110,6 +111,7 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),

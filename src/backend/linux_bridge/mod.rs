@@ -1,6 +1,7 @@
 //! Switches and ports of the bridge of the Linux kernel, and what is done to their traffic.
 
 mod mirror;
+mod qos;
 mod run;
 mod traffic;
 mod unsupported;

@@ -8,8 +8,8 @@ use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
-use super::mirror;
 use super::view::{FEW, find, switch, vlan};
+use super::{mirror, qos};
 
 /// After so long others have their turn.
 const TURN: Duration = Duration::from_millis(3);
@@ -134,6 +134,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             Resource::Switch(switch) => create_switch(netlink, switch, owner),
             Resource::Port(port) => plug(netlink, port),
             Resource::Mirror(wanted) => mirror::create(netlink, wanted),
+            Resource::Qos(wanted) => qos::create(netlink, wanted),
             _ => Ok(()),
         },
         Step::Delete(entry) => match &entry.resource {
@@ -143,6 +144,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             },
             Resource::Port(port) => unplug(netlink, port),
             Resource::Mirror(gone) => mirror::delete(netlink, gone),
+            Resource::Qos(gone) => qos::delete(netlink, gone),
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
@@ -152,6 +154,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             }
             (Resource::Port(_), Resource::Port(port)) => plug(netlink, port),
             (Resource::Mirror(old), Resource::Mirror(new)) => mirror::change(netlink, old, new),
+            (Resource::Qos(old), Resource::Qos(new)) => qos::change(netlink, old, new),
             _ => Ok(()),
         },
     }

@@ -8,13 +8,15 @@ use crate::netlink::filter::{self, Filter, Hook};
 use crate::netlink::qdisc::{self, Qdisc};
 use crate::netlink::{Error, Netlink};
 
-use super::mirror;
+use super::{mirror, qos};
 
 /// A port that has a discipline of ours, or doors.
 pub struct Shaped {
     pub device: IfName,
     pub index: u32,
     pub switch: SwitchName,
+    /// The mark on the device.
+    pub alias: Option<String>,
 }
 
 /// Whether a discipline is the one that filters at the doors hang on.
@@ -32,7 +34,7 @@ pub fn shaped(netlink: &mut Netlink, wanted: impl Fn(&Qdisc) -> bool) -> Result<
         let Some(master) = link.master else { continue };
         let Some(bridge) = netlink.link(master)?.filter(|master| master.bridge.is_some()) else { continue };
         if let (Ok(device), Ok(switch)) = (link.name.parse(), bridge.name.parse()) {
-            found.push(Shaped { device, index, switch });
+            found.push(Shaped { device, index, switch, alias: link.alias });
         }
     }
     Ok(found)
@@ -70,6 +72,9 @@ pub fn observe(netlink: &mut Netlink, scope: &Scope) -> Result<Vec<Entry>, Error
     if asked(Kind::Mirror) {
         found.extend(mirror::all(netlink)?);
     }
+    if asked(Kind::Qos) {
+        found.extend(qos::all(netlink)?);
+    }
     let keys: BTreeSet<&Key> = if let Scope::Keys(keys) = scope { keys.iter().collect() } else { BTreeSet::new() };
     found.retain(|entry| match scope {
         Scope::Keys(_) => keys.contains(&entry.key()),
@@ -81,5 +86,9 @@ pub fn observe(netlink: &mut Netlink, scope: &Scope) -> Result<Vec<Entry>, Error
 }
 
 fn switch_of(resource: &Resource) -> Option<&SwitchName> {
-    if let Resource::Mirror(mirror) = resource { Some(&mirror.switch) } else { None }
+    match resource {
+        Resource::Mirror(mirror) => Some(&mirror.switch),
+        Resource::Qos(qos) => Some(&qos.switch),
+        _ => None,
+    }
 }

@@ -1,7 +1,7 @@
 //! What tc(8) cannot do for a Linux bridge, and what could.
 
 use crate::backend::Unsupported;
-use crate::model::{Mirror, MirrorOutput, Resource};
+use crate::model::{Mirror, MirrorOutput, Qos, QosType, Resource};
 
 const OVS: &str = "Open vSwitch can: --backend ovs";
 
@@ -9,12 +9,25 @@ const OVS: &str = "Open vSwitch can: --backend ovs";
 pub fn check(resource: &Resource) -> Result<(), Unsupported> {
     match resource {
         Resource::Mirror(mirror) => check_mirror(mirror),
+        Resource::Qos(qos) => check_qos(qos),
         _ => Ok(()),
     }
 }
 
 fn refuse(what: String, reason: &str, hint: &str) -> Result<(), Unsupported> {
     Err(Unsupported { what, backend: "linux", reason: reason.to_owned(), hint: Some(hint.to_owned()) })
+}
+
+fn check_qos(qos: &Qos) -> Result<(), Unsupported> {
+    let device = &qos.device;
+    if let QosType::Other(name) = &qos.discipline {
+        return refuse(format!("type {name} of the queues of {device}"), "it is one of Open vSwitch", OVS);
+    }
+    if qos.max_rate.is_none() {
+        let reason = "the kernel does not know how much the device takes";
+        return refuse(format!("queues of {device} without a max-rate"), reason, "say it: --max-rate 1gbit");
+    }
+    Ok(())
 }
 
 fn check_mirror(mirror: &Mirror) -> Result<(), Unsupported> {

@@ -5,9 +5,11 @@
 
 mod commit;
 mod connection;
+mod extras;
 mod health;
 mod mirror;
 mod ops;
+mod qos;
 mod read;
 mod sockets;
 mod wait;
@@ -105,7 +107,9 @@ impl Backend for Ovs {
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
-        read::observe(self, scope).await
+        let mut found = read::observe(self, scope).await?;
+        found.extend(extras::observe(self, scope).await?);
+        Ok(found)
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {

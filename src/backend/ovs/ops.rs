@@ -83,6 +83,7 @@ impl Transaction {
                 self.plug(entry, port, row, current)?;
             }
             Resource::Mirror(mirror) => self.create_mirror(entry, mirror, current)?,
+            Resource::Qos(qos) => self.create_qos(entry, qos),
             _ => {}
         }
         Ok(())
@@ -190,6 +191,7 @@ impl Transaction {
             (Resource::Mirror(_), Some(bridge)) => {
                 self.push(of_bridge(bridge).with(Mutation::delete("mirrors", found.row)));
             }
+            (Resource::Qos(qos), _) => self.delete_qos(qos, found),
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
         }
     }
@@ -223,6 +225,7 @@ impl Transaction {
             (Resource::Mirror(old), Resource::Mirror(new)) if old != new => {
                 self.set_mirror(after, new, found, current)?;
             }
+            (Resource::Qos(old), Resource::Qos(new)) if old != new => self.set_qos(old, new, found),
             _ => {}
         }
         if seen.owner != after.owner {
@@ -340,6 +343,7 @@ fn table(resource: &Resource) -> &'static str {
     match resource {
         Resource::Switch(_) => "Bridge",
         Resource::Mirror(_) => "Mirror",
+        Resource::Qos(_) => "QoS",
         _ => "Port",
     }
 }

@@ -11,6 +11,7 @@ use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
+use super::extras;
 use super::mirror::{self, Mirrors};
 use crate::backend::{BackendError, Scope};
 
@@ -93,7 +94,8 @@ pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, 
     }
     keys.sort();
     keys.dedup();
-    let found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
+    let mut found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
+    found.extend(extras::of_keys(ovs, &keys).await?);
     Ok(found.into_iter().map(|found| (found.entry.key(), found)).collect())
 }
 

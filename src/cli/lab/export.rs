@@ -126,6 +126,7 @@ fn only(state: &State, wanted: &BTreeSet<Key>) -> State {
         Resource::Route(route) => place(&route.place),
         Resource::Impairment(impairment) => place(&impairment.place),
         Resource::Mirror(mirror) => switch(&mirror.switch),
+        Resource::Qos(qos) => switch(&qos.switch),
         Resource::Nat(nat) => switch(&nat.switch),
         Resource::Published(published) => place(&published.netns),
         _ => false,

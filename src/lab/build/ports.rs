@@ -59,6 +59,7 @@ impl<'n> Build<'n, '_> {
             iface_id,
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             worse: self.worse(place, &names.inside, mtu, of),
+            qos: self.qos(&names.host, of),
             names,
         })
     }

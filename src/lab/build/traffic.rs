@@ -1,13 +1,13 @@
 //! What is done to the traffic of switches and ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::mistake::Wrong;
 use crate::lab::names::{self, PARTS_MAX};
-use crate::lab::parts::LabMirror;
+use crate::lab::parts::{LabMirror, LabQos};
 use crate::lab::source::Span;
 use crate::lab::tree::{Node, Text};
-use crate::model::{IfName, MirrorOutput, SwitchName};
+use crate::model::{BackendName, IfName, MirrorOutput, Qos, QosType, Queue, SwitchName};
 
 use super::{Build, Reader};
 
@@ -29,6 +29,31 @@ impl<'n> Build<'n, '_> {
                 }
             }
         }
+    }
+
+    /// The queues of the port `device`.
+    pub(super) fn qos(&mut self, device: &IfName, of: &Reader<'n, '_>) -> Option<LabQos> {
+        let of = of.of(of.node.get("qos")?);
+        let discipline = of.plain("type").unwrap_or(QosType::Htb);
+        let max_rate = of.plain("max-rate");
+        let mut queues = BTreeMap::new();
+        for (key, node) in of.node.get("queues").map_or(&[][..], Node::entries) {
+            let Some(number) = key.text.parse().ok().filter(|number| *number <= Qos::QUEUE_MAX) else {
+                let wrong = Wrong::new(format!("`{}` is no number of a queue", key.text));
+                self.found.add(&key.span, wrong.hint(format!("it is one of 0 to {}", Qos::QUEUE_MAX)));
+                continue;
+            };
+            let of = of.of(node);
+            let (min_rate, max_rate) = (of.plain("min-rate"), of.plain("max-rate"));
+            let queue = Queue { min_rate, max_rate, burst: of.plain("burst"), priority: of.plain("priority") };
+            queues.insert(number, queue);
+        }
+        let lab = LabQos { discipline, max_rate, queues };
+        // The name of the switch and its kind do not matter to the rates.
+        let switch = "s".parse().ok()?;
+        let checked = lab.qos(switch, device.clone(), BackendName::Ovs).checked();
+        self.found.take(&of.node.span, checked.map_err(|error| Wrong::new(error.to_string())))?;
+        Some(lab)
     }
 
     fn mirror(&mut self, at: usize, key: &'n Text, of: &Reader<'n, '_>) -> Option<LabMirror> {

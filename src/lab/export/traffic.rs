@@ -1,7 +1,7 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::LabMirror;
-use crate::model::{Mirror, Resource, Switch};
+use crate::lab::parts::{LabMirror, LabQos};
+use crate::model::{Key, Mirror, Port, Qos, QosType, Resource, Switch};
 
 use super::Found;
 
@@ -14,6 +14,18 @@ impl Found<'_> {
         };
         let found: Vec<Mirror> = self.state.resources().filter_map(of_it).collect();
         found.into_iter().filter_map(|mirror| self.mirror(mirror)).collect()
+    }
+
+    /// The queues of a port, if a lab file has words for them.
+    pub(super) fn qos(&self, port: &Port) -> Option<LabQos> {
+        match &self.state.get(&Key::Qos { device: port.device.clone() })?.resource {
+            Resource::Qos(Qos { discipline: QosType::Other(_), .. } | Qos { max_rate: None, .. }) => None,
+            Resource::Qos(Qos { discipline, max_rate, queues, .. }) => {
+                let discipline = discipline.clone();
+                Some(LabQos { discipline, max_rate: *max_rate, queues: queues.clone() })
+            }
+            _ => None,
+        }
     }
 
     fn mirror(&mut self, of: Mirror) -> Option<LabMirror> {

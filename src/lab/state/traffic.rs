@@ -1,13 +1,26 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::{LabMirror, LabSwitch};
-use crate::model::{Mirror, Resource, Switch};
+use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch};
+use crate::model::{BackendName, IfName, Mirror, Qos, Resource, Switch, SwitchName};
 
 use super::Making;
 
 impl Making<'_> {
     pub(super) fn traffic_of_switch(&mut self, lab: &LabSwitch, switch: &Switch) {
         lab.mirrors.iter().for_each(|mirror| self.owned(Resource::Mirror(mirror.mirror(switch))));
+    }
+
+    pub(super) fn traffic_of_port(&mut self, lab: &LabPort, switch: &Switch) {
+        if let Some(qos) = &lab.qos {
+            self.owned(Resource::Qos(qos.qos(switch.name.clone(), lab.names.host.clone(), switch.backend)));
+        }
+    }
+}
+
+impl LabQos {
+    pub(in crate::lab) fn qos(&self, switch: SwitchName, device: IfName, backend: BackendName) -> Qos {
+        let LabQos { discipline, max_rate, queues } = self.clone();
+        Qos { switch, device, backend, discipline, max_rate, queues }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::{LabMirror, LabSwitch};
-use crate::model::MirrorOutput;
+use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch};
+use crate::model::{MirrorOutput, QosType, Queue};
 
 use super::{Entries, Out, runs};
 
@@ -9,6 +9,28 @@ impl Entries {
     pub(super) fn traffic_of_switch(&mut self, of: &LabSwitch) {
         self.map("mirrors", of.mirrors.iter().map(|of| (of.name.clone(), mirror(of))).collect());
     }
+
+    pub(super) fn traffic_of_port(&mut self, of: &LabPort) {
+        if let Some(of) = &of.qos {
+            self.put("qos", qos(of));
+        }
+    }
+}
+
+fn qos(of: &LabQos) -> Out {
+    let mut keys = Entries::default();
+    keys.word("type", Some(&of.discipline).filter(|discipline| **discipline != QosType::Htb));
+    keys.word("max-rate", of.max_rate);
+    let queue = |(number, queue): (&u32, &Queue)| {
+        let mut keys = Entries::default();
+        keys.word("min-rate", queue.min_rate);
+        keys.word("max-rate", queue.max_rate);
+        keys.word("burst", queue.burst);
+        keys.word("priority", queue.priority);
+        (number.to_string(), keys.out())
+    };
+    keys.map("queues", of.queues.iter().map(queue).collect());
+    keys.out()
 }
 
 fn mirror(of: &LabMirror) -> Out {

@@ -1,10 +1,12 @@
 //! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool`, `nft` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
+mod class;
 mod filter;
 mod kernel;
 mod nft;
 mod ovs;
+mod ovs_qos;
 mod qdisc;
 mod shell;
 
@@ -49,6 +51,10 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.add_mirror(mirror, owner),
             BackendName::Linux => filter::add_mirror(mirror),
         },
+        Resource::Qos(qos) => match qos.backend {
+            BackendName::Ovs => vsctl.add_qos(qos, owner),
+            BackendName::Linux => class::add(qos),
+        },
         Resource::Impairment(impairment) => qdisc::add(impairment),
         Resource::Physical(_) => Vec::new(),
         Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
@@ -75,6 +81,10 @@ fn delete(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Mirror(mirror) => match mirror.backend {
             BackendName::Ovs => vsctl.delete_mirror(mirror),
             BackendName::Linux => filter::delete_mirror(mirror),
+        },
+        Resource::Qos(qos) => match qos.backend {
+            BackendName::Ovs => vsctl.delete_qos(qos),
+            BackendName::Linux => class::delete(qos),
         },
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
         Resource::Physical(_) => Vec::new(),
@@ -104,6 +114,11 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Mirror(old), Resource::Mirror(new)) => match new.backend {
             BackendName::Ovs => vsctl.set_mirror(old, new, owner),
             BackendName::Linux => [filter::delete_mirror(old), filter::add_mirror(new)].concat(),
+        },
+        (Resource::Qos(old), Resource::Qos(new)) => match new.backend {
+            BackendName::Ovs => vsctl.set_qos(old, new, after.owner.as_ref()),
+            BackendName::Linux if old == new => Vec::new(),
+            BackendName::Linux => [class::delete(old), class::add(new)].concat(),
         },
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),

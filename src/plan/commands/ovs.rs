@@ -19,7 +19,7 @@ impl Vsctl {
     }
 
     /// One transaction of `parts`; none without.
-    fn run(&self, parts: &[String]) -> Vec<String> {
+    pub(super) fn run(&self, parts: &[String]) -> Vec<String> {
         if parts.is_empty() { Vec::new() } else { vec![format!("{} {}", self.0, parts.join(" -- "))] }
     }
 
@@ -154,7 +154,7 @@ impl Vsctl {
     }
 
     /// The same as `run`, of parts of which the first begins with an option of its own.
-    fn with_ids(&self, parts: &[String]) -> Vec<String> {
+    pub(super) fn with_ids(&self, parts: &[String]) -> Vec<String> {
         vec![format!("{} -- {}", self.0, parts.join(" -- "))]
     }
 }
@@ -207,7 +207,7 @@ fn key(table: &str, record: &str, column: &str, key: &str, value: Option<String>
     })
 }
 
-fn mark(owner: &Owner) -> String {
+pub(super) fn mark(owner: &Owner) -> String {
     format!("external_ids:ovsns-owner={}", string(owner.as_str()))
 }
 
