@@ -6,6 +6,7 @@ mod confirm;
 mod dependents;
 mod doctor;
 mod exec;
+mod exports;
 mod failure;
 mod gc;
 mod global;

@@ -33,7 +33,7 @@ struct SwitchTree {
     /// Whether its own device is up; `null` where there is none.
     up: Option<bool>,
     addresses: Vec<String>,
-    /// What is done to its traffic: mirrors, queues.
+    /// What is done to its traffic: mirrors, queues, what is told to collectors.
     traffic: Vec<Resource>,
     ports: Vec<PortTree>,
 }
@@ -129,6 +129,7 @@ fn is_done_by(resource: &Resource, switch: &SwitchName) -> bool {
     match resource {
         Resource::Mirror(mirror) => mirror.switch == *switch,
         Resource::Qos(qos) => qos.switch == *switch,
+        Resource::FlowExport(export) => export.switch == *switch,
         _ => false,
     }
 }

@@ -109,7 +109,8 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         | Resource::Link(_)
         | Resource::Port(_)
         | Resource::Mirror(_)
-        | Resource::Qos(_) => seen.owner == made.owner,
+        | Resource::Qos(_)
+        | Resource::FlowExport(_) => seen.owner == made.owner,
         Resource::Physical(_)
         | Resource::Device(_)
         | Resource::Sysctl(_)

@@ -228,6 +228,7 @@ impl<'a> Found<'a> {
             external: false,
             uplinks: self.uplinks(switch),
             mirrors: self.mirrors(switch),
+            exports: self.exports(switch),
         }
     }
 

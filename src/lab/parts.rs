@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Datapath, Delay, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published, QosType, Queue,
-    Rate, Route, SwitchName, SysctlKey, Vlan, VlanId,
+    BackendName, Datapath, Delay, FlowExport, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published,
+    QosType, Queue, Rate, Route, SwitchName, SysctlKey, Vlan, VlanId,
 };
 
 /// A lab.
@@ -73,6 +73,8 @@ pub struct LabSwitch {
     pub uplinks: Vec<Uplink>,
     /// Copies of what passes.
     pub mirrors: Vec<LabMirror>,
+    /// Open vSwitch: who is told of its traffic.
+    pub exports: Vec<FlowExport>,
 }
 
 /// A device of the host that is a port.

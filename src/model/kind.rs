@@ -29,6 +29,8 @@ pub enum Kind {
     Mirror,
     /// [`Resource::Qos`]
     Qos,
+    /// [`Resource::FlowExport`]
+    FlowExport,
     /// [`Resource::Ruleset`]
     Ruleset,
     /// [`Resource::Nat`]
@@ -52,6 +54,7 @@ impl fmt::Display for Kind {
             Kind::Impairment => "impairment",
             Kind::Mirror => "mirror",
             Kind::Qos => "qos",
+            Kind::FlowExport => "export",
             Kind::Ruleset => "ruleset",
             Kind::Nat => "nat",
             Kind::Published => "published",

@@ -2,6 +2,7 @@
 
 mod address;
 mod container;
+mod flow_export;
 mod impairment;
 mod kind;
 mod link;
@@ -25,6 +26,7 @@ mod sysctl;
 
 pub use address::{Address, IPV6_MTU_MIN, device_address};
 pub use container::{Container, Engine};
+pub use flow_export::{ExportProtocol, FlowExport, check_target};
 pub use impairment::{Discipline, Impairment, Spot};
 pub use kind::Kind;
 pub use link::{Device, End, Link};

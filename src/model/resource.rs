@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, BackendName, Device, IfName, Impairment, Kind, Link, Mirror, Nat, Netns, NetnsName, Physical, Place, Port,
-    Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
+    Address, BackendName, Device, ExportProtocol, FlowExport, IfName, Impairment, Kind, Link, Mirror, Nat, Netns,
+    NetnsName, Physical, Place, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -39,6 +39,8 @@ pub enum Resource {
     Mirror(Mirror),
     /// The queues of a port.
     Qos(Qos),
+    /// What a switch tells collectors.
+    FlowExport(FlowExport),
     /// What translation and published ports share.
     Ruleset(Ruleset),
     /// Translation of addresses between a switch and the world.
@@ -132,6 +134,13 @@ pub enum Key {
         /// The device on the host.
         device: IfName,
     },
+    /// By switch and protocol.
+    FlowExport {
+        /// The switch.
+        switch: SwitchName,
+        /// The protocol.
+        protocol: ExportProtocol,
+    },
     /// There is one.
     Ruleset,
     /// By switch and the device that leads out.
@@ -170,6 +179,7 @@ impl Resource {
             Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
             Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
             Resource::Qos(qos) => Key::Qos { device: qos.device.clone() },
+            Resource::FlowExport(e) => Key::FlowExport { switch: e.switch.clone(), protocol: e.protocol },
             Resource::Ruleset(_) => Key::Ruleset,
             Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
             Resource::Published(p) => Key::Published { protocol: p.protocol, address: p.address, port: p.port },
@@ -191,6 +201,7 @@ impl Resource {
             Resource::Impairment(_) => Kind::Impairment,
             Resource::Mirror(_) => Kind::Mirror,
             Resource::Qos(_) => Kind::Qos,
+            Resource::FlowExport(_) => Kind::FlowExport,
             Resource::Ruleset(_) => Kind::Ruleset,
             Resource::Nat(_) => Kind::Nat,
             Resource::Published(_) => Kind::Published,
@@ -204,6 +215,7 @@ impl Resource {
             Resource::Port(port) => Some(port.backend),
             Resource::Mirror(mirror) => Some(mirror.backend),
             Resource::Qos(qos) => Some(qos.backend),
+            Resource::FlowExport(export) => Some(export.backend),
             _ => None,
         }
     }
@@ -281,6 +293,7 @@ impl Resource {
                 ports.chain([mirror.switch.device()]).map(|device| (Place::Host, device)).collect()
             }
             Resource::Qos(qos) => [qos.switch.device(), qos.device.clone()].map(|device| (Place::Host, device)).into(),
+            Resource::FlowExport(export) => vec![(Place::Host, export.switch.device())],
             Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
             Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
@@ -314,6 +327,7 @@ impl Key {
             Key::Impairment { .. } => Kind::Impairment,
             Key::Mirror { .. } => Kind::Mirror,
             Key::Qos { .. } => Kind::Qos,
+            Key::FlowExport { .. } => Kind::FlowExport,
             Key::Ruleset => Kind::Ruleset,
             Key::Nat { .. } => Kind::Nat,
             Key::Published { .. } => Kind::Published,
@@ -343,6 +357,7 @@ impl fmt::Display for Key {
             }
             Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
             Key::Qos { device } => write!(f, "of {device}"),
+            Key::FlowExport { switch, protocol } => write!(f, "of {switch} by {protocol}"),
             Key::Ruleset => f.write_str("inet ovsns"),
             Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),
             Key::Published { protocol, address, port } => match address {

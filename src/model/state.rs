@@ -50,7 +50,7 @@ impl Entry {
 impl Entry {
     /// Whether it is in a database where it can bear a mark of its own. On a Linux bridge it bears that of its device.
     fn has_row_of_its_own(&self) -> bool {
-        let kind = matches!(self.resource.kind(), Kind::Port | Kind::Mirror | Kind::Qos);
+        let kind = matches!(self.resource.kind(), Kind::Port | Kind::Mirror | Kind::Qos | Kind::FlowExport);
         kind && self.resource.backend() == Some(BackendName::Ovs)
     }
 }

@@ -170,6 +170,14 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("max-rate", qos.max_rate),
             Field::new("queues", list(qos.queues.iter().map(|(number, queue)| format!("{number}:{queue}")))),
         ],
+        Resource::FlowExport(export) => vec![
+            Field::new("to", list(&export.targets)),
+            Field::new("sampling", export.sampling),
+            Field::new("polling", export.polling),
+            Field::new("header", export.header),
+            Field::new("agent", export.agent.as_ref()),
+            Field::new("active-timeout", export.active_timeout),
+        ],
         Resource::Ruleset(ruleset) => ruleset_fields(ruleset),
         Resource::Nat(_) => Vec::new(),
         Resource::Published(published) => {

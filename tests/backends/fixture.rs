@@ -59,7 +59,7 @@ pub fn ours(resource: Resource) -> Entry {
 pub fn bears_mark(fixture: &Fixture, entry: &Entry) -> bool {
     match entry.resource.kind() {
         Kind::Netns | Kind::Switch | Kind::Link => true,
-        Kind::Mirror | Kind::Qos => entry.resource.backend() == Some(BackendName::Ovs),
+        Kind::Mirror | Kind::Qos | Kind::FlowExport => entry.resource.backend() == Some(BackendName::Ovs),
         Kind::Port => fixture.backend.name() == "ovs",
         _ => false,
     }

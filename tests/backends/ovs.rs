@@ -7,7 +7,8 @@ use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{
-    BackendName, Datapath, Entry, Mirror, MirrorOutput, Owner, Port, Qos, QosType, Queue, Resource, Switch, Vlan,
+    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Mirror, MirrorOutput, Owner, Port, Qos, QosType, Queue,
+    Resource, Switch, Vlan,
 };
 use ovsns::ovsdb::client::{Client, Options};
 
@@ -119,6 +120,7 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
         Specimen { below: two_ports(), variants: qos_variants(BackendName::Ovs) },
+        Specimen { below: two_switches(), variants: export_variants() },
         Specimen { below: half_a_cable(), variants: patch_variants() },
     ]
 }
@@ -145,6 +147,23 @@ fn mirror_variants() -> Vec<Entry> {
         Mirror { vlans: vlans(&[5, 4094]), output: MirrorOutput::Vlan(7u16.try_into().unwrap()), ..to("veth1") },
     ];
     variants.into_iter().map(|mirror| ours(Resource::Mirror(mirror))).collect()
+}
+
+fn export_variants() -> Vec<Entry> {
+    let plain = FlowExport::new("sw1".parse().unwrap(), BackendName::Ovs, ExportProtocol::Sflow);
+    let targets = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect();
+    let variants = [
+        FlowExport { targets: targets(&["192.0.2.1:6343"]), ..plain.clone() },
+        FlowExport { targets: targets(&["192.0.2.1:6343", "[2001:db8::1]:1"]), sampling: Some(64), ..plain.clone() },
+        FlowExport {
+            targets: targets(&["192.0.2.2:6343"]),
+            polling: Some(10),
+            header: Some(128),
+            agent: Some("lo".to_owned()),
+            ..plain
+        },
+    ];
+    variants.into_iter().map(|export| ours(Resource::FlowExport(export))).collect()
 }
 
 /// Queues of port veth1 on sw1.
@@ -238,6 +257,7 @@ impl Vsctl {
             Resource::Port(port) => self.their_port(port),
             Resource::Mirror(mirror) => self.their_mirror(mirror),
             Resource::Qos(qos) => self.their_qos(qos),
+            Resource::FlowExport(export) => self.their_export(export),
             _ => kernel::theirs(like),
         }
     }
@@ -289,6 +309,23 @@ impl Vsctl {
             ..mirror.clone()
         };
         Some(Entry { resource: Resource::Mirror(seen), owner: found[3].parse().ok() })
+    }
+
+    fn their_export(&self, export: &FlowExport) -> Option<Entry> {
+        let row = self.get("Bridge", export.switch.as_str(), &[export.protocol.as_str()])?.remove(0);
+        let row = Some(row.as_str()).filter(|row| !row.is_empty())?;
+        let columns = ["targets", "sampling", "polling", "header", "agent", "external_ids:ovsns-owner"];
+        let found = self.get("sFlow", row, &columns)?;
+        let targets = serde_json::from_str(&found[0]).unwrap();
+        let seen = FlowExport {
+            targets,
+            sampling: found[1].parse().ok(),
+            polling: found[2].parse().ok(),
+            header: found[3].parse().ok(),
+            agent: Some(found[4].clone()).filter(|agent| !agent.is_empty()),
+            ..export.clone()
+        };
+        Some(Entry { resource: Resource::FlowExport(seen), owner: found[5].parse().ok() })
     }
 
     fn their_qos(&self, qos: &Qos) -> Option<Entry> {

@@ -31,6 +31,7 @@ macro_rules! features {
 }
 pub(crate) use features;
 
+mod flow_export;
 mod mirrors;
 mod qos;
 mod vlans;

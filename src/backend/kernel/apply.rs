@@ -85,6 +85,7 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Port(_)
             | Resource::Mirror(_)
             | Resource::Qos(_)
+            | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
@@ -112,6 +113,7 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Port(_)
             | Resource::Mirror(_)
             | Resource::Qos(_)
+            | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),

@@ -10,6 +10,10 @@ pub fn check(resource: &Resource) -> Result<(), Unsupported> {
     match resource {
         Resource::Mirror(mirror) => check_mirror(mirror),
         Resource::Qos(qos) => check_qos(qos),
+        Resource::FlowExport(export) => {
+            let what = format!("{} of switch {}", export.protocol, export.switch);
+            refuse(what, "the bridge of the kernel tells nobody of its flows", OVS)
+        }
         _ => Ok(()),
     }
 }

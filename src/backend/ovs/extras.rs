@@ -3,8 +3,8 @@
 use crate::model::{Entry, Key, Kind, Resource, SwitchName};
 
 use super::Ovs;
-use super::qos;
 use super::read::Found;
+use super::{flow_export, qos};
 use crate::backend::{BackendError, Scope};
 
 /// What there is of it within `scope`.
@@ -21,6 +21,9 @@ pub(super) async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, Back
     if asked(Kind::Qos) {
         found.extend(qos::read(ovs, None).await?);
     }
+    if asked(Kind::FlowExport) {
+        found.extend(flow_export::read(ovs, None).await?);
+    }
     let within = |entry: &Entry| match scope {
         Scope::Switch(name) => switch_of(&entry.resource) == Some(name),
         Scope::Owner(owner) => entry.owner.as_ref() == Some(owner),
@@ -36,9 +39,18 @@ pub(super) async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Vec<Found>, Backe
     if !queued.is_empty() {
         found.extend(qos::read(ovs, Some(&queued)).await?);
     }
+    let telling = flow_export::wanted(keys);
+    if !telling.is_empty() {
+        let exports = flow_export::read(ovs, Some(&telling)).await?;
+        found.extend(exports.into_iter().filter(|found| keys.contains(&found.entry.key())));
+    }
     Ok(found)
 }
 
 fn switch_of(resource: &Resource) -> Option<&SwitchName> {
-    if let Resource::Qos(qos) = resource { Some(&qos.switch) } else { None }
+    match resource {
+        Resource::Qos(qos) => Some(&qos.switch),
+        Resource::FlowExport(export) => Some(&export.switch),
+        _ => None,
+    }
 }

@@ -6,6 +6,7 @@
 mod commit;
 mod connection;
 mod extras;
+mod flow_export;
 mod health;
 mod mirror;
 mod ops;

@@ -85,6 +85,7 @@ pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, 
     for step in steps {
         match &step.entry().resource {
             Resource::Port(port) => keys.push(Key::Switch { name: port.switch.clone() }),
+            Resource::FlowExport(export) => keys.push(Key::Switch { name: export.switch.clone() }),
             Resource::Mirror(mirror) => {
                 keys.push(Key::Switch { name: mirror.switch.clone() });
                 keys.extend(mirror::ports(mirror));

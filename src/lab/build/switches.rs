@@ -35,6 +35,7 @@ impl<'n> Build<'n, '_> {
             external,
             uplinks: Vec::new(),
             mirrors: Vec::new(),
+            exports: self.exports(&name, of),
             name: name.clone(),
         };
         let switch = self.for_its_backend(switch, of);
@@ -108,7 +109,10 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "nodad" | "mirrors") {
+            if !matches!(
+                key.text.as_str(),
+                "external" | "ip" | "uplinks" | "nodad" | "mirrors" | "sflow" | "netflow" | "ipfix"
+            ) {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }

@@ -7,7 +7,9 @@ use crate::lab::names::{self, PARTS_MAX};
 use crate::lab::parts::{LabMirror, LabQos};
 use crate::lab::source::Span;
 use crate::lab::tree::{Node, Text};
-use crate::model::{BackendName, IfName, MirrorOutput, Qos, QosType, Queue, SwitchName};
+use crate::model::{
+    BackendName, ExportProtocol, FlowExport, IfName, MirrorOutput, Qos, QosType, Queue, SwitchName, check_target,
+};
 
 use super::{Build, Reader};
 
@@ -29,6 +31,31 @@ impl<'n> Build<'n, '_> {
                 }
             }
         }
+    }
+
+    /// What the switch tells collectors.
+    pub(super) fn exports(&mut self, switch: &SwitchName, of: &Reader<'n, '_>) -> Vec<FlowExport> {
+        let mut exports = Vec::new();
+        for protocol in ExportProtocol::ALL {
+            let Some(node) = of.node.get(protocol.as_str()) else { continue };
+            let of = of.of(node);
+            let mut targets = BTreeSet::new();
+            for (text, span) in of.texts("targets", false, self.found) {
+                if self.found.take(span, check_target(&text).map_err(Wrong::new)).is_some() {
+                    targets.insert(text);
+                }
+            }
+            exports.push(FlowExport {
+                targets,
+                sampling: of.plain("sampling"),
+                polling: of.plain("polling"),
+                header: of.plain("header"),
+                agent: of.parse::<IfName>("agent", self.found).map(|agent| agent.to_string()),
+                active_timeout: of.plain("active-timeout"),
+                ..FlowExport::new(switch.clone(), BackendName::Ovs, protocol)
+            });
+        }
+        exports
     }
 
     /// The queues of the port `device`.

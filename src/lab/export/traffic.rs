@@ -1,7 +1,7 @@
 //! What is done to the traffic of switches and ports.
 
 use crate::lab::parts::{LabMirror, LabQos};
-use crate::model::{Key, Mirror, Port, Qos, QosType, Resource, Switch};
+use crate::model::{FlowExport, Key, Mirror, Port, Qos, QosType, Resource, Switch};
 
 use super::Found;
 
@@ -14,6 +14,15 @@ impl Found<'_> {
         };
         let found: Vec<Mirror> = self.state.resources().filter_map(of_it).collect();
         found.into_iter().filter_map(|mirror| self.mirror(mirror)).collect()
+    }
+
+    /// Whom the switch tells of its traffic.
+    pub(super) fn exports(&self, switch: &Switch) -> Vec<FlowExport> {
+        let of_it = |resource: &Resource| match resource {
+            Resource::FlowExport(export) if export.switch == switch.name => Some(export.clone()),
+            _ => None,
+        };
+        self.state.resources().filter_map(of_it).collect()
     }
 
     /// The queues of a port, if a lab file has words for them.

@@ -2,7 +2,7 @@
 
 use crate::lab::shape::{Kind, Object, Shape};
 
-use super::{RATE, VLAN, VLANS, default, field, kind, parses, required};
+use super::{DEVICE, RATE, VLAN, VLANS, default, field, kind, parses, required};
 
 static MIRROR_NAME: Kind = kind("the name of a mirror", "m1");
 static PORT: Kind = kind("a port of the switch, or the namespace behind it", "ns1");
@@ -32,6 +32,42 @@ static QUEUE: Object = Object {
         field("max-rate", Shape::Text(&RATE), "How much it has at most"),
         field("burst", Shape::Text(&BURST), "linux-htb: how much may go at once"),
         field("priority", Shape::Number(0, 7), "linux-htb: what the lower leaves, the higher gets"),
+    ],
+};
+
+static TARGET: Kind = Kind { number: false, ..kind("ADDRESS:PORT of a collector", "192.0.2.1:6343") };
+const TARGETS: Shape = Shape::OneOrMany(&Shape::Text(&TARGET));
+const TARGETS_DOC: &str = "The collectors";
+const NUMBER: Shape = Shape::Number(1, u32::MAX as u64);
+const SAMPLING_DOC: &str = "One packet of so many is told";
+const TIMEOUT: Shape = Shape::Number(1, 4200);
+const TIMEOUT_DOC: &str = "After how many seconds a flow that goes on is told";
+
+pub(super) static SFLOW: Object = Object {
+    name: "sflow",
+    doc: "Collectors that are told of its traffic by sFlow",
+    fields: &[
+        required("targets", TARGETS, TARGETS_DOC),
+        field("sampling", NUMBER, SAMPLING_DOC),
+        field("polling", NUMBER, "How often counters are told, in seconds"),
+        field("header", NUMBER, "How many bytes of a packet are told"),
+        field("agent", Shape::Text(&DEVICE), "The device whose address says who tells"),
+    ],
+};
+
+pub(super) static NETFLOW: Object = Object {
+    name: "netflow",
+    doc: "Collectors that are told of its traffic by NetFlow",
+    fields: &[required("targets", TARGETS, TARGETS_DOC), field("active-timeout", TIMEOUT, TIMEOUT_DOC)],
+};
+
+pub(super) static IPFIX: Object = Object {
+    name: "ipfix",
+    doc: "Collectors that are told of its traffic by IPFIX",
+    fields: &[
+        required("targets", TARGETS, TARGETS_DOC),
+        field("sampling", NUMBER, SAMPLING_DOC),
+        field("active-timeout", TIMEOUT, TIMEOUT_DOC),
     ],
 };
 

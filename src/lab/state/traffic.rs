@@ -1,13 +1,16 @@
 //! What is done to the traffic of switches and ports.
 
 use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch};
-use crate::model::{BackendName, IfName, Mirror, Qos, Resource, Switch, SwitchName};
+use crate::model::{BackendName, FlowExport, IfName, Mirror, Qos, Resource, Switch, SwitchName};
 
 use super::Making;
 
 impl Making<'_> {
     pub(super) fn traffic_of_switch(&mut self, lab: &LabSwitch, switch: &Switch) {
         lab.mirrors.iter().for_each(|mirror| self.owned(Resource::Mirror(mirror.mirror(switch))));
+        for export in &lab.exports {
+            self.owned(Resource::FlowExport(FlowExport { backend: switch.backend, ..export.clone() }));
+        }
     }
 
     pub(super) fn traffic_of_port(&mut self, lab: &LabPort, switch: &Switch) {

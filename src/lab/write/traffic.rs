@@ -1,12 +1,15 @@
 //! What is done to the traffic of switches and ports.
 
 use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch};
-use crate::model::{MirrorOutput, QosType, Queue};
+use crate::model::{FlowExport, MirrorOutput, QosType, Queue};
 
 use super::{Entries, Out, runs};
 
 impl Entries {
     pub(super) fn traffic_of_switch(&mut self, of: &LabSwitch) {
+        for of in &of.exports {
+            self.put(of.protocol.as_str(), export(of));
+        }
         self.map("mirrors", of.mirrors.iter().map(|of| (of.name.clone(), mirror(of))).collect());
     }
 
@@ -15,6 +18,17 @@ impl Entries {
             self.put("qos", qos(of));
         }
     }
+}
+
+fn export(of: &FlowExport) -> Out {
+    let mut keys = Entries::default();
+    keys.few("targets", &of.targets);
+    keys.word("sampling", of.sampling);
+    keys.word("polling", of.polling);
+    keys.word("header", of.header);
+    keys.text("agent", of.agent.as_ref());
+    keys.word("active-timeout", of.active_timeout);
+    keys.out()
 }
 
 fn qos(of: &LabQos) -> Out {

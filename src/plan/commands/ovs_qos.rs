@@ -1,6 +1,6 @@
-//! The commands of `ovs-vsctl` for the queues of a port.
+//! The commands of `ovs-vsctl` for the queues of a port, and for what a switch tells collectors.
 
-use crate::model::{Owner, Qos, Queue, Rate};
+use crate::model::{FlowExport, Owner, Qos, Queue, Rate};
 
 use super::ovs::{Vsctl, mark};
 use super::shell::quote;
@@ -41,6 +41,24 @@ impl Vsctl {
     /// By new rows: which queues there were is not known by name.
     pub(super) fn set_qos(&self, old: &Qos, new: &Qos, owner: Option<&Owner>) -> Vec<String> {
         [self.delete_qos(old), self.add_qos(new, owner)].concat()
+    }
+}
+
+impl Vsctl {
+    pub(super) fn add_export(&self, export: &FlowExport, owner: Option<&Owner>) -> Vec<String> {
+        let targets: Vec<String> = export.targets.iter().map(|target| format!("\"{target}\"")).collect();
+        let mut columns = vec![quote(&format!("targets={}", targets.join(",")))];
+        let numbers = export.numbers().into_iter().filter_map(|(column, number)| Some(format!("{column}={}", number?)));
+        columns.extend(numbers);
+        columns.extend(export.agent.iter().map(|agent| format!("agent={}", quote(agent))));
+        columns.extend(owner.map(mark));
+        let (protocol, bridge) = (export.protocol, quote(export.switch.as_str()));
+        let row = format!("--id=@export create {protocol} {}", columns.join(" "));
+        self.with_ids(&[row, format!("set bridge {bridge} {protocol}=@export")])
+    }
+
+    pub(super) fn delete_export(&self, export: &FlowExport) -> Vec<String> {
+        self.run(&[format!("clear bridge {} {}", quote(export.switch.as_str()), export.protocol)])
     }
 }
 
