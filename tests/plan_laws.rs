@@ -34,6 +34,8 @@ fn forgetful(entry: &Entry) -> Entry {
                 *end = End { up: end.up, ..End::new(end.place.clone(), end.name.clone()) };
             }
         }
+        Resource::Virtual(device) => (device.mac, device.mtu) = (None, None),
+        Resource::Internal(device) => (device.mac, device.mtu) = (None, None),
         Resource::Port(port) => (port.iface_id, port.netns) = (None, None),
         Resource::Address(address) => address.nodad = false,
         Resource::Device(device) => (device.mac, device.mtu) = (None, None),

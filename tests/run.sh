@@ -17,7 +17,7 @@ STUCK=()
 
 main() {
     mkdir "$WORK/tmp"
-    touch "$WORK/skips" "$WORK/lacking"
+    touch "$WORK/skips" "$WORK/lacking" "$WORK/features"
     # what only root may do, and root's alone: the build stays the user's
     AS_ROOT=()
     if ((EUID)); then
@@ -34,6 +34,7 @@ main() {
     finish_machine
     title "cargo test"
     tier "$WORK/cargo-test.log" cargo_test
+    check "docs/features.md is what the tests show" features_page
     check "the demo" marked "${AS_ROOT[@]}" demo/demo.sh target/debug/ovsns
     machine_state >"$WORK/after"
     check "the machine is as it was" diff "$WORK/before" "$WORK/after"
@@ -46,7 +47,7 @@ main() {
 # The virtual machine has one processor: the checks of the sources have the others meanwhile. The
 # tests here have not, since they have deadlines.
 start_machine() {
-    tests/vm/suite.sh >"$WORK/machine.log" 2>&1 </dev/null &
+    OVSNS_TEST_FEATURES="$WORK/features" tests/vm/suite.sh >"$WORK/machine.log" 2>&1 </dev/null &
     MACHINE=$!
     trap 'kill "$MACHINE" 2>/dev/null; rm -rf "$WORK"' EXIT
 }
@@ -61,7 +62,8 @@ finish_machine() {
 
 # marked CMD...: with the mark by which its processes and temporary files are found afterwards
 marked() {
-    env TMPDIR="$WORK/tmp" OVSNS_TEST_RUN="$WORK" OVSNS_TEST_SKIPS="$WORK/skips" "$@"
+    env TMPDIR="$WORK/tmp" OVSNS_TEST_RUN="$WORK" OVSNS_TEST_SKIPS="$WORK/skips" \
+        OVSNS_TEST_FEATURES="$WORK/features" "$@"
 }
 
 cargo_test() {
@@ -70,6 +72,15 @@ cargo_test() {
         runner=(--config "target.'cfg(all())'.runner=['sudo', '--preserve-env']")
     fi
     marked cargo "${runner[@]}" test --locked --no-fail-fast --color never
+}
+
+# With OVSNS_ACCEPT=1 the page is made anew.
+features_page() {
+    tests/features.py "$WORK/features" docs/features.md >"$WORK/features.md"
+    if [[ ${OVSNS_ACCEPT:-} == 1 ]]; then
+        cp "$WORK/features.md" docs/features.md
+    fi
+    diff docs/features.md "$WORK/features.md"
 }
 
 # check TITLE CMD...: counts as one test; what it prints is shown if it fails

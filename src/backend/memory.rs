@@ -137,6 +137,8 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
         Scope::Place(place) => match &entry.resource {
             Resource::Netns(netns) => place.name() == Some(&netns.name),
             Resource::Link(link) => link.a.place == *place || link.b.place == *place,
+            Resource::Virtual(_) => *place == Place::Host,
+            Resource::Internal(device) => device.place == *place,
             Resource::Device(device) => device.place == *place,
             Resource::Physical(physical) => physical.place == *place,
             Resource::Sysctl(sysctl) => sysctl.place == *place,
@@ -177,7 +179,8 @@ impl<'a> Owned<'a> {
             ours.filter(|resource| resource.backend() != Some(BackendName::Ovs)).flat_map(Resource::provides)
         };
         let switches: BTreeSet<_> = provided(Kind::Switch).collect();
-        let devices = provided(Kind::Link).chain(switches.iter().cloned()).collect();
+        let made = [Kind::Link, Kind::Virtual, Kind::Internal].into_iter().flat_map(provided);
+        let devices = made.chain(switches.iter().cloned()).collect();
         Owned { owner, namespaces: namespaces.collect(), devices, switches }
     }
 

@@ -8,6 +8,7 @@ pub mod nat;
 pub mod ovs;
 mod progress;
 mod set;
+pub mod tree;
 
 use async_trait::async_trait;
 

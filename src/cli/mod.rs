@@ -3,32 +3,43 @@
 mod capture;
 mod change;
 mod confirm;
+mod control;
 mod dependents;
 mod doctor;
 mod exec;
 mod exports;
 mod failure;
+mod fdb;
 mod gc;
 mod global;
 mod inside;
 mod keep;
 mod lab;
 mod link;
+mod live;
 mod mirror;
 mod nat;
 mod netns;
+mod openflow;
 mod output;
 mod ovs;
 pub mod ovsdb;
+mod patch;
 mod place;
 mod port;
+mod ports;
 mod qos;
 mod session;
 mod set_br;
+mod setting;
 mod show;
+mod signals;
+mod stats;
 mod switch;
 mod teardown;
 mod texts;
+mod told;
+mod tunnel;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -85,6 +96,10 @@ enum Verb {
     Confirm(confirm::Confirm),
     /// Unplug a port, and delete its veth pair if it is ours
     DelPort(port::DelPort),
+    /// Join a switch with one on another host: VXLAN, GRE, Geneve, ERSPAN
+    AddTunnel(tunnel::AddTunnel),
+    /// Join two switches of this host
+    AddPatch(patch::AddPatch),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -148,6 +163,8 @@ enum Verb {
     Unpublish(nat::Unpublish),
     /// List the ports of the host that lead to namespaces
     ListPublished(nat::ListPublished),
+    #[command(flatten)]
+    Live(live::Live),
     /// Run a command in a network namespace
     Exec(exec::Exec),
     /// Start an interactive shell in a network namespace
@@ -320,6 +337,8 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::SetPort(args) => args.run(&session).await,
         Verb::Confirm(args) => args.run().await,
         Verb::DelPort(args) => args.run(&session).await,
+        Verb::AddTunnel(args) => args.run(&session).await,
+        Verb::AddPatch(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::AddMirror(args) => args.run(&session).await,
@@ -350,6 +369,7 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListRoutes(args) => args.run(&session).await,
         Verb::ListNeigh(args) => args.run(&session).await,
         Verb::Set(args) => args.run(&session).await,
+        Verb::Live(verb) => verb.run(&session).await,
         Verb::Capture(args) => args.run(&session).await,
         Verb::Test(args) => args.run(&session).await,
         Verb::Doctor(args) => args.run(&session).await,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::backend::kernel::{self, Kernel};
 use crate::backend::linux_bridge::LinuxBridge;
 use crate::backend::nat::Nft;
+use crate::backend::tree::Trees;
 use crate::backend::{Backend, BackendSet, Fault, Progress, Scope, Stage};
 use crate::engine::{Engine, Interrupted, Lock};
 use crate::model::{BackendName, Datapath, Entry, Key, Resource, State, Switch, SwitchName};
@@ -22,13 +23,14 @@ use super::failure::{Failure, PRIVILEGE_HINT, chain};
 use super::global::{Choice, Global};
 use super::output::Output;
 
-pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute};
+pub use crate::backend::kernel::seen::{self, SeenAddress, SeenDevice, SeenNeighbour, SeenRoute, SeenWay};
 pub use crate::backend::kernel::{
-    Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, features as kernel_features, file as netns_file,
-    identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
+    Counted, Kept, Learned, OfContainer, UnnamedNetns, Wanted, canonical, counters, features as kernel_features,
+    file as netns_file, identify, inside, inventory, is_podmans, keepers, names as namespaces, owner,
 };
+pub use crate::backend::linux_bridge::fdb as linux_fdb;
 pub use crate::backend::nat::{Filters, Obstacle, Remedy, filters, is_possible as nat};
-pub use crate::backend::ovs::Ovs;
+pub use crate::backend::ovs::{Interface, OFPP_LOCAL, Ovs};
 
 /// Where ovs-vsctl(8) looks for the database by itself.
 const RUN_DIRECTORIES: [&str; 2] = ["/run/openvswitch", "/var/run/openvswitch"];
@@ -81,6 +83,15 @@ impl<'a> Session<'a> {
         }
         let engine = Engine::new(BackendSet::new(backends)).reporting(progress).journal_in(run_directory());
         Ok(Session { engine, output, global, ovs, stays_without_terminal: Arc::default() })
+    }
+
+    /// What the spanning trees of either kind of switch have come to.
+    pub async fn spanning_trees(&self) -> Result<Trees, Failure> {
+        let trees = LinuxBridge::default().trees()?;
+        match &self.ovs {
+            OvsDatabase::Ready(ovs, _) => Ok(trees.and(ovs.trees().await?)),
+            OvsDatabase::Absent(_) | OvsDatabase::Unused => Ok(trees),
+        }
     }
 
     /// What there is within `scope`.

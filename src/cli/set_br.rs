@@ -12,6 +12,8 @@ use super::failure::Failure;
 use super::inside;
 use super::output::Report;
 use super::session::Session;
+use super::setting::{Given, OfSwitch};
+use super::switch::Stp;
 use super::{place, port, switch};
 
 #[derive(Debug, Args)]
@@ -19,7 +21,9 @@ use super::{place, port, switch};
 Examples:
   ovsns set-br br1 --ip 192.168.15.5/24          the host reaches the namespaces of the switch
   ovsns set-br br1 --sflow 192.0.2.1:6343 --sampling 64  a collector is told of its traffic
-  ovsns set-br br1 --del-ip 192.168.15.5/24 --ip 192.168.16.5/24")]
+  ovsns set-br br1 --del-ip 192.168.15.5/24 --ip 192.168.16.5/24
+  ovsns set-br br1 --stp --stp-priority 4096     and is the root of the spanning tree
+  ovsns set-br br1 --stp-priority default")]
 pub struct SetBr {
     /// The switch
     switch: SwitchName,
@@ -35,9 +39,11 @@ pub struct SetBr {
     /// The MTU of its own device, in bytes
     #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
     mtu: Option<u32>,
-    /// Spanning tree (IEEE 802.1D)
-    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", require_equals = true, value_parser = switch::on_off)]
-    stp: Option<bool>,
+    /// Spanning tree (IEEE 802.1D), or the rapid one (Open vSwitch)
+    #[arg(long, value_name = "on|off|rstp", num_args = 0..=1, default_missing_value = "on", require_equals = true, value_parser = Stp::read)]
+    stp: Option<Stp>,
+    #[command(flatten)]
+    settings: Given<OfSwitch>,
     #[command(flatten)]
     exports: Exports,
     #[command(flatten)]
@@ -56,8 +62,14 @@ impl SetBr {
         observed.insert(entry.clone());
         let mut desired = observed.clone();
         let mut wanted = Switch::new(there.name.clone(), there.backend);
-        (wanted.mac, wanted.mtu, wanted.stp) = (self.mac, self.mtu, self.stp);
-        desired.insert(Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() });
+        (wanted.mac, wanted.mtu) = (self.mac, self.mtu);
+        (wanted.stp, wanted.rstp) = Stp::of(self.stp, there.backend);
+        wanted.settings = self.settings.over(&there.settings, there.backend);
+        let wanted = Entry { resource: Resource::Switch(wanted), owner: entry.owner.clone() };
+        if self.settings.alone().is_on("transparent") {
+            switch::say_what_never_passes(session, &wanted);
+        }
+        desired.insert(wanted);
         self.exports.edit(session, &there, &mut observed, &mut desired).await?;
         self.addresses(&mut desired)?;
         if !self.ip.is_empty() {
@@ -74,6 +86,7 @@ impl SetBr {
             && self.mtu.is_none()
             && self.stp.is_none()
             && !self.exports.is_any()
+            && !self.settings.is_any()
         {
             return Err(Failure::usage("nothing to set was given")
                 .hint(format!("as in: ovsns set-br {} --ip 192.168.15.5/24", self.switch)));

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::backend::Scope;
+use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Key, Link, Netns, Owner, Place, Port, Resource, State, Switch, SwitchName,
+    Device, End, Entry, IfName, Impairment, Interface, Key, Link, Netns, Owner, Place, Port, Resource, Settings, State,
+    Switch, SwitchName, Tunnel,
 };
 
 use crate::plan::describe;
@@ -32,6 +34,8 @@ struct SwitchTree {
     owner: Option<Owner>,
     /// Whether its own device is up; `null` where there is none.
     up: Option<bool>,
+    /// What its spanning tree has come to.
+    tree: Option<Tree>,
     addresses: Vec<String>,
     /// What is done to its traffic: mirrors, queues, what is told to collectors.
     traffic: Vec<Resource>,
@@ -46,8 +50,13 @@ struct PortTree {
     owner: Option<Owner>,
     /// `up`, or what is wrong.
     state: String,
+    /// What it has come to in the spanning tree.
+    tree: Option<TreePort>,
     /// What is done to the packets that leave by the device itself.
     impairment: Option<Impairment>,
+    /// The tunnel that its device is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<Tunnel>,
     /// The other end of its veth pair.
     inside: Option<Inside>,
 }
@@ -77,8 +86,15 @@ impl Show {
             OvsDatabase::Ready(ovs, _) => ovs.interface_errors().await?,
             OvsDatabase::Absent(_) | OvsDatabase::Unused => BTreeMap::new(),
         };
+        let spanning = session.spanning_trees().await?;
         let mut trees: Vec<SwitchTree> =
             state.entries().filter_map(|entry| switch_tree(entry, &state, &errors)).collect();
+        for tree in &mut trees {
+            tree.tree = spanning.switches.get(tree.switch.name.as_str()).cloned();
+            for port in &mut tree.ports {
+                port.tree = spanning.ports.get(port.port.device.as_str()).cloned();
+            }
+        }
         if let Some(name) = &self.switch {
             trees.retain(|tree| tree.switch.name == *name);
             if trees.is_empty() {
@@ -119,6 +135,7 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
         switch: switch.clone(),
         owner: entry.owner.clone(),
         up: device_of(state, &device).map(|device| device.up),
+        tree: None,
         addresses: addresses(state, &Place::Host, &device),
         traffic: state.resources().filter(|resource| is_done_by(resource, &switch.name)).cloned().collect(),
         ports: ports.collect(),
@@ -146,12 +163,28 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
     });
     let error = errors.get(port.device.as_str());
     let impairment = impairment(state, &Place::Host, &port.device);
-    let state = match (port.host_device(), error) {
+    let told = match (port.host_device(), error) {
         (Some(device), error) => port_state(device_of(state, device), link, error),
         (None, Some(error)) => format!("failed: {error}"),
         (None, None) => "up".to_owned(),
     };
-    PortTree { port: port.clone(), owner: entry.owner.clone(), state, impairment, inside }
+    PortTree {
+        port: port.clone(),
+        owner: entry.owner.clone(),
+        state: told,
+        tree: None,
+        impairment,
+        tunnel: tunnel(state, port),
+        inside,
+    }
+}
+
+/// The tunnel that the device of a port is.
+fn tunnel(state: &State, port: &Port) -> Option<Tunnel> {
+    match &state.get(&Key::Virtual { name: port.device.clone() })?.resource {
+        Resource::Virtual(device) => device.tunnel().copied(),
+        _ => None,
+    }
 }
 
 fn port_state(device: Option<&Device>, link: Option<&Link>, error: Option<&String>) -> String {
@@ -239,15 +272,21 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
     if !tree.addresses.is_empty() {
         line(text, 1, format_args!("addresses: {}", tree.addresses.join(", ")));
     }
+    let root = match &tree.tree {
+        Some(Tree { is_root: true, .. }) => ", it is the root".to_owned(),
+        Some(Tree { root, .. }) => format!(", the root is {root}"),
+        None => String::new(),
+    };
     if switch.stp == Some(true) {
-        line(text, 1, format_args!("stp: on"));
+        line(text, 1, format_args!("stp: on{root}"));
     }
     if switch.rstp == Some(true) {
-        line(text, 1, format_args!("rstp: on"));
+        line(text, 1, format_args!("rstp: on{root}"));
     }
     if switch.vlan_filtering == Some(true) {
         line(text, 1, format_args!("vlan_filtering: on"));
     }
+    settings_text(text, 1, &switch.settings);
     for resource in &tree.traffic {
         line(text, 1, format_args!("{}", describe(resource)));
     }
@@ -259,8 +298,15 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
 fn port_text(text: &mut String, tree: &PortTree) {
     line(text, 1, format_args!("Port {}", tree.port.device));
     line(text, 2, format_args!("state: {}", tree.state));
-    if let Some(peer) = &tree.port.patch {
-        line(text, 2, format_args!("patch to: {peer}"));
+    match &tree.port.interface {
+        Interface::System => {
+            if let Some(tunnel) = &tree.tunnel {
+                line(text, 2, format_args!("tunnel: {tunnel}"));
+            }
+        }
+        Interface::Patch(peer) => line(text, 2, format_args!("patch to: {peer}")),
+        Interface::Tunnel(tunnel) => line(text, 2, format_args!("tunnel: {tunnel}")),
+        Interface::Internal { .. } => line(text, 2, format_args!("internal")),
     }
     if let Some(tag) = tree.port.vlan.tag {
         line(text, 2, format_args!("tag: {tag}"));
@@ -269,6 +315,18 @@ fn port_text(text: &mut String, tree: &PortTree) {
         let trunks: Vec<String> = tree.port.vlan.trunks.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("trunks: {}", trunks.join(", ")));
     }
+    if let Some(mode) = tree.port.vlan.mode {
+        line(text, 2, format_args!("vlan-mode: {mode}"));
+    }
+    if !tree.port.vlan.cvlans.is_empty() {
+        let cvlans: Vec<String> = tree.port.vlan.cvlans.iter().map(ToString::to_string).collect();
+        line(text, 2, format_args!("cvlans: {}", cvlans.join(", ")));
+    }
+    if let Some(TreePort { state, role }) = &tree.tree {
+        let role = role.as_ref().map(|role| format!(", {role} port")).unwrap_or_default();
+        line(text, 2, format_args!("tree: {state}{role}"));
+    }
+    settings_text(text, 2, &tree.port.settings);
     if let Some(lent) = &tree.port.lent {
         let addresses: Vec<String> = lent.addresses.iter().map(ToString::to_string).collect();
         line(text, 2, format_args!("lent to {}: {}", tree.port.switch, addresses.join(", ")));
@@ -287,6 +345,13 @@ fn port_text(text: &mut String, tree: &PortTree) {
                 line(text, 2, format_args!("netns: {netns}"));
             }
         }
+    }
+}
+
+/// Those that are not as they are by themselves.
+fn settings_text(text: &mut String, depth: usize, settings: &Settings) {
+    for (setting, value) in settings.iter() {
+        line(text, depth, format_args!("{}: {value}", setting.name));
     }
 }
 

@@ -20,6 +20,7 @@ use super::output::Report;
 use super::place;
 use super::port;
 use super::session::{self, Session};
+use super::setting::{Given, OfSwitch};
 
 /// Which datapath is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,18 +63,42 @@ pub struct AddBr {
     /// The MTU of the switch's own device, in bytes
     #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
     mtu: Option<u32>,
-    /// Spanning tree (IEEE 802.1D)
-    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", require_equals = true, value_parser = on_off)]
-    stp: Option<bool>,
+    /// Spanning tree (IEEE 802.1D), or the rapid one (Open vSwitch)
+    #[arg(long, value_name = "on|off|rstp", num_args = 0..=1, default_missing_value = "on", require_equals = true, value_parser = Stp::read)]
+    stp: Option<Stp>,
+    #[command(flatten)]
+    settings: Given<OfSwitch>,
     #[command(flatten)]
     change: Change,
 }
 
-pub fn on_off(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err("neither on nor off".to_owned()),
+/// Which spanning tree is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stp {
+    Off,
+    On,
+    Rapid,
+}
+
+impl Stp {
+    pub fn read(text: &str) -> Result<Stp, String> {
+        match text {
+            "on" | "true" => Ok(Stp::On),
+            "off" | "false" => Ok(Stp::Off),
+            "rstp" => Ok(Stp::Rapid),
+            _ => Err("none of on, off, rstp".to_owned()),
+        }
+    }
+
+    /// The two switches of a switch that it is: of a Linux bridge, which has one, the second is `None` unless it is asked for.
+    pub fn of(asked: Option<Stp>, backend: BackendName) -> (Option<bool>, Option<bool>) {
+        let ovs = backend == BackendName::Ovs;
+        match asked {
+            None => (None, None),
+            Some(Stp::Off) => (Some(false), ovs.then_some(false)),
+            Some(Stp::On) => (Some(true), ovs.then_some(false)),
+            Some(Stp::Rapid) => (ovs.then_some(false), Some(true)),
+        }
     }
 }
 
@@ -103,6 +128,7 @@ impl AddBr {
             observed.insert(own(there.up));
         }
         let mut desired = observed.clone();
+        say_what_never_passes(session, &wanted);
         desired.insert(wanted);
         desired.insert(own(true));
         for ip in &self.ip {
@@ -178,7 +204,21 @@ impl AddBr {
     }
 
     fn asked(&self, backend: BackendName) -> Switch {
-        Switch { mac: self.mac, mtu: self.mtu, stp: self.stp, ..Switch::new(self.switch.clone(), backend) }
+        let (stp, rstp) = Stp::of(self.stp, backend);
+        let settings = self.settings.alone();
+        Switch { mac: self.mac, mtu: self.mtu, stp, rstp, settings, ..Switch::new(self.switch.clone(), backend) }
+    }
+}
+
+/// `BR_GROUPFWD_RESTRICTED`, net/bridge/br_private.h.
+pub fn say_what_never_passes(session: &Session<'_>, wanted: &Entry) {
+    if let Resource::Switch(Switch { backend: BackendName::Linux, settings, name, .. }) = &wanted.resource
+        && settings.is_on("transparent")
+    {
+        session.output.note(&format!(
+            "the kernel never lets these pass through {name}: 01:80:c2:00:00:01 (pause frames), 01:80:c2:00:00:02 (LACP), \
+             and 01:80:c2:00:00:00 (STP) while it speaks STP itself"
+        ));
     }
 }
 

@@ -6,10 +6,13 @@
 //! ```
 //!
 //! Everything blocks, each wait until a deadline. A process is believed to be ours only if boot, pid and start time are those that were
-//! recorded when it was started (`instance.rs`); no other is ever signalled. Sources: ovs-ctl(8), `utilities/ovs-lib.in`, ovs-vswitchd(8),
+//! recorded when it was started (`instance.rs`); no other is ever signalled.
+//!
+//! [`Control`] and [`ofctl`] talk to an ovs-vswitchd that runs, whoever started it. Sources: ovs-ctl(8), `utilities/ovs-lib.in`, ovs-vswitchd(8),
 //! ovsdb-server(1), ovs-appctl(8).
 
 mod conflict;
+mod control;
 mod database;
 mod datapath;
 mod deadline;
@@ -19,6 +22,7 @@ mod launch;
 mod layout;
 mod leftovers;
 mod lock;
+mod openflow;
 mod programs;
 mod record;
 mod row;
@@ -28,9 +32,11 @@ mod status;
 mod stop;
 mod tool;
 
+pub use control::{Control, ControlError};
 pub use datapath::{Datapath, has_kernel_datapath};
 pub use error::{DaemonError, Said, Stage};
 pub use layout::{Daemon, Layout};
+pub use openflow::{OFCTL, Spoken, management_socket, ofctl};
 pub use start::{Launch, Options, Started, start};
 pub use status::{State, Status, status};
 pub use stop::{Ended, Stopped, stop};

@@ -1,7 +1,7 @@
 //! Runs a program to its end, or to the deadline.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -28,13 +28,27 @@ impl Ended {
     }
 }
 
-/// Runs `command` with empty input. It writes into files in memory, not pipes: a daemon keeps its standard error open, and we must not
-/// wait for the end of it. At the deadline the program is killed.
+/// Runs `command` with empty input.
 pub(super) fn run(command: &mut Command, stage: Stage, deadline: Deadline) -> Result<Ended, DaemonError> {
+    run_with(command, "", stage, deadline)
+}
+
+/// Runs `command`, which reads `input`. It writes into files in memory, not pipes: a daemon keeps its standard error open, and we must not
+/// wait for the end of it. At the deadline the program is killed.
+pub(super) fn run_with(
+    command: &mut Command,
+    input: &str,
+    stage: Stage,
+    deadline: Deadline,
+) -> Result<Ended, DaemonError> {
     let name = command.get_program().display().to_string();
     let failed = |source: io::Error| DaemonError::run(format!("running {name}"), source);
     let (mut stdout, mut stderr) = (memory().map_err(failed)?, memory().map_err(failed)?);
-    command.stdin(Stdio::null());
+    if input.is_empty() {
+        command.stdin(Stdio::null());
+    } else {
+        command.stdin(holding(input).map_err(failed)?);
+    }
     command.stdout(stdout.try_clone().map_err(failed)?).stderr(stderr.try_clone().map_err(failed)?);
     let mut child = command.spawn().map_err(failed)?;
     match wait(&mut child, deadline).map_err(failed)? {
@@ -62,6 +76,15 @@ fn memory() -> io::Result<File> {
     Ok(File::from(memfd_create("ovsns-output", MFdFlags::MFD_CLOEXEC)?))
 }
 
+/// A file that holds `input`, to be read from its beginning. It need not fit into a pipe, and nobody has to write while the
+/// program reads.
+fn holding(input: &str) -> io::Result<File> {
+    let mut file = memory()?;
+    file.write_all(input.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
 fn contents(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -86,6 +109,14 @@ mod tests {
         let error = shell("echo why >&2; exit 3", 10).unwrap().output("trying").unwrap_err();
         let DaemonError::Failed { action, source } = error else { panic!("{error:?}") };
         assert_eq!((action.as_str(), source.to_string().as_str()), ("trying", "why"));
+    }
+
+    #[test]
+    fn input_is_read_however_long() {
+        let input = "0123456789".repeat(100_000);
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let ended = run_with(Command::new("wc").arg("-c"), &input, Stage::Tool("wc"), deadline).unwrap();
+        assert_eq!(ended.stdout, "1000000");
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
     let unmarked = seen.owner.is_none();
     match &seen.resource {
         // Made and marked by two messages: without a mark it is ours if it is just what the plan would have made.
-        Resource::Link(_) if unmarked => made.resource.can_follow(&seen.resource),
+        Resource::Link(_) | Resource::Virtual(_) if unmarked => made.resource.can_follow(&seen.resource),
         Resource::Switch(switch) if switch.backend == BackendName::Linux && unmarked => true,
         Resource::Port(port) if port.backend == BackendName::Linux => true,
         // It bears the mark of the device that it sends to, and its name tells that it is one of ours.
@@ -107,7 +107,9 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         Resource::Netns(_)
         | Resource::Switch(_)
         | Resource::Link(_)
+        | Resource::Virtual(_)
         | Resource::Port(_)
+        | Resource::Internal(_)
         | Resource::Mirror(_)
         | Resource::Qos(_)
         | Resource::FlowExport(_) => seen.owner == made.owner,

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner, Place,
-    Port, PortNames, Published, Resource, Route, State, Switch, Vlan,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
+    Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
 };
 
 use super::state::MTU;
 use super::{
-    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink, Worse,
+    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink,
+    Worse,
 };
 
 /// A lab that was found, and what a lab file cannot say.
@@ -137,6 +138,7 @@ impl<'a> Found<'a> {
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
             iface_id: port.iface_id.clone(),
+            settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
             qos: self.qos(port),
@@ -184,7 +186,7 @@ impl<'a> Found<'a> {
             named: true,
         };
         let trunk = |port: &Port| {
-            let peer = port.patch.as_ref().filter(|peer| port.device < **peer)?;
+            let peer = port.interface.peer().filter(|peer| port.device < **peer)?;
             let Some(Resource::Port(peer)) =
                 self.state.get(&Key::Port { device: peer.clone() }).map(|entry| &entry.resource)
             else {
@@ -226,9 +228,11 @@ impl<'a> Found<'a> {
             ip,
             nodad,
             external: false,
+            settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
             mirrors: self.mirrors(switch),
             exports: self.exports(switch),
+            tunnels: self.tunnels(switch),
         }
     }
 
@@ -237,15 +241,43 @@ impl<'a> Found<'a> {
         let mut uplinks = Vec::new();
         let ends: BTreeSet<&IfName> =
             self.pairs.iter().flat_map(|link| [&link.a, &link.b]).map(|end| &end.name).collect();
-        let plain = |port: &&Port| port.switch == switch.name && port.patch.is_none() && !ends.contains(&port.device);
+        let device = |port: &Port| port.interface == Interface::System && self.device(&port.device).is_none();
+        let plain = |port: &&Port| port.switch == switch.name && device(port) && !ends.contains(&port.device);
         for port in self.ports().filter(plain).collect::<Vec<_>>() {
             if self.devices.contains(&port.device) {
-                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port) });
+                let settings = port.settings.clone();
+                uplinks.push(Uplink { device: port.device.clone(), vlan: vlan(port), settings });
             } else {
                 self.left_out.push(format!("port {} of {}: a lab file has no word for it", port.device, switch.name));
             }
         }
         uplinks
+    }
+
+    /// The tunnels that are ports of `switch`.
+    fn tunnels(&self, switch: &Switch) -> Vec<LabTunnel> {
+        let tunnel = |port: &Port| {
+            let (tunnel, mtu) = match self.device(&port.device) {
+                Some(device) => (device.tunnel(), device.mtu),
+                None => (port.interface.tunnel(), None),
+            };
+            Some(LabTunnel {
+                name: port.device.clone(),
+                tunnel: *tunnel?,
+                vlan: vlan(port),
+                mtu,
+                settings: port.settings.clone(),
+            })
+        };
+        self.ports().filter(|port| port.switch == switch.name).filter_map(tunnel).collect()
+    }
+
+    /// The device of the kernel that has this name.
+    fn device(&self, name: &IfName) -> Option<&'a Virtual> {
+        match &self.state.get(&Key::Virtual { name: name.clone() })?.resource {
+            Resource::Virtual(device) => Some(device),
+            _ => None,
+        }
     }
 
     /// The addresses of a device, and whether those of IPv6 are without duplicate address detection.

@@ -2,6 +2,7 @@
 
 mod traffic;
 
+use crate::model::setting::Holder;
 use crate::model::{MTU_MAX, MTU_MIN, VlanId};
 
 use super::mistake::Wrong;
@@ -63,6 +64,9 @@ static DESTINATION: Kind = Kind { number: false, ..kind("default, a network or a
 static MAC: Kind = Kind { number: false, ..kind("an Ethernet address", "02:00:00:00:00:01") };
 static VLAN: Kind = kind("a VLAN, 1 to 4094", "10");
 static VLANS: Kind = kind("a VLAN, or several: 20-30", "20-30");
+static REMOTE: Kind = Kind { number: false, ..kind("an address, or flow", "192.0.2.2") };
+static KEY: Kind = kind("a number, or flow", "100");
+static TOS: Kind = kind("a number, or inherit", "inherit");
 static ID: Kind = kind("an id", "vm1");
 static TIME: Kind = Kind { check: parses::<crate::model::Delay>, ..kind("a time with its unit", "20ms") };
 static PERCENT: Kind = Kind { check: parses::<crate::model::Loss>, ..kind("a percentage", "1%") };
@@ -85,6 +89,7 @@ static MANY_NETS: Shape = Shape::OneOrMany(&Shape::Text(&NET));
 const BACKENDS: Shape = Shape::Words(&["ovs", "linux"]);
 const DATAPATHS: Shape = Shape::Words(&["system", "netdev"]);
 const STP: Shape = Shape::Words(&["true", "false", "rstp"]);
+const VLAN_MODES: Shape = Shape::Words(&["access", "trunk", "native-tagged", "native-untagged", "dot1q-tunnel"]);
 const MTU: Shape = Shape::Number(MTU_MIN as u64, MTU_MAX as u64);
 const NETS: Shape = Shape::OneOrMany(&Shape::Text(&NET));
 const TEXTS: Shape = Shape::Map(&SYSCTL, &Shape::Text(&VALUE));
@@ -101,6 +106,7 @@ const NODAD_DOC: &str = "IPv6 addresses can be used at once, without duplicate a
 pub(super) static LAB: Object = Object {
     name: "lab",
     doc: "A lab of ovsns: switches, network namespaces, and what joins them",
+    settings: None,
     fields: &[
         required("lab", Shape::Text(&LAB_NAME), "The name of the lab: the mark on everything that it makes"),
         field("vars", Shape::Map(&VARIABLE, &Shape::Text(&VALUE)), "Values for ${name}; --set overrides them"),
@@ -140,6 +146,7 @@ pub(super) static LAB: Object = Object {
 static DEFAULTS: Object = Object {
     name: "defaults",
     doc: "What holds for all switches, ports and links that do not say otherwise",
+    settings: None,
     fields: &[
         field("backend", BACKENDS, "Which system switches are made with"),
         field("datapath", DATAPATHS, "Open vSwitch: where packets are forwarded"),
@@ -152,6 +159,7 @@ static DEFAULTS: Object = Object {
 static SWITCH: Object = Object {
     name: "switch",
     doc: "A switch",
+    settings: Some(Holder::Switch),
     fields: &[
         field("backend", BACKENDS, "Which system it is made with"),
         field("ip", NETS, "Addresses of its own device, by which the host is in its network"),
@@ -166,13 +174,53 @@ static SWITCH: Object = Object {
         field("ipfix", Shape::Object(&traffic::IPFIX), "Open vSwitch: who is told of its traffic by IPFIX"),
         field("mirrors", traffic::MIRRORS, "Copies of what passes through it, by the names of the mirrors"),
         field("uplinks", Shape::OneOrMany(&Shape::TextOr(&DEVICE, &UPLINK)), "Devices of the host that are ports"),
+        field(
+            "tunnels",
+            Shape::Map(&DEVICE, &Shape::Object(&TUNNEL)),
+            "Ports by name that lead to switches on other hosts",
+        ),
         field("nodad", Shape::Bool, NODAD_DOC),
+    ],
+};
+
+static TUNNEL: Object = Object {
+    name: "tunnel",
+    doc: "A port that leads to a switch on another host",
+    settings: Some(Holder::Port),
+    fields: &[
+        required("type", Shape::Words(&["vxlan", "gre", "geneve", "erspan"]), "How frames are wrapped"),
+        required("remote", Shape::Text(&REMOTE), "The address of the other host; flow: OpenFlow says which"),
+        field("local", Shape::Text(&IP), "The address of this host that is used, if it has several"),
+        field(
+            "key",
+            Shape::Text(&KEY),
+            "What tells tunnels between two hosts apart, the same at both; flow: OpenFlow says it",
+        ),
+        field("dst-port", Shape::Number(1, 65_535), "The UDP port of the other host"),
+        field("tos", Shape::Text(&TOS), "The type of service between the hosts, or inherit"),
+        field("ttl", Shape::Number(1, 255), "The time to live between the hosts"),
+        default("df", Shape::Bool, "true", "Whether packets between the hosts may not be fragmented (IPv4)"),
+        default("csum", Shape::Bool, "false", "Whether packets between the hosts have a checksum of their own"),
+        field("erspan-index", Shape::Number(0, (1 << 20) - 1), "Of erspan: the index of the mirrored port (type II)"),
+        field(
+            "erspan-direction",
+            Shape::Words(&["ingress", "egress"]),
+            "Of erspan: which way the mirrored frames went (type III)",
+        ),
+        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
+        field(
+            "trunks",
+            Shape::OneOrMany(&Shape::Text(&VLANS)),
+            "The VLANs that pass with their tags: makes it a trunk port",
+        ),
+        field("mtu", MTU, "Linux bridge: the MTU of its device, in bytes, else what fits"),
     ],
 };
 
 static UPLINK: Object = Object {
     name: "uplink",
     doc: "A device of the host that is a port of a switch",
+    settings: Some(Holder::Port),
     fields: &[
         required("device", Shape::Text(&DEVICE), "The device"),
         field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
@@ -181,12 +229,19 @@ static UPLINK: Object = Object {
             Shape::OneOrMany(&Shape::Text(&VLANS)),
             "The VLANs that pass with their tags: makes it a trunk port",
         ),
+        field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain"),
+        field(
+            "cvlans",
+            Shape::OneOrMany(&Shape::Text(&VLANS)),
+            "Of a dot1q-tunnel port: the VLANs of customers that pass, else all",
+        ),
     ],
 };
 
 static NAMESPACE: Object = Object {
     name: "namespace",
     doc: "A network namespace",
+    settings: None,
     fields: &[
         field("ports", Shape::List(&Shape::Object(&PORT)), "How it is plugged into switches"),
         field("routes", ROUTES, "Its routes"),
@@ -199,6 +254,7 @@ static NAMESPACE: Object = Object {
 static PORT: Object = Object {
     name: "port",
     doc: "A veth pair by which a namespace is plugged into a switch",
+    settings: Some(Holder::Port),
     fields: &[
         required("switch", Shape::Text(&SWITCH_NAME), "The switch"),
         field("ip", NETS, "Addresses of the device inside; + counts up over the names of a range"),
@@ -208,6 +264,12 @@ static PORT: Object = Object {
             "trunks",
             Shape::OneOrMany(&Shape::Text(&VLANS)),
             "The VLANs that pass with their tags: makes it a trunk port",
+        ),
+        field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain"),
+        field(
+            "cvlans",
+            Shape::OneOrMany(&Shape::Text(&VLANS)),
+            "Of a dot1q-tunnel port: the VLANs of customers that pass, else all",
         ),
         field("mac", Shape::Text(&MAC), "The Ethernet address of the device inside; + counts up"),
         field("mtu", MTU, "The MTU of both ends, in bytes"),
@@ -226,6 +288,7 @@ static PORT: Object = Object {
 static ROUTE: Object = Object {
     name: "route",
     doc: "A route of the main table",
+    settings: None,
     fields: &[
         required("to", Shape::Text(&DESTINATION), "Where to"),
         field("via", Shape::Text(&IP), "The next router"),
@@ -238,6 +301,7 @@ static ROUTE: Object = Object {
 static LINK: Object = Object {
     name: "link",
     doc: "A veth pair between two namespaces, or a namespace and the host",
+    settings: None,
     fields: &[
         required("a", Shape::Text(&PLACE), "The namespace of one end, or host"),
         required("b", Shape::Text(&PLACE), "The namespace of the other end, or host"),
@@ -259,6 +323,7 @@ static LINK: Object = Object {
 static TRUNK: Object = Object {
     name: "trunk",
     doc: "What joins two switches",
+    settings: None,
     fields: &[
         required("a", Shape::Text(&SWITCH_NAME), "One switch"),
         required("b", Shape::Text(&SWITCH_NAME), "The other switch"),
@@ -273,6 +338,7 @@ static TRUNK: Object = Object {
 static NAT: Object = Object {
     name: "nat",
     doc: "The namespaces of a switch reach the world under the host's address",
+    settings: None,
     fields: &[
         required("switch", Shape::Text(&SWITCH_NAME), "The switch; it needs an address"),
         field("out", Shape::Text(&DEVICE), "The device that leads out, else that of the host's default route"),
@@ -282,6 +348,7 @@ static NAT: Object = Object {
 static PUBLISH: Object = Object {
     name: "published port",
     doc: "A port of the host that leads to a port of a namespace",
+    settings: None,
     fields: &[
         required("port", Shape::Number(1, 65_535), "The port of the host"),
         required("to", Shape::Text(&TARGET), "The namespace, and its port"),
@@ -293,6 +360,7 @@ static PUBLISH: Object = Object {
 static COMMAND: Object = Object {
     name: "program",
     doc: "A program that runs in a namespace",
+    settings: None,
     fields: &[
         required("command", Shape::OneOrMany(&Shape::Text(&COMMAND_LINE)), "A line for sh -c, or a list of words"),
         field("name", Shape::Text(&ID), "Its name in messages and of its log, else the first word"),
@@ -308,6 +376,7 @@ static COMMAND: Object = Object {
 static EXPECT: Object = Object {
     name: "expectation",
     doc: "Who must, or must not, reach whom",
+    settings: None,
     fields: &[
         required("from", Shape::OneOrMany(&Shape::Text(&PARTNER)), "Namespaces; h[1-3] are three, * are all"),
         field("to", Shape::OneOrMany(&Shape::Text(&PARTNER)), "Namespaces, host, or addresses"),
@@ -319,6 +388,7 @@ static EXPECT: Object = Object {
 static HOST: Object = Object {
     name: "host",
     doc: "Settings of the host itself",
+    settings: None,
     fields: &[
         field("sysctl", TEXTS, "Settings of its network stack"),
         field("routes", ROUTES, "Routes by way of the lab"),

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::model::{
     BackendName, Datapath, Delay, FlowExport, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames, Published,
-    QosType, Queue, Rate, Route, SwitchName, SysctlKey, Vlan, VlanId,
+    QosType, Queue, Rate, Route, Settings, SwitchName, SysctlKey, Tunnel, Vlan, VlanId,
 };
 
 /// A lab.
@@ -69,12 +69,39 @@ pub struct LabSwitch {
     pub nodad: bool,
     /// It is there already, and stays.
     pub external: bool,
+    /// Settings that are one value each.
+    pub settings: Settings,
     /// Devices of the host that are ports.
     pub uplinks: Vec<Uplink>,
     /// Copies of what passes.
     pub mirrors: Vec<LabMirror>,
     /// Open vSwitch: who is told of its traffic.
     pub exports: Vec<FlowExport>,
+    /// Tunnels to other hosts.
+    pub tunnels: Vec<LabTunnel>,
+}
+
+/// A port that leads to a switch on another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabTunnel {
+    /// The name of the port.
+    pub name: IfName,
+    /// What it is.
+    pub tunnel: Tunnel,
+    /// Which VLANs it carries.
+    pub vlan: Vlan,
+    /// Linux bridge: the MTU of its device; `None`: what fits.
+    pub mtu: Option<u32>,
+    /// Settings that are one value each.
+    pub settings: Settings,
+}
+
+impl LabTunnel {
+    /// How many bytes of a packet between the hosts are not of the packet inside, with the tag (IEEE 802.1Q clause 9.6) that the frames of
+    /// a trunk have.
+    pub fn overhead(&self) -> u32 {
+        self.tunnel.overhead() + if self.vlan.trunks.is_empty() { 0 } else { 4 }
+    }
 }
 
 /// A device of the host that is a port.
@@ -84,6 +111,8 @@ pub struct Uplink {
     pub device: IfName,
     /// Which VLANs it carries.
     pub vlan: Vlan,
+    /// Settings that are one value each.
+    pub settings: Settings,
 }
 
 /// The queues of a port.
@@ -157,6 +186,8 @@ pub struct LabPort {
     pub mtu: Option<u32>,
     /// Open vSwitch: the port's name for controllers.
     pub iface_id: Option<String>,
+    /// Settings that are one value each.
+    pub settings: Settings,
     /// Without duplicate address detection.
     pub nodad: bool,
     /// What is done to what the namespace sends.

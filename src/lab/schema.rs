@@ -25,7 +25,7 @@ pub fn schema() -> Value {
 
 fn object(object: &Object, definitions: &mut Map<String, Value>) -> Value {
     let mut properties = Map::new();
-    for field in object.fields {
+    for field in object.all_fields() {
         properties.insert(field.name.to_owned(), described(field, definitions));
     }
     let required: Vec<&str> = object.fields.iter().filter(|field| field.required).map(|field| field.name).collect();

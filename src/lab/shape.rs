@@ -1,5 +1,9 @@
 //! What a value of a lab file may be: said once, for reading, for hints, and for the JSON Schema.
 
+use std::sync::LazyLock;
+
+use crate::model::setting::{Form, Holder, Setting, Values};
+
 use super::mistake::{Found, Wrong};
 use super::tree::{Node, Value};
 
@@ -9,6 +13,8 @@ pub(super) struct Object {
     pub name: &'static str,
     pub doc: &'static str,
     pub fields: &'static [Field],
+    /// The settings that it has besides.
+    pub settings: Option<Holder>,
 }
 
 /// A key, and what stands behind it.
@@ -58,8 +64,40 @@ pub(super) struct Kind {
 
 impl Object {
     pub fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        self.all_fields().find(|field| field.name == name)
     }
+
+    /// Its own, and those of its settings.
+    pub fn all_fields(&self) -> impl Iterator<Item = &Field> {
+        let settings: &[Field] = match self.settings {
+            Some(Holder::Switch) => &OF_SWITCHES,
+            Some(Holder::Port) => &OF_PORTS,
+            None => &[],
+        };
+        self.fields.iter().chain(settings)
+    }
+}
+
+static OF_SWITCHES: LazyLock<Vec<Field>> = LazyLock::new(|| Setting::of(Holder::Switch).map(setting).collect());
+static OF_PORTS: LazyLock<Vec<Field>> = LazyLock::new(|| Setting::of(Holder::Port).map(setting).collect());
+
+/// The key of a setting. What is wrong with a text or a multiple is told when it is read.
+fn setting(setting: &'static Setting) -> Field {
+    fn anything(_: &str) -> Result<(), Wrong> {
+        Ok(())
+    }
+    // One for each setting, as long as the program runs.
+    let text = |form: &'static Form| -> &'static Shape {
+        let kind = Kind { what: form.what, example: form.example, check: anything, pattern: None, number: true };
+        Box::leak(Box::new(Shape::Text(Box::leak(Box::new(kind)))))
+    };
+    let shape = match &setting.values {
+        Values::Bool => Shape::Bool,
+        Values::Number(min, max, _) => Shape::Number(*min, *max),
+        Values::Words(words) => Shape::Words(words),
+        Values::Text(form) | Values::Texts(form) => Shape::OneOrMany(text(form)),
+    };
+    Field { name: setting.name, doc: setting.doc, shape, required: false, default: None }
 }
 
 /// Finds what of `node` is not of `shape`. `path` is where it stands, in words.
@@ -205,7 +243,7 @@ fn lower(text: &str) -> String {
 }
 
 fn unknown_key(key: &str, object: &Object) -> Wrong {
-    let names = || object.fields.iter().map(|field| field.name);
+    let names = || object.all_fields().map(|field| field.name);
     let all = names().collect::<Vec<_>>().join(", ");
     // `host_name` for `host-name`, as in TOML.
     let dashed = key.replace('_', "-");

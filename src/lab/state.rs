@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Link, Mac, Nat, Netns, Owner, Place, Port, Resource,
-    Route, State, Switch, SwitchName, Sysctl, Vlan,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port,
+    Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, What,
 };
 
-use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd};
+use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk};
+use super::trunk::{arp, plain_port};
 
 /// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
 pub(super) const MTU: u32 = 1500;
@@ -30,6 +31,9 @@ pub struct Facts {
     pub external: BTreeMap<SwitchName, Switch>,
     /// The device of the host's default route, where a translation does not say by which it leads out.
     pub out: Option<IfName>,
+    /// How large packets through the tunnels may be, in bytes, by the names of the tunnels.
+    #[serde(default)]
+    pub tunnel_mtus: BTreeMap<IfName, u32>,
 }
 
 impl Lab {
@@ -46,7 +50,7 @@ impl Lab {
     /// The MTU that the own device of `switch` has by itself: that of the smallest port (`br_mtu_min`, net/bridge/br_if.c;
     /// `update_mtu`, ofproto/ofproto.c). `None` where the file does not say it of all ports: those of the host have their own.
     pub fn mtu_of(&self, switch: &SwitchName) -> Option<u32> {
-        if self.switches.iter().any(|lab| lab.name == *switch && !lab.uplinks.is_empty()) {
+        if self.switches.iter().any(|lab| lab.name == *switch && !(lab.uplinks.is_empty() && lab.tunnels.is_empty())) {
             return None;
         }
         let ports = self.namespaces.iter().flat_map(|namespace| &namespace.ports);
@@ -123,40 +127,25 @@ impl<'a> Making<'a> {
             self.unmarked(Resource::Address(Address::new(Place::Host, device.clone(), *ip, lab.nodad)));
         }
         for uplink in &lab.uplinks {
-            self.port(&switch, &uplink.device, &uplink.vlan, None, None);
+            let port = plain_port(&switch, &uplink.device, &uplink.vlan);
+            self.owned(Resource::Port(Port { settings: uplink.settings.clone(), ..port }));
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
         self.traffic_of_switch(lab, &switch);
+        lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
         self.switches.insert(&lab.name, switch);
     }
 
-    fn port(&mut self, switch: &Switch, device: &IfName, vlan: &Vlan, iface_id: Option<String>, netns: Option<Place>) {
-        let ovs = switch.backend == BackendName::Ovs;
-        self.owned(Resource::Port(Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
-            vlan: vlan.clone(),
-            iface_id,
-            netns: netns.filter(|_| ovs),
-            lent: None,
-            patch: None,
-        }));
-    }
-
-    /// One end of a patch between two switches of Open vSwitch.
-    fn patch(&mut self, switch: &Switch, device: &IfName, peer: &IfName, vlan: &Vlan) {
-        let port = Port {
-            switch: switch.name.clone(),
-            device: device.clone(),
-            backend: switch.backend,
-            vlan: vlan.clone(),
-            iface_id: None,
-            netns: None,
-            lent: None,
-            patch: Some(peer.clone()),
-        };
+    /// On a Linux bridge it is a device of the kernel, with an MTU that fits.
+    fn tunnel(&mut self, switch: &Switch, lab: &LabTunnel) {
+        let port = Port { settings: lab.settings.clone(), ..plain_port(switch, &lab.name, &lab.vlan) };
+        if switch.backend == BackendName::Ovs {
+            return self.owned(Resource::Port(Port { interface: Interface::Tunnel(lab.tunnel), ..port }));
+        }
+        let mtu = lab.mtu.or_else(|| self.facts.tunnel_mtus.get(&lab.name).copied());
+        self.owned(Resource::Virtual(Virtual { mtu, ..Virtual::new(lab.name.clone(), What::Tunnel(lab.tunnel)) }));
         self.owned(Resource::Port(port));
+        self.unmarked(Resource::Device(Device::new(Place::Host, lab.name.clone(), true)));
     }
 
     fn namespace(&mut self, namespace: &Namespace) {
@@ -187,7 +176,12 @@ impl<'a> Making<'a> {
             ..End::new(place.clone(), names.inside.clone())
         };
         self.owned(Resource::Link(Link::new(host, inside)));
-        self.port(&switch, &names.host, &port.vlan, port.iface_id.clone(), Some(place.clone()));
+        self.owned(Resource::Port(Port {
+            iface_id: port.iface_id.clone(),
+            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
+            settings: port.settings.clone(),
+            ..plain_port(&switch, &names.host, &port.vlan)
+        }));
         self.traffic_of_port(port, &switch);
         self.addresses(place, &names.inside, &port.ip, port.nodad);
         for gateway in &port.gw {
@@ -228,23 +222,7 @@ impl<'a> Making<'a> {
     fn trunk(&mut self, trunk: &Trunk) {
         let (a, b) = (self.switches.get(&trunk.a.switch).cloned(), self.switches.get(&trunk.b.switch).cloned());
         let (Some(a), Some(b)) = (a, b) else { return };
-        // See [`Switch::rstp`].
-        let both_rapid = [&a, &b].iter().all(|switch| switch.rstp == Some(true));
-        let both_ovs = [&a, &b].iter().all(|switch| switch.backend == BackendName::Ovs);
-        if both_ovs && !both_rapid && a.datapath == b.datapath {
-            self.patch(&a, &trunk.a.device, &trunk.b.device, &trunk.vlan);
-            self.patch(&b, &trunk.b.device, &trunk.a.device, &trunk.vlan);
-            return;
-        }
-        let end = |end: &TrunkEnd, switch: &Switch| End {
-            altname: end.altname.clone(),
-            mtu: Some(trunk.mtu.unwrap_or(MTU)),
-            arp: arp(switch),
-            ..End::new(Place::Host, end.device.clone())
-        };
-        self.owned(Resource::Link(Link::new(end(&trunk.a, &a), end(&trunk.b, &b))));
-        self.port(&a, &trunk.a.device, &trunk.vlan, None, None);
-        self.port(&b, &trunk.b.device, &trunk.vlan, None, None);
+        trunk.resources(&a, &b).into_iter().for_each(|resource| self.owned(resource));
     }
 
     fn inside(&mut self, place: &Place, inside: &Inside) {
@@ -260,12 +238,6 @@ impl<'a> Making<'a> {
     }
 }
 
-/// Whether the host's end of a pair answers to ARP. A switch in user space reads a device without taking its packets from the host,
-/// which would answer there too.
-fn arp(switch: &Switch) -> Option<bool> {
-    Some(!(switch.backend == BackendName::Ovs && switch.datapath == Some(Datapath::Netdev)))
-}
-
 impl Lab {
     /// The switches with a port that has tags.
     fn tagged(&self) -> BTreeSet<&SwitchName> {
@@ -274,7 +246,14 @@ impl Lab {
         let uplinks =
             self.switches.iter().flat_map(|switch| switch.uplinks.iter().map(|uplink| (&switch.name, &uplink.vlan)));
         let trunks = self.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b].map(|end| (&end.switch, &trunk.vlan)));
-        ports.chain(uplinks).chain(trunks).filter(|(_, vlan)| !vlan.is_any()).map(|(switch, _)| switch).collect()
+        let tunnels = self.switches.iter().flat_map(|switch| switch.tunnels.iter().map(|t| (&switch.name, &t.vlan)));
+        ports
+            .chain(uplinks)
+            .chain(trunks)
+            .chain(tunnels)
+            .filter(|(_, vlan)| !vlan.is_any())
+            .map(|(switch, _)| switch)
+            .collect()
     }
 }
 
@@ -293,6 +272,7 @@ impl LabSwitch {
             stp: Some(self.stp == Some(Stp::On)),
             rstp: ovs.then_some(self.stp == Some(Stp::Rapid)),
             vlan_filtering: (!ovs).then(|| self.vlan_filtering.unwrap_or(false)),
+            settings: self.settings.clone(),
         }
     }
 }

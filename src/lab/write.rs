@@ -4,11 +4,12 @@ mod traffic;
 
 use std::fmt::Display;
 
-use crate::model::{Place, PortNames, Protocol, Published, Route, Vlan, VlanId};
+use crate::model::setting::{Value as SettingValue, Values};
+use crate::model::{Erspan, Place, PortNames, Protocol, Published, Route, Settings, Vlan, VlanId};
 
 use super::parts::{
-    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LinkEnd, Namespace, Partner, Program,
-    Restart, Stp, Trunk, Worse,
+    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Partner,
+    Program, Restart, Stp, Trunk, Worse,
 };
 use super::text::quoted;
 
@@ -165,6 +166,22 @@ impl Entries {
         if !runs.is_empty() {
             self.put(trunks, Out::List(runs.into_iter().map(Out::Word).collect()));
         }
+        self.word("vlan-mode", vlan.mode);
+        let runs = self::runs(vlan.cvlans.iter().copied());
+        if !runs.is_empty() {
+            self.put("cvlans", Out::List(runs.into_iter().map(Out::Word).collect()));
+        }
+    }
+
+    fn settings(&mut self, settings: &Settings) {
+        for (setting, value) in settings.iter() {
+            match (value, &setting.values) {
+                (SettingValue::Bool(on), _) => self.word(setting.name, Some(on)),
+                (SettingValue::Number(number), _) => self.word(setting.name, Some(number)),
+                (SettingValue::Text(texts), Values::Texts(_)) => self.few(setting.name, texts.split(',')),
+                (SettingValue::Text(text), _) => self.text(setting.name, Some(text)),
+            }
+        }
     }
 
     fn worse(&mut self, worse: &Worse) {
@@ -260,22 +277,47 @@ fn switch(of: &LabSwitch) -> Out {
     );
     keys.word("datapath", of.datapath);
     keys.word("vlan-filtering", of.vlan_filtering);
+    keys.settings(&of.settings);
     keys.flag("nodad", of.nodad);
     let uplinks: Vec<Out> = of
         .uplinks
         .iter()
         .map(|uplink| {
-            if uplink.vlan.is_any() {
+            if uplink.vlan.is_any() && uplink.settings.is_empty() {
                 return Out::text(&uplink.device);
             }
             let mut keys = Entries::default();
             keys.text("device", Some(&uplink.device));
             keys.vlan("tag", "trunks", &uplink.vlan);
+            keys.settings(&uplink.settings);
             keys.out()
         })
         .collect();
     keys.list("uplinks", uplinks);
     keys.traffic_of_switch(of);
+    keys.map("tunnels", of.tunnels.iter().map(|of| (of.name.to_string(), tunnel(of))).collect());
+    keys.out()
+}
+
+fn tunnel(of: &LabTunnel) -> Out {
+    let (mut keys, tunnel) = (Entries::default(), &of.tunnel);
+    keys.word("type", Some(tunnel.kind));
+    keys.text("remote", Some(tunnel.remote));
+    keys.text("local", tunnel.local);
+    keys.word("key", tunnel.key);
+    keys.word("dst-port", tunnel.dst_port);
+    keys.word("tos", tunnel.tos);
+    keys.word("ttl", tunnel.ttl);
+    keys.word("df", tunnel.df);
+    keys.word("csum", tunnel.csum);
+    match tunnel.erspan {
+        Some(Erspan::Index(0)) | None => {}
+        Some(Erspan::Index(index)) => keys.word("erspan-index", Some(index)),
+        Some(Erspan::Direction(way)) => keys.word("erspan-direction", Some(way.as_str())),
+    }
+    keys.vlan("tag", "trunks", &of.vlan);
+    keys.settings(&of.settings);
+    keys.word("mtu", of.mtu);
     keys.out()
 }
 
@@ -296,6 +338,7 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.few("ip", &of.ip);
     keys.few("gw", &of.gw);
     keys.vlan("tag", "trunks", &of.vlan);
+    keys.settings(&of.settings);
     keys.text("name", Some(&of.names.inside).filter(|name| **name != rule.inside));
     keys.text("host-name", Some(&of.names.host).filter(|name| **name != rule.host));
     keys.text("mac", of.mac);

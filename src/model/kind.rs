@@ -13,8 +13,12 @@ pub enum Kind {
     Switch,
     /// [`Resource::Link`]
     Link,
+    /// [`Resource::Virtual`]
+    Virtual,
     /// [`Resource::Port`]
     Port,
+    /// [`Resource::Internal`]
+    Internal,
     /// [`Resource::Device`]
     Device,
     /// [`Resource::Sysctl`]
@@ -46,7 +50,9 @@ impl fmt::Display for Kind {
             Kind::Physical => "physical",
             Kind::Switch => "switch",
             Kind::Link => "link",
+            Kind::Virtual => "virtual device",
             Kind::Port => "port",
+            Kind::Internal => "internal device",
             Kind::Device => "device",
             Kind::Sysctl => "sysctl",
             Kind::Address => "address",

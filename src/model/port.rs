@@ -1,90 +1,12 @@
 //! What is plugged into a switch.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::{BackendName, IfName, Mac, Place, SwitchName};
-
-/// A VLAN identifier (IEEE 802.1Q): 1 to 4094. 0 means "no VLAN" in a tag, 4095 is reserved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct VlanId(u16);
-
-/// The VLAN of ports of a Linux bridge that were given none (`vlan_default_pvid`, ip-link(8)).
-pub const DEFAULT_PVID: VlanId = VlanId(1);
-
-/// Why a number is no VLAN identifier.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("VLAN `{0}` is not a number from 1 to 4094")]
-pub struct VlanError(pub String);
-
-impl VlanId {
-    /// The identifier as a number.
-    pub fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl TryFrom<u16> for VlanId {
-    type Error = VlanError;
-    fn try_from(id: u16) -> Result<VlanId, VlanError> {
-        if (1..=4094).contains(&id) { Ok(VlanId(id)) } else { Err(VlanError(id.to_string())) }
-    }
-}
-
-impl From<VlanId> for u16 {
-    fn from(id: VlanId) -> u16 {
-        id.0
-    }
-}
-
-impl FromStr for VlanId {
-    type Err = VlanError;
-    fn from_str(text: &str) -> Result<VlanId, VlanError> {
-        text.parse::<u16>().ok().and_then(|id| id.try_into().ok()).ok_or_else(|| VlanError(text.to_owned()))
-    }
-}
-
-impl fmt::Display for VlanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Which VLANs a port carries, in the words of table Port (ovs-vswitchd.conf.db(5)).
-///
-/// Neither: everything, as it comes. `tag` alone: an access port. `trunks` alone: a trunk port. Both: a trunk port whose
-/// untagged frames belong to `tag` (`vlan_mode=native-untagged`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vlan {
-    /// The VLAN of untagged frames.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<VlanId>,
-    /// The VLANs that pass with their tags.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub trunks: BTreeSet<VlanId>,
-}
-
-impl Vlan {
-    /// Whether nothing was asked of VLANs.
-    pub fn is_any(&self) -> bool {
-        self.tag.is_none() && self.trunks.is_empty()
-    }
-
-    /// The VLANs that a port of a Linux bridge is in, and whether it is the one of its untagged frames (`pvid untagged`,
-    /// bridge(8)). A port of which nothing was asked is in VLAN 1; a `tag` that is among the
-    /// trunks is one VLAN.
-    pub fn on_linux(&self) -> BTreeMap<VlanId, bool> {
-        if self.is_any() {
-            return BTreeMap::from([(DEFAULT_PVID, true)]);
-        }
-        self.trunks.iter().map(|vid| (*vid, false)).chain(self.tag.map(|vid| (vid, true))).collect()
-    }
-}
+use super::{BackendName, IfName, Interface, Mac, Place, Settings, SwitchName, Vlan};
 
 /// A device plugged into a switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,10 +30,13 @@ pub struct Port {
     /// Linux bridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lent: Option<Lent>,
-    /// OVS only: the other end of a patch cable, a port of this or another switch (Interface type `patch`, `options:peer`,
-    /// ovs-vswitchd.conf.db(5)). Such a port has no device on the host; `device` is but its name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patch: Option<IfName>,
+    /// What it is made of. Only [`Interface::System`] has a device on the host that was there before; `device` is but the name of the
+    /// others.
+    #[serde(flatten)]
+    pub interface: Interface,
+    /// Settings that are one value each ([`super::setting`]).
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
 }
 
 /// What a device of the host had before it was taken over by a switch, and gets back when it leaves it.
@@ -172,12 +97,22 @@ impl Port {
     /// A port of which nothing but switch, name and backend is asked.
     pub fn new(switch: SwitchName, device: IfName, backend: BackendName) -> Port {
         let vlan = Vlan::default();
-        Port { switch, device, backend, vlan, iface_id: None, netns: None, lent: None, patch: None }
+        Port {
+            switch,
+            device,
+            backend,
+            vlan,
+            iface_id: None,
+            netns: None,
+            lent: None,
+            interface: Interface::System,
+            settings: Settings::default(),
+        }
     }
 
-    /// Its device on the host, which a patch port has none of.
+    /// Its device on the host, unless Open vSwitch makes what there is of it.
     pub fn host_device(&self) -> Option<&IfName> {
-        if self.patch.is_none() { Some(&self.device) } else { None }
+        if self.interface == Interface::System { Some(&self.device) } else { None }
     }
 
     /// This port, with what it leaves open taken from `observed`, and its VLANs written as there where that is the same.
@@ -186,24 +121,11 @@ impl Port {
         port.iface_id = port.iface_id.or_else(|| observed.iface_id.clone());
         port.netns = port.netns.or_else(|| observed.netns.clone());
         port.lent = port.lent.or_else(|| observed.lent.clone());
+        port.interface = port.interface.over(&observed.interface);
+        port.settings = self.settings.over(&observed.settings, self.backend);
         if self.backend == BackendName::Linux && self.vlan.on_linux() == observed.vlan.on_linux() {
             port.vlan = observed.vlan.clone();
         }
         port
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn vlan_ids_are_1_to_4094() {
-        for good in ["1", "4094"] {
-            assert_eq!(good.parse::<VlanId>().unwrap().to_string(), good);
-        }
-        for bad in ["0", "4095", "65536", "-1", "ten", ""] {
-            assert!(bad.parse::<VlanId>().is_err(), "{bad}");
-        }
     }
 }

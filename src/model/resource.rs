@@ -7,8 +7,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, BackendName, Device, ExportProtocol, FlowExport, IfName, Impairment, Kind, Link, Mirror, Nat, Netns,
-    NetnsName, Physical, Place, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey,
+    Address, BackendName, Device, ExportProtocol, FlowExport, IfName, Impairment, Internal, Kind, Link, Mirror, Nat,
+    Netns, NetnsName, Physical, Place, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl,
+    SysctlKey, Virtual, What,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -23,8 +24,12 @@ pub enum Resource {
     Switch(Switch),
     /// A veth pair.
     Link(Link),
+    /// A device that the kernel makes: a tunnel, or a VLAN of a Linux bridge.
+    Virtual(Virtual),
     /// A device plugged into a switch.
     Port(Port),
+    /// The device of an internal port, and where it is.
+    Internal(Internal),
     /// The state of a device that somebody else makes.
     Device(Device),
     /// A setting of a namespace's network stack.
@@ -78,10 +83,22 @@ pub enum Key {
         /// The name of the `a` end.
         name: IfName,
     },
+    /// By name.
+    Virtual {
+        /// The name of the device, on the host.
+        name: IfName,
+    },
     /// By the device that is plugged in.
     Port {
         /// The device on the host.
         device: IfName,
+    },
+    /// By place and name.
+    Internal {
+        /// The namespace that it is in.
+        place: Place,
+        /// The device's name, and the port's.
+        name: IfName,
     },
     /// By place and name.
     Device {
@@ -169,7 +186,9 @@ impl Resource {
             Resource::Physical(physical) => Key::Physical { bus_device: physical.bus_device.clone() },
             Resource::Switch(switch) => Key::Switch { name: switch.name.clone() },
             Resource::Link(link) => Key::Link { place: link.a.place.clone(), name: link.a.name.clone() },
+            Resource::Virtual(device) => Key::Virtual { name: device.name.clone() },
             Resource::Port(port) => Key::Port { device: port.device.clone() },
+            Resource::Internal(device) => Key::Internal { place: device.place.clone(), name: device.name.clone() },
             Resource::Device(device) => Key::Device { place: device.place.clone(), name: device.name.clone() },
             Resource::Sysctl(sysctl) => Key::Sysctl { place: sysctl.place.clone(), key: sysctl.key.clone() },
             Resource::Address(a) => {
@@ -193,7 +212,9 @@ impl Resource {
             Resource::Physical(_) => Kind::Physical,
             Resource::Switch(_) => Kind::Switch,
             Resource::Link(_) => Kind::Link,
+            Resource::Virtual(_) => Kind::Virtual,
             Resource::Port(_) => Kind::Port,
+            Resource::Internal(_) => Kind::Internal,
             Resource::Device(_) => Kind::Device,
             Resource::Sysctl(_) => Kind::Sysctl,
             Resource::Address(_) => Kind::Address,
@@ -226,7 +247,9 @@ impl Resource {
             (Resource::Netns(wanted), Resource::Netns(seen)) => Resource::Netns(wanted.over(seen)),
             (Resource::Switch(wanted), Resource::Switch(seen)) => Resource::Switch(wanted.over(seen)),
             (Resource::Link(wanted), Resource::Link(seen)) => Resource::Link(wanted.over(seen)),
+            (Resource::Virtual(wanted), Resource::Virtual(seen)) => Resource::Virtual(wanted.over(seen)),
             (Resource::Port(wanted), Resource::Port(seen)) => Resource::Port(wanted.over(seen)),
+            (Resource::Internal(wanted), Resource::Internal(seen)) => Resource::Internal(wanted.over(seen)),
             (Resource::Device(wanted), Resource::Device(seen)) => Resource::Device(wanted.over(seen)),
             (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
             (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
@@ -244,9 +267,11 @@ impl Resource {
             (Resource::Switch(wanted), Resource::Switch(seen)) => {
                 wanted.backend == seen.backend && (wanted.datapath.is_none() || wanted.datapath == seen.datapath)
             }
+            // The kernel changes some settings of a tunnel, and others not.
+            (Resource::Virtual(wanted), Resource::Virtual(seen)) => wanted.what == seen.what,
             // A port with a device and one without are two things to ovs-vswitchd.
             (Resource::Port(wanted), Resource::Port(seen)) => {
-                wanted.backend == seen.backend && wanted.patch.is_some() == seen.patch.is_some()
+                wanted.backend == seen.backend && wanted.interface.same_type(&seen.interface)
             }
             (Resource::Mirror(wanted), Resource::Mirror(seen)) => wanted.backend == seen.backend,
             (Resource::Qos(wanted), Resource::Qos(seen)) => wanted.backend == seen.backend,
@@ -274,6 +299,8 @@ impl Resource {
             Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), IfName::lo())],
             Resource::Switch(switch) => vec![(Place::Host, switch.name.device())],
             Resource::Link(link) => [&link.a, &link.b].map(|end| (end.place.clone(), end.name.clone())).into(),
+            Resource::Virtual(device) => vec![(Place::Host, device.name.clone())],
+            Resource::Internal(device) => vec![(device.place.clone(), device.name.clone())],
             _ => Vec::new(),
         }
     }
@@ -302,7 +329,13 @@ impl Resource {
                 let places = [&link.a.place, &link.b.place].into_iter().filter(named);
                 places.map(|place| (place.clone(), IfName::lo())).collect()
             }
-            Resource::Netns(_)
+            Resource::Virtual(device) => match &device.what {
+                What::Vlan { switch, .. } => vec![(Place::Host, switch.device())],
+                What::Tunnel(_) => Vec::new(),
+            },
+            Resource::Internal(Internal { place: place @ Place::Named(_), .. }) => vec![(place.clone(), IfName::lo())],
+            Resource::Internal(_)
+            | Resource::Netns(_)
             | Resource::Physical(_)
             | Resource::Switch(_)
             | Resource::Ruleset(_)
@@ -319,7 +352,9 @@ impl Key {
             Key::Physical { .. } => Kind::Physical,
             Key::Switch { .. } => Kind::Switch,
             Key::Link { .. } => Kind::Link,
+            Key::Virtual { .. } => Kind::Virtual,
             Key::Port { .. } => Kind::Port,
+            Key::Internal { .. } => Kind::Internal,
             Key::Device { .. } => Kind::Device,
             Key::Sysctl { .. } => Kind::Sysctl,
             Key::Address { .. } => Kind::Address,
@@ -341,9 +376,12 @@ impl fmt::Display for Key {
         match self {
             Key::Netns { name } => write!(f, "{name}"),
             Key::Switch { name } => write!(f, "{name}"),
+            Key::Virtual { name } => write!(f, "{name}"),
             Key::Port { device } => write!(f, "{device}"),
             Key::Physical { bus_device } => write!(f, "device {bus_device}"),
-            Key::Link { place, name } | Key::Device { place, name } => located(f, place, name),
+            Key::Link { place, name } | Key::Internal { place, name } | Key::Device { place, name } => {
+                located(f, place, name)
+            }
             Key::Address { place, device, address } => {
                 write!(f, "{address} on ")?;
                 located(f, place, device)

@@ -38,9 +38,10 @@ impl Entry {
     /// from what was there. A mark is put on, never taken off; most kinds have
     /// none of their own, so theirs says nothing.
     pub fn over(&self, observed: &Entry) -> Entry {
-        let marked =
-            matches!(self.resource.kind(), Kind::Netns | Kind::Switch | Kind::Link | Kind::Nat | Kind::Published)
-                || self.has_row_of_its_own();
+        let marked = matches!(
+            self.resource.kind(),
+            Kind::Netns | Kind::Switch | Kind::Link | Kind::Virtual | Kind::Internal | Kind::Nat | Kind::Published
+        ) || self.has_row_of_its_own();
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mac, SwitchName};
+use super::{Mac, Settings, SwitchName};
 
 /// Smallest and largest MTU of a device in bytes (`ETH_MIN_MTU` and `ETH_MAX_MTU`, linux/if_ether.h).
 pub const MTU_MIN: u32 = 68;
@@ -103,12 +103,25 @@ pub struct Switch {
     /// Linux bridge only: whether it looks at VLAN tags (`vlan_filtering`, ip-link(8)). OVS always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan_filtering: Option<bool>,
+    /// Settings that are one value each ([`super::setting`]).
+    #[serde(default, skip_serializing_if = "Settings::is_empty")]
+    pub settings: Settings,
 }
 
 impl Switch {
     /// A switch of which nothing but name and backend is asked.
     pub fn new(name: SwitchName, backend: BackendName) -> Switch {
-        Switch { name, backend, datapath: None, mac: None, mtu: None, stp: None, rstp: None, vlan_filtering: None }
+        Switch {
+            name,
+            backend,
+            datapath: None,
+            mac: None,
+            mtu: None,
+            stp: None,
+            rstp: None,
+            vlan_filtering: None,
+            settings: Settings::default(),
+        }
     }
 
     /// The MTU that a Linux bridge has to be made with so that setting the one that is asked for is a change: only that keeps it
@@ -128,6 +141,7 @@ impl Switch {
             stp: self.stp.or(observed.stp),
             rstp: self.rstp.or(observed.rstp),
             vlan_filtering: self.vlan_filtering.or(observed.vlan_filtering),
+            settings: self.settings.over(&observed.settings, self.backend),
         }
     }
 }

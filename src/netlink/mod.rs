@@ -41,6 +41,7 @@ pub mod class;
 mod error;
 pub mod ethtool;
 mod events;
+pub mod fdb;
 pub mod feature;
 pub mod filter;
 pub mod link;

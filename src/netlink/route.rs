@@ -9,6 +9,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use nix::errno::Errno;
 
 use super::address::family;
 use super::error::Error;
@@ -141,6 +142,45 @@ impl Netlink {
                 error => Err(error),
             },
         }
+    }
+}
+
+/// How the host's own packets reach an address: `ip route get`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    /// It is one of the host's own addresses.
+    pub local: bool,
+    /// The index of the link that packets leave by.
+    pub link: Option<u32>,
+}
+
+impl Netlink {
+    /// The way to `address`; `None` where there is none.
+    pub fn way_to(&mut self, address: IpAddr) -> Result<Option<Way>, Error> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family(address);
+        message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
+        message.attributes.push(RouteAttribute::Destination(address.into()));
+        let answer = self.route.get(RouteNetlinkMessage::GetRoute(message));
+        let answer = match answer.map_err(|failure| failure.of(format!("route get {address}"))) {
+            Ok(answer) => answer,
+            // Of a network that cannot be reached, or is forbidden by a route.
+            Err(error) if matches!(error.errno(), Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EACCES)) => {
+                return Ok(None);
+            }
+            Err(error) if error.errno() == Some(Errno::EINVAL) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(RouteNetlinkMessage::NewRoute(found)) = answer else { return Ok(None) };
+        let link = found.attributes.iter().find_map(|attribute| match attribute {
+            RouteAttribute::Oif(link) => Some(*link),
+            _ => None,
+        });
+        Ok(match found.header.kind {
+            RouteType::Local => Some(Way { local: true, link }),
+            RouteType::Unicast => Some(Way { local: false, link }),
+            _ => None,
+        })
     }
 }
 

@@ -1,8 +1,10 @@
 //! A plan as people read it: `+` comes, `~` changes, `-` goes.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
-use crate::model::{End, Entry, IfName, Place, Resource, Ruleset, Vlan};
+use crate::model::setting::{Holder, Setting};
+use crate::model::{End, Entry, IfName, Interface, Place, Resource, Ruleset, Settings, VlanId, What};
 
 use super::{Plan, Step};
 
@@ -58,6 +60,7 @@ fn head(resource: &Resource) -> String {
     match resource {
         Resource::Physical(physical) => format!("device {} ({})", physical.name, physical.bus_device),
         Resource::Switch(switch) => format!("switch {} ({})", switch.name, switch.backend),
+        Resource::Virtual(device) => format!("device {}", device.name),
         Resource::Port(port) => format!("port {} on {} ({})", port.device, port.switch, port.backend),
         Resource::Sysctl(sysctl) => format!("sysctl {} = {}", sysctl.key, sysctl.value),
         Resource::Route(route) => format!("route {}", route.destination_text()),
@@ -82,11 +85,13 @@ struct Field {
     value: Option<String>,
     /// Whether it goes without saying where a resource is told in full.
     quiet: bool,
+    /// What is said where there is no value.
+    absent: &'static str,
 }
 
 impl Field {
     fn new(name: &'static str, value: Option<impl fmt::Display>) -> Field {
-        Field { name, value: value.map(|value| value.to_string()), quiet: false }
+        Field { name, value: value.map(|value| value.to_string()), quiet: false, absent: "none" }
     }
 
     fn quiet_if(self, quiet: bool) -> Field {
@@ -118,7 +123,7 @@ fn fields(resource: &Resource) -> Vec<Field> {
         Resource::Physical(physical) => {
             vec![Field::new("name", Some(&physical.name)).quiet_if(true), Field::new("netns", Some(&physical.place))]
         }
-        Resource::Switch(switch) => vec![
+        Resource::Switch(switch) => [
             Field::new("datapath", switch.datapath),
             Field::new("mac", switch.mac),
             Field::new("mtu", switch.mtu),
@@ -126,17 +131,35 @@ fn fields(resource: &Resource) -> Vec<Field> {
             // Off is how each switch begins.
             Field::new("rstp", switch.rstp.map(on)).quiet_if(switch.rstp == Some(false)),
             Field::new("vlan_filtering", switch.vlan_filtering.map(on)),
-        ],
+        ]
+        .into_iter()
+        .chain(setting_fields(Holder::Switch, &switch.settings))
+        .collect(),
         Resource::Link(link) => [end_fields(&link.a), end_fields(&link.b)].into_iter().flatten().collect(),
-        Resource::Port(port) => vec![
+        Resource::Virtual(device) => {
+            let what = match &device.what {
+                What::Tunnel(tunnel) => tunnel.to_string(),
+                What::Vlan { switch, vlan } => format!("of {switch}, vlan {vlan}"),
+            };
+            vec![Field::new("", Some(what)), Field::new("mac", device.mac), Field::new("mtu", device.mtu)]
+        }
+        Resource::Internal(device) => {
+            vec![Field::new("mac", device.mac), Field::new("mtu", device.mtu), state(device.up).quiet_if(device.up)]
+        }
+        Resource::Port(port) => [
             Field::new("switch", Some(&port.switch)).quiet_if(true),
-            Field::new("patch to", port.patch.as_ref()),
+            interface(&port.interface),
             Field::new("tag", port.vlan.tag),
-            Field::new("trunks", trunks(&port.vlan)),
+            Field::new("trunks", list_of(&port.vlan.trunks)),
+            Field::new("vlan-mode", port.vlan.mode),
+            Field::new("cvlans", list_of(&port.vlan.cvlans)),
             Field::new("iface-id", port.iface_id.as_ref()),
             Field::new("netns", port.netns.as_ref()).quiet_if(true),
             Field::new("lent", port.lent.as_ref()).quiet_if(true),
-        ],
+        ]
+        .into_iter()
+        .chain(setting_fields(Holder::Port, &port.settings))
+        .collect(),
         Resource::Device(device) => {
             let (mac, mtu) = (Field::new("mac", device.mac), Field::new("mtu", device.mtu));
             vec![mac.quiet_if(true), mtu.quiet_if(true), state(device.up)]
@@ -189,6 +212,17 @@ fn fields(resource: &Resource) -> Vec<Field> {
     }
 }
 
+fn interface(interface: &Interface) -> Field {
+    match interface {
+        Interface::System => Field::new("", None::<&str>),
+        Interface::Patch(peer) => Field::new("patch to", Some(peer)),
+        Interface::Tunnel(tunnel) => Field::new("", Some(tunnel)),
+        Interface::Internal { mtu } => {
+            Field::new("", Some(mtu.map_or_else(|| "internal".to_owned(), |mtu| format!("internal mtu_request {mtu}"))))
+        }
+    }
+}
+
 fn ruleset_fields(ruleset: &Ruleset) -> Vec<Field> {
     let field =
         |(name, things): (&'static str, Vec<String>)| Field::new(name, list(things)).quiet_if(name != "passing");
@@ -221,9 +255,15 @@ fn end_fields(end: &End) -> Vec<Field> {
     ]
 }
 
-fn trunks(vlan: &Vlan) -> Option<String> {
-    let trunks = vlan.trunks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    (!trunks.is_empty()).then_some(trunks)
+/// A field for each that there is, said or not.
+fn setting_fields(holder: Holder, settings: &Settings) -> impl Iterator<Item = Field> {
+    Setting::of(holder)
+        .map(|setting| Field { absent: "default", ..Field::new(setting.name, settings.get(setting.name)) })
+}
+
+fn list_of(vlans: &BTreeSet<VlanId>) -> Option<String> {
+    let vlans = vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    (!vlans.is_empty()).then_some(vlans)
 }
 
 fn located(place: &Place, name: &IfName) -> String {
@@ -270,7 +310,11 @@ fn come_and_gone(old: &Ruleset, new: &Ruleset) -> Vec<String> {
 
 /// Both have the same fields in the same order, since they are of one kind.
 fn differing(before: Vec<Field>, after: Vec<Field>) -> Vec<String> {
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    let or_none = |value: Option<String>, absent: &str| value.unwrap_or_else(|| absent.to_owned());
     let pairs = before.into_iter().zip(after).filter(|(old, new)| old.value != new.value);
-    pairs.map(|(old, new)| named(new.name, &format!("{} -> {}", or_none(old.value), or_none(new.value)))).collect()
+    let change = |(old, new): (Field, Field)| {
+        let change = format!("{} -> {}", or_none(old.value, old.absent), or_none(new.value, new.absent));
+        named(new.name, &change)
+    };
+    pairs.map(change).collect()
 }

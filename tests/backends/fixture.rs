@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ovsns::backend::{Backend, BackendSet, Scope};
 use ovsns::engine::Engine;
-use ovsns::model::{BackendName, Entry, Kind, Owner, Resource, State};
+use ovsns::model::setting::Setting;
+use ovsns::model::{BackendName, Entry, Kind, Owner, Resource, Settings, State};
 use ovsns::plan::{Plan, Step};
 
 use super::common::ovs::Ovs;
@@ -121,4 +122,14 @@ fn over(wanted: &Entry, seen: &Entry) -> Entry {
         _ => seen.owner.clone(),
     };
     Entry { owner, ..wanted.over(seen) }
+}
+
+/// By their names and texts.
+pub fn settings(said: &[(&str, &str)]) -> Settings {
+    let mut settings = Settings::default();
+    for (name, text) in said {
+        let setting = Setting::named(name).unwrap();
+        settings.set(setting, setting.read(text).unwrap());
+    }
+    settings
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Qos, Queue, Resource, Switch, Vlan};
+use ovsns::model::{
+    BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Qos, Queue, Resource, Settings, Switch, Vlan, VlanMode,
+};
 use serde_json::Value;
 
 use super::common::require::{Feature, has};
 use super::common::tool;
-use super::fixture::{Failing, Fixture, Specimen, ours};
+use super::fixture::{Failing, Fixture, Specimen, ours, settings};
 use super::kernel::{self, DEADLINE, name, netns, pair};
 
 pub fn fixture() -> Fixture {
@@ -54,9 +56,19 @@ fn switch_variants() -> Vec<Entry> {
         Switch { mtu: Some(1500), ..plain.clone() },
         Switch { stp: Some(true), ..plain.clone() },
         Switch { stp: Some(false), mtu: Some(9000), mac: mac("02:00:00:00:00:02"), ..plain.clone() },
+        Switch { settings: settings(&[("stp-priority", "4096"), ("ageing", "60")]), ..plain.clone() },
+        Switch {
+            settings: settings(&[("mcast-snooping", "off"), ("transparent", "on"), ("ageing", "7")]),
+            ..plain.clone()
+        },
+        Switch {
+            settings: settings(&[("stp-hello-time", "1"), ("stp-max-age", "6"), ("stp-forward-delay", "4")]),
+            ..plain.clone()
+        },
     ];
     if has(Feature::VlanFiltering) {
-        variants.push(Switch { vlan_filtering: Some(true), ..plain });
+        variants.push(Switch { vlan_filtering: Some(true), ..plain.clone() });
+        variants.push(Switch { settings: settings(&[("vlan-protocol", "802.1ad")]), ..plain });
     }
     variants.into_iter().map(|switch| ours(Resource::Switch(switch))).collect()
 }
@@ -65,6 +77,7 @@ fn port_variants() -> Vec<Entry> {
     let vlan = |tag: Option<u16>, trunks: &[u16]| Vlan {
         tag: tag.map(|tag| tag.try_into().unwrap()),
         trunks: trunks.iter().map(|trunk| (*trunk).try_into().unwrap()).collect(),
+        ..Vlan::default()
     };
     let of = |vlan: Vlan| ours(Resource::Port(Port { vlan, ..plain_port("sw1", "veth1") }));
     vec![
@@ -74,6 +87,19 @@ fn port_variants() -> Vec<Entry> {
         of(vlan(None, &[1, 7, 8, 9])),
         of(vlan(Some(5), &[7, 4094])),
         of(vlan(Some(7), &[5])),
+        of(Vlan { mode: Some(VlanMode::NativeTagged), ..vlan(Some(7), &[5]) }),
+    ]
+}
+
+fn setting_variants() -> Vec<Entry> {
+    let of = |switch: &str, said: &[(&str, &str)]| {
+        ours(Resource::Port(Port { settings: settings(said), ..plain_port(switch, "veth1") }))
+    };
+    vec![
+        port("sw1", "veth1"),
+        of("sw1", &[("isolated", "on"), ("stp-cost", "50")]),
+        of("sw1", &[("stp-port-priority", "7"), ("stp-cost", "60")]),
+        of("sw2", &[("isolated", "on")]),
     ]
 }
 
@@ -91,6 +117,7 @@ pub fn specimens() -> Vec<Specimen> {
     let mut specimens = vec![
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(false), variants: vec![port("sw1", "veth1"), port("sw2", "veth1")] },
+        Specimen { below: two_switches(false), variants: setting_variants() },
     ];
     if has(Feature::Htb) {
         specimens.push(Specimen { below: three_ports(), variants: super::ovs::qos_variants(BackendName::Linux) });
@@ -178,6 +205,19 @@ fn their_switch(switch: &Switch) -> Option<Entry> {
         mtu: Some(shown["mtu"].as_u64().unwrap().try_into().unwrap()),
         stp: Some(data["stp_state"] != 0),
         vlan_filtering: Some(data["vlan_filtering"] == 1),
+        settings: their_settings(
+            data,
+            &[
+                ("stp-priority", "priority", 1, 32_768),
+                ("stp-hello-time", "hello_time", 100, 2),
+                ("stp-max-age", "max_age", 100, 20),
+                ("stp-forward-delay", "forward_delay", 100, 15),
+                ("ageing", "ageing_time", 100, 300),
+                ("mcast-snooping", "mcast_snooping", 1, 1),
+                ("transparent", "group_fwd_mask", 1, 0),
+                ("vlan-protocol", "vlan_protocol", 1, 0),
+            ],
+        ),
         ..switch.clone()
     });
     Some(Entry { resource, owner: kernel::owner(&shown) })
@@ -189,7 +229,10 @@ fn their_port(port: &Port) -> Option<Entry> {
     let bridge = tool::link("host", switch).unwrap();
     let filtering = bridge["linkinfo"]["info_data"]["vlan_filtering"] == 1;
     let vlan = if filtering { their_vlan(port) } else { Vlan::default() };
-    let resource = Resource::Port(Port { vlan, ..plain_port(switch, port.device.as_str()) });
+    let data = &shown["linkinfo"]["info_slave_data"];
+    let known = [("isolated", "isolated", 1, 0), ("stp-cost", "cost", 1, 2), ("stp-port-priority", "priority", 1, 32)];
+    let settings = their_settings(data, &known);
+    let resource = Resource::Port(Port { vlan, settings, ..plain_port(switch, port.device.as_str()) });
     Some(Entry { resource, owner: kernel::owner(&shown) })
 }
 
@@ -238,6 +281,30 @@ fn their_mirror(mirror: &Mirror) -> Option<Entry> {
     Some(Entry { resource: Resource::Mirror(seen), owner: kernel::owner(&tool::link("host", &output)?) })
 }
 
+/// What `ip -j -d link` shows: our name, theirs, how many of theirs are one of ours, and what it is by itself.
+fn their_settings(data: &Value, known: &[(&str, &str, u64, u64)]) -> Settings {
+    let mut said: Vec<(&str, String)> = Vec::new();
+    for (name, theirs, scale, own) in known {
+        let value = match &data[theirs] {
+            Value::Bool(on) => u64::from(*on),
+            Value::String(text) if text == "0xfff8" || text == "802.1ad" => 1,
+            // a kernel without VLAN filtering does not tell of the protocol
+            Value::String(_) | Value::Null => 0,
+            number => number.as_u64().unwrap() / scale,
+        };
+        if value != *own {
+            let text = match (*name, value) {
+                ("isolated" | "mcast-snooping" | "transparent", 0) => "off".to_owned(),
+                ("isolated" | "mcast-snooping" | "transparent", _) => "on".to_owned(),
+                ("vlan-protocol", _) => "802.1ad".to_owned(),
+                (_, number) => number.to_string(),
+            };
+            said.push((name, text));
+        }
+    }
+    settings(&said.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>())
+}
+
 /// `bridge vlan`: the one that is PVID is the tag, the others are trunks.
 fn their_vlan(port: &Port) -> Vlan {
     let shown = tool::json(&format!("bridge -j vlan show dev {}", port.device));
@@ -248,8 +315,12 @@ fn their_vlan(port: &Port) -> Vlan {
         let first = vlan["vlan"].as_u64().unwrap();
         first..=vlan["vlanEnd"].as_u64().unwrap_or(first)
     };
+    let native = listed.iter().find(is_pvid);
+    let untagged = |vlan: &Value| vlan["flags"].as_array().unwrap().iter().any(|flag| flag == "Egress Untagged");
     Vlan {
-        tag: listed.iter().find(is_pvid).map(|vlan| id(vlan["vlan"].as_u64().unwrap())),
+        mode: native.filter(|vlan| !untagged(vlan)).map(|_| VlanMode::NativeTagged),
+        tag: native.map(|vlan| id(vlan["vlan"].as_u64().unwrap())),
         trunks: listed.iter().filter(|vlan| !is_pvid(vlan)).flat_map(range).map(id).collect(),
+        ..Vlan::default()
     }
 }

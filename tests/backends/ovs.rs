@@ -7,15 +7,34 @@ use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{
-    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Mirror, MirrorOutput, Owner, Port, Qos, QosType, Queue,
-    Resource, Switch, Vlan,
+    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Interface, Mirror, MirrorOutput, Owner, Port, Qos,
+    QosType, Queue, Resource, Settings, Switch, Tunnel, TunnelType, Vlan, VlanMode,
 };
 use ovsns::ovsdb::client::{Client, Options};
 
 use super::common::ovs::Ovs;
 use super::common::tool;
-use super::fixture::{Failing, Fixture, Specimen, ours};
+use super::fixture::{Failing, Fixture, Specimen, ours, settings};
 use super::kernel::{self, DEADLINE, name, netns, pair};
+
+/// Our name, the column, and what it is by itself.
+const OF_BRIDGES: [(&str, &str, &str); 8] = [
+    ("stp-priority", "other_config:stp-priority", ""),
+    ("rstp-priority", "other_config:rstp-priority", ""),
+    ("ageing", "other_config:mac-aging-time", ""),
+    ("dpid", "other_config:datapath-id", ""),
+    ("transparent", "other_config:forward-bpdu", ""),
+    ("fail-mode", "fail_mode", "standalone"),
+    ("mcast-snooping", "mcast_snooping_enable", "false"),
+    ("protocols", "protocols", ""),
+];
+const OF_PORTS: [(&str, &str, &str); 5] = [
+    ("isolated", "protected", "false"),
+    ("stp-cost", "other_config:stp-path-cost", ""),
+    ("stp-port-priority", "other_config:stp-port-priority", ""),
+    ("rstp-port-priority", "other_config:rstp-port-priority", ""),
+    ("rstp-edge", "other_config:rstp-port-admin-edge", ""),
+];
 
 pub async fn fixture() -> Fixture {
     tool::run("ip link set lo up");
@@ -65,7 +84,20 @@ fn switch_variants() -> Vec<Entry> {
         Switch { mtu: Some(1400), ..plain.clone() },
         Switch { stp: Some(true), ..plain.clone() },
         Switch { rstp: Some(true), ..plain.clone() },
-        Switch { stp: Some(false), rstp: Some(false), mtu: Some(1300), mac: mac("02:00:00:00:00:02"), ..plain },
+        Switch { stp: Some(false), rstp: Some(false), mtu: Some(1300), mac: mac("02:00:00:00:00:02"), ..plain.clone() },
+        Switch { settings: settings(&[("stp-priority", "4096"), ("ageing", "60"), ("dpid", "2a")]), ..plain.clone() },
+        Switch {
+            settings: settings(&[("fail-mode", "secure"), ("mcast-snooping", "on"), ("ageing", "90")]),
+            ..plain.clone()
+        },
+        Switch {
+            settings: settings(&[("protocols", "OpenFlow13,OpenFlow15"), ("transparent", "on")]),
+            ..plain.clone()
+        },
+        Switch {
+            settings: settings(&[("controller", "ptcp:0:127.0.0.1,punix:/nowhere"), ("rstp-priority", "4096")]),
+            ..plain
+        },
     ];
     variants.into_iter().map(|switch| ours(Resource::Switch(switch))).collect()
 }
@@ -75,7 +107,9 @@ fn port_variants() -> Vec<Entry> {
     let vlan = |tag: Option<u16>, trunks: &[u16]| Vlan {
         tag: tag.map(|tag| tag.try_into().unwrap()),
         trunks: trunks.iter().map(|trunk| (*trunk).try_into().unwrap()).collect(),
+        ..Vlan::default()
     };
+    let in_outer = Vlan { mode: Some(VlanMode::Dot1qTunnel), cvlans: vlan(None, &[3, 4]).trunks, ..vlan(Some(5), &[]) };
     let variants = [
         plain.clone(),
         Port { vlan: vlan(Some(5), &[]), ..plain.clone() },
@@ -84,6 +118,11 @@ fn port_variants() -> Vec<Entry> {
         Port { iface_id: Some("a \"name\" with = , and ü".to_owned()), ..plain.clone() },
         Port { netns: Some("n1".parse().unwrap()), ..plain.clone() },
         Port { netns: Some("pid:1".parse().unwrap()), iface_id: Some("vm-1".to_owned()), ..plain.clone() },
+        Port { vlan: Vlan { mode: Some(VlanMode::NativeTagged), ..vlan(Some(5), &[7]) }, ..plain.clone() },
+        Port { vlan: Vlan { mode: Some(VlanMode::NativeUntagged), ..vlan(Some(5), &[]) }, ..plain.clone() },
+        Port { vlan: in_outer, ..plain.clone() },
+        Port { settings: settings(&[("isolated", "on"), ("stp-cost", "50"), ("rstp-edge", "on")]), ..plain.clone() },
+        Port { settings: settings(&[("stp-cost", "60"), ("rstp-port-priority", "16")]), ..plain.clone() },
         // another switch: the port moves there
         Port { switch: "sw2".parse().unwrap(), vlan: vlan(Some(6), &[]), ..plain },
     ];
@@ -93,21 +132,42 @@ fn port_variants() -> Vec<Entry> {
 /// One end of a cable, of which the other may not be there.
 fn patch_variants() -> Vec<Entry> {
     let plain = plain_port("sw1", "patch1");
-    let to = |peer: &str| Some(name(peer));
+    let to = |peer: &str| Interface::Patch(name(peer));
     let tag = Vlan { tag: Some(5u16.try_into().unwrap()), ..Vlan::default() };
     let variants = [
-        Port { patch: to("patch2"), ..plain.clone() },
-        Port { patch: to("patch3"), vlan: tag, ..plain.clone() },
+        Port { interface: to("patch2"), ..plain.clone() },
+        Port { interface: to("patch3"), vlan: tag, ..plain.clone() },
         // another switch: the end moves there
-        Port { patch: to("patch2"), switch: "sw2".parse().unwrap(), ..plain },
+        Port { interface: to("patch2"), switch: "sw2".parse().unwrap(), ..plain },
     ];
     variants.into_iter().map(|port| ours(Resource::Port(port))).collect()
 }
 
+/// Tunnels of one type: of another it would be another port.
+fn tunnel_variants() -> Vec<Entry> {
+    let plain = Tunnel::new(TunnelType::Vxlan, "192.0.2.2".parse().unwrap());
+    let tunnels = [
+        plain,
+        Tunnel { key: "100".parse().ok(), local: "192.0.2.1".parse().ok(), ..plain },
+        Tunnel { key: "flow".parse().ok(), remote: "flow".parse().unwrap(), ..plain },
+        Tunnel { tos: "inherit".parse().ok(), ttl: Some(9), df: Some(false), csum: Some(true), ..plain },
+        Tunnel { dst_port: Some(5000), tos: "184".parse().ok(), ..plain },
+    ];
+    let port = |tunnel| Port { interface: Interface::Tunnel(tunnel), ..plain_port("sw1", "tun1") };
+    tunnels.into_iter().map(|tunnel| ours(Resource::Port(port(tunnel)))).collect()
+}
+
+fn internal_variants() -> Vec<Entry> {
+    let vlan = Vlan { tag: Some(5u16.try_into().unwrap()), ..Vlan::default() };
+    let plain = Port { interface: Interface::Internal { mtu: None }, ..plain_port("sw1", "in1") };
+    let smaller = Port { interface: Interface::Internal { mtu: Some(1400) }, ..plain.clone() };
+    [Port { vlan, ..plain.clone() }, plain, smaller].into_iter().map(|port| ours(Resource::Port(port))).collect()
+}
+
 /// A switch, and the end of a cable that the other end lacks.
 fn half_a_cable() -> Vec<Entry> {
-    let patch = Some(name("patch1"));
-    vec![switch("sw1"), switch("sw2"), ours(Resource::Port(Port { patch, ..plain_port("sw2", "patch2") }))]
+    let interface = Interface::Patch(name("patch1"));
+    vec![switch("sw1"), switch("sw2"), ours(Resource::Port(Port { interface, ..plain_port("sw2", "patch2") }))]
 }
 
 fn two_switches() -> Vec<Entry> {
@@ -122,6 +182,8 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: two_ports(), variants: qos_variants(BackendName::Ovs) },
         Specimen { below: two_switches(), variants: export_variants() },
         Specimen { below: half_a_cable(), variants: patch_variants() },
+        Specimen { below: two_switches(), variants: tunnel_variants() },
+        Specimen { below: two_switches(), variants: internal_variants() },
     ]
 }
 
@@ -279,9 +341,30 @@ impl Vsctl {
             stp: Some(found[2] == "true"),
             rstp: Some(found[4] == "true"),
             vlan_filtering: None,
+            settings: self.their_settings("Bridge", name, &OF_BRIDGES),
             ..switch.clone()
         });
         Some(Entry { resource, owner: found[3].parse().ok() })
+    }
+
+    /// Those that are set; what they are by themselves is no setting.
+    fn their_settings(&self, table: &str, name: &str, known: &[(&str, &str, &str)]) -> Settings {
+        let columns: Vec<&str> = known.iter().map(|(_, column, _)| *column).collect();
+        let mut found = self.get(table, name, &columns).unwrap();
+        if table == "Bridge" {
+            found.push(self.run(&["get-controller", name]).lines().collect::<Vec<_>>().join(","));
+        }
+        let names = known.iter().map(|(name, _, own)| (*name, *own)).chain([("controller", "")]);
+        let said =
+            names.zip(&found).map(|((name, own), text)| (name, own, text.trim_matches(['[', ']']).replace(", ", ",")));
+        let said: Vec<_> = said.filter(|(_, own, text)| !text.is_empty() && text != own).collect();
+        settings(&said.iter().map(|(name, _, text)| (*name, text.as_str())).collect::<Vec<_>>())
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        let mut vsctl = Command::new("ovs-vsctl");
+        let output = vsctl.env("OVS_RUNDIR", &self.rundir).args(["--timeout=30"]).args(words).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn their_mirror(&self, mirror: &Mirror) -> Option<Entry> {
@@ -349,21 +432,55 @@ impl Vsctl {
         Some(Entry { resource: Resource::Qos(seen), owner: found[3].parse().ok() })
     }
 
+    fn their_interface(&self, device: &str, kind: &str, peer: &str) -> Interface {
+        let option = |key: &str| self.get("Interface", device, &[&format!("options:{key}")]).unwrap().remove(0);
+        let number = |text: String| text.parse().ok();
+        match kind {
+            "" => Interface::System,
+            "patch" => Interface::Patch(peer.parse().unwrap()),
+            "internal" => {
+                Interface::Internal { mtu: self.get("Interface", device, &["mtu_request"]).unwrap()[0].parse().ok() }
+            }
+            kind => {
+                let kind: TunnelType = kind.trim_start_matches("ip6").parse().unwrap();
+                let plain = Tunnel::new(kind, option("remote_ip").parse().unwrap());
+                Interface::Tunnel(Tunnel {
+                    local: option("local_ip").parse().ok(),
+                    key: option("key").parse().ok(),
+                    dst_port: number(option("dst_port")),
+                    tos: option("tos").parse().ok(),
+                    ttl: option("ttl").parse().ok(),
+                    df: option("df_default").parse().ok(),
+                    csum: option("csum").parse().ok(),
+                    ..plain
+                })
+            }
+        }
+    }
+
     fn their_port(&self, port: &Port) -> Option<Entry> {
         let device = port.device.as_str();
-        let found = self.get("Port", device, &["tag", "trunks", "external_ids:ovsns-owner"])?;
+        let found = self.get("Port", device, &["tag", "trunks", "external_ids:ovsns-owner", "vlan_mode", "cvlans"])?;
         let columns = ["external_ids:iface-id", "external_ids:ovsns-netns", "type", "options:peer"];
         let interface = self.get("Interface", device, &columns)?;
         let mut vsctl = Command::new("ovs-vsctl");
         let output = vsctl.env("OVS_RUNDIR", &self.rundir).args(["port-to-br", device]).output().unwrap();
-        let numbers = found[1].trim_matches(['[', ']']).split(", ").filter_map(|text| text.parse().ok());
+        let numbers =
+            |text: &str| text.trim_matches(['[', ']']).split(", ").filter_map(|text| text.parse().ok()).collect();
+        let mode = match found[3].as_str() {
+            "native-tagged" => Some(VlanMode::NativeTagged),
+            "native-untagged" if found[1].is_empty() => Some(VlanMode::NativeUntagged),
+            "dot1q-tunnel" => Some(VlanMode::Dot1qTunnel),
+            _ => None,
+        };
         let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         let resource = Resource::Port(Port {
             switch: String::from_utf8(output.stdout).unwrap().trim().parse().unwrap(),
-            vlan: Vlan { tag: found[0].parse().ok(), trunks: numbers.collect() },
+            vlan: Vlan { tag: found[0].parse().ok(), trunks: numbers(&found[1]), mode, cvlans: numbers(&found[4]) },
+            settings: self.their_settings("Port", device, &OF_PORTS),
             iface_id: text(&interface[0]),
             netns: text(&interface[1]).map(|netns| netns.parse().unwrap()),
-            patch: text(&interface[3]).filter(|_| interface[2] == "patch").map(|peer| peer.parse().unwrap()),
+            interface: self.their_interface(device, &interface[2], &interface[3]),
             ..port.clone()
         });
         Some(Entry { resource, owner: found[2].parse().ok() })

@@ -3,7 +3,7 @@
 use ovsns::backend::Backend;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
-use ovsns::model::{Address, Datapath, Device, End, Entry, Link, Place, Port, Resource, Switch};
+use ovsns::model::{Address, Datapath, Device, End, Entry, Interface, Link, Place, Port, Resource, Switch};
 use ovsns::plan::{Plan, Step};
 
 use super::common::{require, sandbox, tool};
@@ -70,7 +70,7 @@ fn what_cannot_be_is_said_at_once() {
         let error = ovs.backend.check(&Entry::unmarked(Resource::Switch(both))).unwrap_err().to_string();
         assert_eq!(error, "stp and rstp of switch sw1 is not possible on backend ovs: a switch speaks one of the two");
         let Resource::Port(plain) = (ovs.port)("sw1", "p1").resource else { unreachable!("a port") };
-        let alone = Resource::Port(Port { patch: Some(name("p1")), ..plain });
+        let alone = Resource::Port(Port { interface: Interface::Patch(name("p1")), ..plain });
         let error = ovs.backend.check(&Entry::unmarked(alone)).unwrap_err();
         assert!(error.to_string().ends_with("a patch cable has two ends"), "{error}");
         let Resource::Switch(plain) = linux::switch("br1").resource else { unreachable!("a switch") };
@@ -90,7 +90,7 @@ fn what_cannot_be_is_said_at_once() {
         let error = LinuxBridge::default().check(&Entry::unmarked(with_id)).unwrap_err();
         assert!(error.to_string().starts_with("iface-id vm of port v1 is not possible on backend linux"), "{error}");
         let Resource::Port(plain) = linux::port("br1", "v1").resource else { unreachable!("a port") };
-        let patch = Resource::Port(Port { patch: Some(name("v2")), ..plain });
+        let patch = Resource::Port(Port { interface: Interface::Patch(name("v2")), ..plain });
         let error = LinuxBridge::default().check(&Entry::unmarked(patch)).unwrap_err();
         assert!(error.to_string().starts_with("patch to v2 of port v1 is not possible on backend linux"), "{error}");
         assert!(error.hint.unwrap().contains("veth pair"));
@@ -187,7 +187,7 @@ fn both_ends_of_a_patch_are_made_in_one_transaction() {
         let rounds = || vsctl(&["get", "Open_vSwitch", ".", "next_cfg"]).parse::<u32>().unwrap();
         let end = |switch: &str, device: &str, peer: &str| {
             let Resource::Port(plain) = (fixture.port)(switch, device).resource else { unreachable!("a port") };
-            ours(Resource::Port(Port { patch: Some(name(peer)), ..plain }))
+            ours(Resource::Port(Port { interface: Interface::Patch(name(peer)), ..plain }))
         };
         fixture
             .upon(&[(fixture.switch)("sw1"), (fixture.switch)("sw2")], async || {
@@ -228,7 +228,7 @@ fn what_others_wrote_into_a_row_stays() {
             .upon(&[switch.clone(), pair(("host", "v1"), ("host", "v2"))], async || {
                 let port = (fixture.port)("sw1", "v1");
                 fixture.create(&port).await;
-                vsctl(&["set", "Bridge", "sw1", "other_config:mac-table-size=99", "external_ids:theirs=1"]);
+                vsctl(&["set", "Bridge", "sw1", "other_config:mcast-snooping-table-size=99", "external_ids:theirs=1"]);
                 vsctl(&["set", "Interface", "v1", "external_ids:theirs=2", "other_config:theirs=3"]);
                 let mut changed = switch.clone();
                 let Resource::Switch(new) = &mut changed.resource else { unreachable!("a switch") };
@@ -241,7 +241,7 @@ fn what_others_wrote_into_a_row_stays() {
                 let after = ours(Resource::Port(Port { iface_id: Some("vm".into()), ..plain })).over(&before);
                 fixture.step(Step::Modify { before, after }).await;
                 let get = |table, row, column| vsctl(&["get", table, row, column]).trim().to_owned();
-                assert_eq!(get("Bridge", "sw1", "other_config:mac-table-size"), "\"99\"");
+                assert_eq!(get("Bridge", "sw1", "other_config:mcast-snooping-table-size"), "\"99\"");
                 assert_eq!(get("Bridge", "sw1", "external_ids:theirs"), "\"1\"");
                 assert_eq!(get("Interface", "v1", "external_ids:theirs"), "\"2\"");
                 assert_eq!(get("Interface", "v1", "other_config:theirs"), "\"3\"");

@@ -25,6 +25,8 @@ pub struct Ovs {
     directory: tempfile::TempDir,
     server: Daemon,
     vswitchd: Option<Daemon>,
+    /// The namespace that it runs in; `None`: that of the thread.
+    netns: Option<String>,
 }
 
 impl Ovs {
@@ -35,12 +37,19 @@ impl Ovs {
         ovs
     }
 
+    /// Starts both daemons in the namespace `netns`: another host, whose switches are all of the userspace datapath.
+    pub fn start_in(netns: &str) -> Ovs {
+        let mut ovs = Ovs { netns: Some(netns.to_owned()), ..Ovs::database_only() };
+        ovs.start_vswitchd();
+        ovs
+    }
+
     /// Starts `ovsdb-server` alone: a system whose `ovs-vswitchd` is dead.
     pub fn database_only() -> Ovs {
         let directory = tempfile::Builder::new().prefix("ovs-").tempdir().unwrap();
         succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")));
         let server = Ovs::server(directory.path());
-        let ovs = Ovs { directory, server, vswitchd: None };
+        let ovs = Ovs { directory, server, vswitchd: None, netns: None };
         ovs.vsctl(&["--no-wait", "init"]);
         ovs
     }
@@ -54,7 +63,7 @@ impl Ovs {
         let mut arguments = vec![database.as_os_str(), OsStr::new(&remote), OsStr::new("--pidfile")];
         arguments.extend(tls.iter().map(OsStr::new));
         // logged once the sockets listen (ovsdb/ovsdb-server.c, main)
-        Daemon::start(run_dir, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)")
+        Daemon::start(run_dir, None, "ovsdb-server", &arguments, "ovsdb-server (Open vSwitch)")
     }
 
     /// `kill -9` for `ovsdb-server`, and another one on the same database.
@@ -126,11 +135,12 @@ impl Ovs {
     pub fn start_vswitchd(&mut self) {
         let remote = self.remote();
         let mut arguments = vec![OsStr::new(&remote), OsStr::new("--pidfile")];
-        if self.datapath_type() == "netdev" {
+        if self.datapath_type() == "netdev" || self.netns.is_some() {
             arguments.push(OsStr::new("--disable-system"));
         }
         // logged when it runs, which is before it has read the database
-        self.vswitchd = Some(Daemon::start(self.run_dir(), "ovs-vswitchd", &arguments, "ovs-vswitchd (Open vSwitch)"));
+        let ready = "ovs-vswitchd (Open vSwitch)";
+        self.vswitchd = Some(Daemon::start(self.run_dir(), self.netns.as_deref(), "ovs-vswitchd", &arguments, ready));
         // a change that ovs-vsctl waits for: it returns when cur_cfg has caught up with next_cfg
         self.vsctl(&["set", "Open_vSwitch", ".", "external_ids:system-id=ovsns-test"]);
         self.vsctl(&["remove", "Open_vSwitch", ".", "external_ids", "system-id"]);
@@ -176,8 +186,16 @@ impl Daemon {
     /// Starts `program` and returns when its log holds `ready`.
     ///
     /// setpriv: the process ends with the thread that started it, also where that ends without dropping anything.
-    fn start(run_dir: &Path, program: &str, arguments: &[&OsStr], ready: &'static str) -> Daemon {
-        let mut setpriv = command(run_dir, "setpriv");
+    fn start(run_dir: &Path, netns: Option<&str>, program: &str, arguments: &[&OsStr], ready: &'static str) -> Daemon {
+        let mut setpriv = match netns {
+            None => command(run_dir, "setpriv"),
+            // it becomes setpriv by exec: the child is the daemon itself
+            Some(netns) => {
+                let mut nsenter = command(run_dir, "nsenter");
+                nsenter.arg(format!("--net=/run/netns/{netns}")).args(["--", "setpriv"]);
+                nsenter
+            }
+        };
         setpriv.args(["--pdeathsig", "KILL", "--", program, "-vconsole:info"]).args(arguments);
         let mut child = setpriv.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = child.stderr.take().unwrap();

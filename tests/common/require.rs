@@ -24,6 +24,12 @@ pub enum Feature {
     VlanDevice,
     /// VXLAN devices.
     Vxlan,
+    /// Geneve devices.
+    Geneve,
+    /// GRE devices that carry Ethernet.
+    GreTap,
+    /// ERSPAN devices.
+    Erspan,
     /// The `netem` queueing discipline.
     Netem,
     /// The `tbf` queueing discipline.
@@ -32,6 +38,8 @@ pub enum Feature {
     NftNat,
     /// Dummy devices.
     Dummy,
+    /// Bridges whose forwarding database can be limited (Linux 6.7).
+    MaxLearned,
     /// Docker, with cgroups to put containers in.
     Docker,
     /// Podman, with the same.
@@ -56,17 +64,21 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    const ALL: [Feature; 20] = [
+    const ALL: &[Feature] = &[
         Feature::Root,
         Feature::OpenVswitch,
         Feature::KernelDatapath,
         Feature::VlanFiltering,
         Feature::VlanDevice,
         Feature::Vxlan,
+        Feature::Geneve,
+        Feature::GreTap,
+        Feature::Erspan,
         Feature::Netem,
         Feature::Tbf,
         Feature::NftNat,
         Feature::Dummy,
+        Feature::MaxLearned,
         Feature::Docker,
         Feature::Podman,
         Feature::PhysicalDevice,
@@ -81,7 +93,7 @@ impl Feature {
 
     /// The one that is written like this.
     pub fn named(name: &str) -> Feature {
-        let found = Feature::ALL.into_iter().find(|feature| format!("{feature:?}") == name);
+        let found = Feature::ALL.iter().copied().find(|feature| format!("{feature:?}") == name);
         found.unwrap_or_else(|| panic!("no feature is called {name}"))
     }
 
@@ -99,6 +111,11 @@ impl Feature {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type vlan id 5"
             }
             Feature::Vxlan => "ip link add probe type vxlan id 5 dstport 4789 local 127.0.0.1",
+            Feature::Geneve => "ip link add probe type geneve id 5 remote 127.0.0.1",
+            Feature::GreTap => "ip link add probe type gretap local 127.0.0.1 remote 127.0.0.2",
+            Feature::Erspan => {
+                "ip link add probe type erspan seq key 5 local 127.0.0.1 remote 127.0.0.2 erspan_ver 1 erspan 1"
+            }
             Feature::Netem => "tc qdisc add dev lo root netem delay 1ms",
             Feature::Tbf => "tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 10ms",
             Feature::NftNat => {
@@ -106,6 +123,7 @@ impl Feature {
                  add rule ip probe nat masquerade'"
             }
             Feature::Dummy => "ip link add probe type dummy",
+            Feature::MaxLearned => "uname -r | awk -F. '{ exit !($1 > 6 || $1 == 6 && $2 >= 7) }'",
             Feature::Docker => {
                 "test -n \"$(ls /sys/fs/cgroup)\" && dockerd --version && /usr/bin/docker --version && runc --version && \
                  test -x /bin/busybox"

@@ -2,16 +2,21 @@
 //! show, and proved by packets, on Open vSwitch and on the Linux bridge. Where one of them cannot, it says what could.
 //!
 //! Open vSwitch forwards with the kernel's datapath where there is one (the virtual machine), else with its own. The names of
-//! these tests are the rows of docs/features.md, which `tests/features.sh` makes from their results: `FAMILY::SWITCH::FEATURE`.
+//! these tests are the rows of docs/features.md, which `tests/features.py` makes from their results: `FAMILY::KIND::FEATURE`.
 
 // clippy's allow-…-in-tests reaches functions marked #[test], not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+use std::fs::OpenOptions;
+use std::io::Write;
 
 #[path = "../common/mod.rs"]
 mod common;
 #[allow(dead_code)] // the stories of tests/workflow use all of it
 #[path = "../workflow/lab.rs"]
 mod lab;
+
+use std::time::{Duration, Instant};
 
 use common::require;
 use common::require::{Feature, has};
@@ -24,28 +29,54 @@ macro_rules! features {
         $(mod $kind {
             $(#[test] fn $feature() {
                 $crate::require!(Root $(, $needs)*);
-                $crate::play(stringify!($kind), super::$feature);
+                $crate::play(module_path!(), stringify!($feature), super::$feature);
             })+
         })+
     };
 }
 pub(crate) use features;
 
+mod fdb;
 mod flow_export;
+mod frames;
 mod mirrors;
+mod openflow;
 mod qos;
+mod quiet;
+mod stats;
+mod switches;
+mod tunnels;
 mod vlans;
 
-/// `kind` is `ovs`, `linux`, `ovs_refuses` or `linux_refuses`.
-fn play(kind: &str, story: fn(&Lab)) {
-    let kind = match kind.starts_with("linux") {
-        true => SwitchKind::Linux,
-        false if has(Feature::KernelDatapath) => SwitchKind::Kernel,
-        false => SwitchKind::Userspace,
+/// Plays the story of a feature; `module` is `features::FAMILY::KIND`.
+fn play(module: &str, feature: &str, story: fn(&Lab)) {
+    let mut words = module.split("::").skip(1);
+    let (family, side) = (words.next().unwrap(), words.next().unwrap());
+    let (kind, place) = match side.starts_with("linux") {
+        true => (SwitchKind::Linux, "linux"),
+        false if has(Feature::KernelDatapath) => (SwitchKind::Kernel, "system"),
+        false => (SwitchKind::Userspace, "netdev"),
     };
     common::sandbox::run(async || {
         let lab = Lab::new(kind);
         story(&lab);
         lab.take_down();
     });
+    if let Some(file) = std::env::var_os("OVSNS_TEST_FEATURES") {
+        let mut file = OpenOptions::new().create(true).append(true).open(file).unwrap();
+        // one write: several tests may append at once
+        file.write_all(format!("{family} {side} {feature} {place}\n").as_bytes()).unwrap();
+    }
+}
+
+/// Looks again and again until `condition` gives something.
+fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ovsns::lab::{self, Format, Source};
+use ovsns::model::BackendName;
+use ovsns::model::setting::{Holder, Setting, Side, Values};
 use proptest::prelude::*;
 
 use crate::common::require;
@@ -211,4 +213,51 @@ fn the_schema_takes_good_files_and_refuses_bad_ones() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(text.lines().filter(|line| line.ends_with(" good")).count(), good.len(), "{text}");
     assert_eq!(text.lines().filter(|line| line.contains(" bad: ")).count(), bad.len(), "{text}");
+}
+
+/// The table of settings: what it is by itself on either kind of switch.
+fn settings_table() -> String {
+    let by_itself = |setting: &Setting, backend| match setting.side(backend) {
+        Side::Lacks { .. } => "–".to_owned(),
+        Side::Has { default: None, .. } => "its own".to_owned(),
+        Side::Has { default: Some(text), follows: true, .. } => format!("{text} (veth), else its own"),
+        Side::Has { default: Some(text), range: None, .. } => (*text).to_owned(),
+        Side::Has { default: Some(text), range: Some((min, max)), .. } => format!("{text} ({min} to {max})"),
+    };
+    let values = |values: &Values| match values {
+        Values::Bool => "`true`, `false`".to_owned(),
+        Values::Number(min, max, _) => format!("{min} to {max}"),
+        Values::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Values::Text(form) => format!("{}: `{}`", form.what, form.example),
+        Values::Texts(form) => format!("{}, or several: `{}`", form.what, form.example),
+    };
+    let mut table =
+        "| of | setting | value | what it does | Open vSwitch | Linux bridge |\n|---|---|---|---|---|---|\n".to_owned();
+    for (holder, of) in [(Holder::Switch, "switch"), (Holder::Port, "port")] {
+        for setting in Setting::of(holder) {
+            let sides = [BackendName::Ovs, BackendName::Linux].map(|backend| by_itself(setting, backend));
+            let [ovs, linux] = sides;
+            table += &format!(
+                "| {of} | `{}` | {} | {} | {ovs} | {linux} |\n",
+                setting.name,
+                values(&setting.values),
+                setting.doc
+            );
+        }
+    }
+    table
+}
+
+#[test]
+fn the_page_has_all_settings() {
+    let (begin, end) = ("--test lab_file -->\n", "<!-- settings end -->");
+    let page = page();
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (table, after) = rest.split_once(end).unwrap();
+    if std::env::var_os("OVSNS_ACCEPT").is_some_and(|accept| accept == "1") {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/lab-file.md");
+        fs::write(path, format!("{before}{begin}{}{end}{after}", settings_table())).unwrap();
+    } else {
+        assert_eq!(table, settings_table(), "OVSNS_ACCEPT=1 cargo test --test lab_file");
+    }
 }

@@ -49,6 +49,7 @@ fn facts() -> Facts {
         tx_checksum_off: true,
         external: BTreeMap::from([(there.clone(), Switch::new(there, BackendName::Linux))]),
         out: None,
+        tunnel_mtus: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,8 @@
 use std::process::{Command, Stdio};
 
 use ovsns::model::{
-    Address, BackendName, End, Entry, IfName, Impairment, Link, Owner, Place, Port, Resource, Route, State, Switch,
+    Address, BackendName, End, Entry, IfName, Impairment, Interface, Link, Owner, Place, Port, Resource, Route, State,
+    Switch,
 };
 use serde_json::Value;
 
@@ -49,6 +50,15 @@ impl Look {
             Resource::Switch(switch) => self.switch_problems(switch, owner),
             Resource::Link(Link { a, b }) => [a, b].into_iter().flat_map(|end| self.end_problems(end, owner)).collect(),
             Resource::Port(port) => self.port_problems(port, owner),
+            Resource::Virtual(device) => {
+                let end = End { mac: device.mac, mtu: device.mtu, ..End::new(Place::Host, device.name.clone()) };
+                self.end_problems(&end, owner)
+            }
+            Resource::Internal(device) => {
+                let end =
+                    End { mac: device.mac, mtu: device.mtu, ..End::new(device.place.clone(), device.name.clone()) };
+                self.end_problems(&End { up: device.up, ..end }, owner)
+            }
             Resource::Device(device) => {
                 let end = End { up: device.up, ..End::new(device.place.clone(), device.name.clone()) };
                 self.end_problems(&end, None)
@@ -72,6 +82,8 @@ impl Look {
             },
             Resource::Link(link) => [&link.a, &link.b].iter().any(|end| self.device(&end.place, &end.name).is_some()),
             Resource::Port(port) => self.switch_of(port).is_some(),
+            Resource::Virtual(device) => self.device(&Place::Host, &device.name).is_some(),
+            Resource::Internal(device) => self.device(&device.place, &device.name).is_some(),
             Resource::Device(device) => self.device(&device.place, &device.name).is_some(),
             Resource::Address(address) => self.has_address(address),
             Resource::Route(route) => self.route(route).is_some(),
@@ -147,10 +159,17 @@ impl Look {
         problems.extend(unless(port.iface_id.as_ref().is_none_or(|id| has(&ids, "iface-id", id)), "other iface-id"));
         let netns = port.netns.as_ref().is_none_or(|netns| has(&ids, "ovsns-netns", &netns.to_string()));
         problems.extend(unless(netns, "other netns"));
-        let peer = port.patch.as_ref().map_or(String::new(), |peer| format!("patch {{peer={peer}}}"));
         let (kind, options) = (column("interface", "type"), column("interface", "options"));
-        let seen = if kind == "patch" { format!("{kind} {options}") } else { String::new() };
-        problems.extend(unless(seen == peer, "other end of the patch"));
+        let right = match &port.interface {
+            Interface::System => kind == "\"\"",
+            Interface::Patch(peer) => kind == "patch" && options == format!("{{peer={peer}}}"),
+            Interface::Internal { .. } => kind == "internal",
+            Interface::Tunnel(tunnel) => {
+                let has_it = |(key, value): &(&str, String)| has(&options, key, value);
+                kind == tunnel.interface_type() && tunnel.options().iter().all(has_it)
+            }
+        };
+        problems.extend(unless(right, "another kind of interface"));
         problems
     }
 

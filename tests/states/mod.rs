@@ -14,9 +14,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use ovsns::backend::memory::Memory;
+use ovsns::model::setting::Setting;
 use ovsns::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Link, Mac, Netns, Owner, Place, Port,
-    Resource, Route, State, Switch, Vlan, VlanId,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Impairment, Interface, Internal, Link, Mac, Netns,
+    Owner, Place, Port, Resource, Route, Settings, State, Switch, Tunnel, TunnelType, Virtual, Vlan, VlanId, VlanMode,
+    What,
 };
 use ovsns::plan::describe;
 use proptest::collection::vec;
@@ -79,6 +81,8 @@ struct Choices {
     links: Vec<Option<(Link, Option<Owner>)>>,
     ports: Vec<Option<PortChoice>>,
     patches: Vec<Option<PatchChoice>>,
+    virtuals: Vec<Option<VirtualChoice>>,
+    internals: Vec<Option<(Place, Option<Owner>)>>,
     devices: Vec<Option<bool>>,
     addresses: Vec<Option<AddressChoice>>,
     routes: Vec<Option<RouteChoice>>,
@@ -86,10 +90,12 @@ struct Choices {
     translation: Translation,
 }
 
-/// The number of a switch, VLANs, `iface-id`, the namespace behind it, and an owner.
-type PortChoice = (usize, Vlan, Option<String>, Option<Place>, Option<Owner>);
+/// The number of a switch, VLANs and settings, `iface-id`, the namespace behind it, and an owner.
+type PortChoice = (usize, (Vlan, Settings), Option<String>, Option<Place>, Option<Owner>);
 /// The number of a switch, that of the other end, and an owner.
 type PatchChoice = (usize, u8, Option<Owner>);
+/// The number of a switch, the MTU, another setting, and an owner.
+type VirtualChoice = (usize, Option<u32>, bool, Option<Owner>);
 /// One of the devices, the address, and `nodad`.
 type AddressChoice = (prop::sample::Index, IpNet, bool);
 /// One of the bases of that kind, the number of the destination, and the metric.
@@ -130,12 +136,12 @@ fn mtu() -> impl Strategy<Value = Option<u32>> {
 fn switch(number: usize) -> impl Strategy<Value = (Switch, Option<Owner>)> {
     let backend = prop::sample::select(vec![BackendName::Ovs, BackendName::Linux]);
     let datapath = option::of(prop::sample::select(vec![Datapath::System, Datapath::Netdev]));
-    let flags = (option::of(any::<bool>()), option::of(any::<bool>()));
+    let flags = (option::of(any::<bool>()), option::of(any::<bool>()), settings(OF_SWITCHES));
     (backend, datapath, mac(), mtu(), flags, owner()).prop_map(move |(backend, datapath, mac, mtu, flags, owner)| {
         let switch = Switch::new(parse(format!("sw{number}")), backend);
         let datapath = datapath.filter(|_| backend == BackendName::Ovs);
         let (rstp, vlan_filtering) = if backend == BackendName::Ovs { (flags.1, None) } else { (None, flags.1) };
-        (Switch { datapath, mac, mtu, stp: flags.0, rstp, vlan_filtering, ..switch }, owner)
+        (Switch { datapath, mac, mtu, stp: flags.0, rstp, vlan_filtering, settings: flags.2, ..switch }, owner)
     })
 }
 
@@ -156,8 +162,28 @@ fn link(number: usize) -> impl Strategy<Value = (Link, Option<Owner>)> {
 
 fn vlan() -> impl Strategy<Value = Vlan> {
     let id = || (1u16..5).prop_map(|id| VlanId::try_from(id).unwrap());
-    (option::of(id()), prop::collection::btree_set(id(), 0..3)).prop_map(|(tag, trunks)| Vlan { tag, trunks })
+    (option::of(id()), prop::collection::btree_set(id(), 0..3), any::<bool>()).prop_map(|(tag, trunks, native)| {
+        let mode = (native && tag.is_some()).then_some(VlanMode::NativeTagged);
+        Vlan { tag, trunks, mode, ..Vlan::default() }
+    })
 }
+
+/// Some of these, each by name with the text of one of its values: none, that which it has by itself, and others.
+fn settings(of: &'static [(&'static str, &'static [&'static str])]) -> impl Strategy<Value = Settings> {
+    let one = |(name, values): &(&'static str, &'static [&'static str])| {
+        let setting = Setting::named(name).unwrap();
+        option::of(prop::sample::select(values.to_vec()).prop_map(move |text| (setting, setting.read(text).unwrap())))
+    };
+    of.iter().map(one).collect::<Vec<_>>().prop_map(|said| {
+        let mut settings = Settings::default();
+        said.into_iter().flatten().for_each(|(setting, value)| settings.set(setting, value));
+        settings
+    })
+}
+
+const OF_SWITCHES: &[(&str, &[&str])] =
+    &[("stp-priority", &["4096", "32768"]), ("mcast-snooping", &["on", "off"]), ("ageing", &["60", "300", "900"])];
+const OF_PORTS: &[(&str, &[&str])] = &[("isolated", &["on", "off"]), ("stp-port-priority", &["1", "32"])];
 
 fn net() -> impl Strategy<Value = IpNet> {
     (0u8..2, 1u8..4, any::<bool>()).prop_map(|(subnet, host, v4)| {
@@ -173,7 +199,7 @@ fn each<S: Strategy>(count: usize, strategy: impl Fn(usize) -> S) -> Vec<impl St
 fn choices() -> impl Strategy<Value = Choices> {
     use prop::sample::Index;
     let iface_id = option::of(prop::sample::select(vec!["vif-1", "vif 2", ""]).prop_map(str::to_owned));
-    let port = (0..SWITCHES, vlan(), iface_id, option::of(place()), owner());
+    let port = (0..SWITCHES, (vlan(), settings(OF_PORTS)), iface_id, option::of(place()), owner());
     let kind = prop::sample::select(vec![
         RouteKind::Direct,
         RouteKind::Direct,
@@ -188,7 +214,8 @@ fn choices() -> impl Strategy<Value = Choices> {
         each(3, |_| owner()),
         each(SWITCHES, switch),
         each(LINKS, link),
-        (vec(option::weighted(0.7, port), LINKS + UPLINKS.len()), vec(option::of((0..SWITCHES, 0u8..3, owner())), 2)),
+        (vec(option::weighted(0.7, port), LINKS + UPLINKS.len()), vec(option::of((0..SWITCHES, 0u8..5, owner())), 2)),
+        (vec(option::of((0..SWITCHES, mtu(), any::<bool>(), owner())), 2), vec(option::of((place(), owner())), 2)),
         vec(option::of(any::<bool>()), SWITCHES + UPLINKS.len()),
         vec(option::weighted(0.8, (any::<Index>(), net(), any::<bool>())), 6),
         vec(option::weighted(0.8, route), 5),
@@ -196,8 +223,32 @@ fn choices() -> impl Strategy<Value = Choices> {
         translation(SWITCHES),
     )
         .prop_map(
-            |(netns, switches, links, (ports, patches), devices, addresses, routes, impairments, translation)| {
-                Choices { netns, switches, links, ports, patches, devices, addresses, routes, impairments, translation }
+            |(
+                netns,
+                switches,
+                links,
+                (ports, patches),
+                (virtuals, internals),
+                devices,
+                addresses,
+                routes,
+                impairments,
+                translation,
+            )| {
+                Choices {
+                    netns,
+                    switches,
+                    links,
+                    ports,
+                    patches,
+                    virtuals,
+                    internals,
+                    devices,
+                    addresses,
+                    routes,
+                    impairments,
+                    translation,
+                }
             },
         )
 }
@@ -223,6 +274,8 @@ impl Choices {
             links: mask.pick(&self.links, &other.links),
             ports: mask.pick(&self.ports, &other.ports),
             patches: mask.pick(&self.patches, &other.patches),
+            virtuals: mask.pick(&self.virtuals, &other.virtuals),
+            internals: mask.pick(&self.internals, &other.internals),
             devices: mask.pick(&self.devices, &other.devices),
             addresses: mask.pick(&self.addresses, &other.addresses),
             routes: mask.pick(&self.routes, &other.routes),
@@ -248,6 +301,17 @@ impl Choices {
         for (slot, choice) in self.patches.iter().enumerate() {
             if let Some(choice) = choice {
                 builder.add_patch(slot, choice.clone());
+            }
+        }
+        for (slot, choice) in self.virtuals.iter().enumerate() {
+            if let Some(choice) = choice {
+                builder.add_virtual(slot, choice.clone());
+            }
+        }
+        for (slot, choice) in self.internals.iter().enumerate() {
+            if let Some((place, owner)) = choice.clone().filter(|(place, _)| builder.has_place(place)) {
+                let name = parse(format!("int{slot}"));
+                builder.add(Some((Resource::Internal(Internal::new(place, name)), owner)));
             }
         }
         for (slot, up) in self.devices.iter().enumerate() {
@@ -308,7 +372,7 @@ impl Builder {
         }
     }
 
-    fn add_port(&mut self, slot: usize, (switch, vlan, iface_id, netns, owner): PortChoice) {
+    fn add_port(&mut self, slot: usize, (switch, (vlan, settings), iface_id, netns, owner): PortChoice) {
         let name = parse::<ovsns::model::SwitchName>(format!("sw{switch}"));
         let key = ovsns::model::Key::Switch { name: name.clone() };
         let Some(backend) = self.state.get(&key).and_then(|entry| entry.resource.backend()) else { return };
@@ -316,7 +380,10 @@ impl Builder {
         if self.devices().contains(&(Place::Host, IfName::clone(&device))) {
             let ovs = backend == BackendName::Ovs;
             let (iface_id, netns, owner) = (iface_id.filter(|_| ovs), netns.filter(|_| ovs), owner.filter(|_| ovs));
-            self.add(Some((Resource::Port(Port { vlan, iface_id, netns, ..Port::new(name, device, backend) }), owner)));
+            self.add(Some((
+                Resource::Port(Port { vlan, settings, iface_id, netns, ..Port::new(name, device, backend) }),
+                owner,
+            )));
         }
     }
 
@@ -326,10 +393,35 @@ impl Builder {
         let key = ovsns::model::Key::Switch { name: name.clone() };
         if self.state.get(&key).and_then(|entry| entry.resource.backend()) == Some(BackendName::Ovs) {
             let device = if slot == 0 { parse("veth0") } else { parse(format!("patch{slot}")) };
-            let patch = Some(parse(format!("patch{}", peer + 5)));
-            let port = Port { patch, ..Port::new(name, device, BackendName::Ovs) };
+            let interface = match peer {
+                0 | 1 => Interface::Patch(parse(format!("patch{}", peer + 5))),
+                2 => {
+                    let tunnel = Tunnel::new(TunnelType::Gre, parse("192.0.2.2"));
+                    Interface::Tunnel(Tunnel { ttl: Some(7), ..tunnel })
+                }
+                3 => Interface::Tunnel(Tunnel::new(TunnelType::Vxlan, parse("flow"))),
+                _ => Interface::Internal { mtu: None },
+            };
+            let port = Port { interface, ..Port::new(name, device, BackendName::Ovs) };
             self.add(Some((Resource::Port(port), owner)));
         }
+    }
+
+    /// A tunnel, and a VLAN of a Linux bridge.
+    fn add_virtual(&mut self, slot: usize, (switch, mtu, other, owner): VirtualChoice) {
+        let switch = parse::<ovsns::model::SwitchName>(format!("sw{switch}"));
+        let key = ovsns::model::Key::Switch { name: switch.clone() };
+        let is_linux = self.state.get(&key).and_then(|entry| entry.resource.backend()) == Some(BackendName::Linux);
+        let what = match slot {
+            0 => {
+                let plain = Tunnel::new(TunnelType::Vxlan, parse("192.0.2.2"));
+                What::Tunnel(Tunnel { key: other.then(|| parse("7")), ..plain })
+            }
+            _ if is_linux => What::Vlan { switch, vlan: if other { 7u16 } else { 8 }.try_into().unwrap() },
+            _ => return,
+        };
+        let device = Virtual { mtu, ..Virtual::new(parse(format!("virt{slot}")), what) };
+        self.add(Some((Resource::Virtual(device), owner)));
     }
 
     fn add_device(&mut self, name: IfName, up: Option<bool>) {

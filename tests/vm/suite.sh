@@ -45,4 +45,10 @@ as_root=(setpriv --pdeathsig TERM --)
 if ((EUID)); then
     as_root=(sudo --)
 fi
-"${as_root[@]}" env VM_SHARE="$VM_SHARE" OVSNS_TEST_STRICT=1 "$HERE/run.sh" -t "${VM_SECONDS:-1200}" -- bash tests/vm/inside.sh
+status=0
+"${as_root[@]}" env VM_SHARE="$VM_SHARE" OVSNS_TEST_STRICT=1 OVSNS_TEST_FEATURES=/vmshare/features \
+    "$HERE/run.sh" -t "${VM_SECONDS:-2400}" -- bash tests/vm/inside.sh || status=$?
+if [[ ${OVSNS_TEST_FEATURES:-} && -e $VM_SHARE/features ]]; then
+    cat "$VM_SHARE/features" >>"$OVSNS_TEST_FEATURES"
+fi
+exit "$status"

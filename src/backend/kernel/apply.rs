@@ -8,10 +8,12 @@ use crate::plan::{Doomed, Step};
 
 use super::create;
 use super::entries;
+use super::internal;
 use super::observe::find_link;
 use super::places::Places;
 use super::qdisc;
 use super::snapshot::{Routes, Snapshot, Wish};
+use super::virtuals;
 use crate::backend::BackendError;
 
 /// The error of a step, for the user.
@@ -72,6 +74,8 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             }
             Resource::Netns(netns) => create::netnses(places, &[(netns, owner)]).1,
             Resource::Link(link) => create::links(places, &[(link, owner)]).1,
+            Resource::Virtual(device) => virtuals::create(places, device, owner),
+            Resource::Internal(device) => internal::create(places, device, owner),
             Resource::Device(device) => set_device(places, device),
             Resource::Address(address) => add_address(places, address),
             Resource::Route(route) => add_route(places, route),
@@ -100,6 +104,8 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
                 Some(located) => gone(located.netlink.request(link::delete(pair.a.name.as_str()))),
                 None => Ok(()),
             },
+            Resource::Virtual(device) => virtuals::delete(places, device),
+            Resource::Internal(device) => internal::delete(places, device),
             Resource::Address(address) => delete_address(places, address),
             Resource::Route(route) => delete_route(places, route),
             Resource::Impairment(impairment) => match index(places, &impairment.place, &impairment.device)? {
@@ -128,6 +134,8 @@ fn modify(places: &mut Places, before: &Entry, after: &Entry) -> Result<(), Erro
             create::set_end(places, &old.a, &new.a)?;
             create::set_end(places, &old.b, &new.b)?;
         }
+        (Resource::Virtual(old), Resource::Virtual(new)) => virtuals::set(places, old, new)?,
+        (Resource::Internal(old), Resource::Internal(new)) => internal::set(places, old, new)?,
         (_, Resource::Device(device)) => set_device(places, device)?,
         (_, Resource::Sysctl(sysctl)) => set_sysctl(places, sysctl)?,
         (Resource::Impairment(old), Resource::Impairment(new)) => {
@@ -145,6 +153,8 @@ fn mark(places: &mut Places, entry: &Entry) -> Result<(), Error> {
     let bearers = match &entry.resource {
         Resource::Netns(netns) => vec![(Place::Named(netns.name.clone()), "lo")],
         Resource::Link(pair) => [&pair.a, &pair.b].map(|end| (end.place.clone(), end.name.as_str())).into(),
+        Resource::Virtual(device) => vec![(Place::Host, device.name.as_str())],
+        Resource::Internal(device) => vec![(device.place.clone(), device.name.as_str())],
         _ => Vec::new(),
     };
     let alias = entry.owner.as_ref().map(Owner::alias).unwrap_or_default();

@@ -2,11 +2,13 @@
 
 mod apply;
 mod containers;
+mod counters;
 mod create;
 mod dad;
 mod departures;
 mod enter;
 mod entries;
+mod internal;
 mod inventory;
 mod learned;
 mod observe;
@@ -19,6 +21,7 @@ mod run;
 pub mod seen;
 mod snapshot;
 mod survey;
+mod virtuals;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,6 +35,7 @@ use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
 pub use containers::called as containers_called;
+pub use counters::{Counted, counters};
 pub use enter::{UnnamedNetns, inside};
 pub use inventory::{Found, Kept, OfContainer, Wanted};
 pub use learned::Learned;
@@ -92,6 +96,11 @@ impl Backend for Kernel {
         let unreachable = |place: &Place| matches!(place, Place::Nsid(_));
         let places = match resource {
             Resource::Link(link) => vec![&link.b.place],
+            Resource::Virtual(device) => {
+                virtuals::check(device)?;
+                Vec::new()
+            }
+            Resource::Internal(device) => vec![&device.place],
             Resource::Device(device) => vec![&device.place],
             Resource::Physical(physical) => vec![&physical.place],
             Resource::Sysctl(sysctl) => vec![&sysctl.place],

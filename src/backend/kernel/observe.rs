@@ -6,11 +6,13 @@ use crate::model::{Entry, IfName, Key, Kind, NetnsName, Place};
 use crate::netlink::{self, Error};
 
 use super::entries::{self, Pairs, Spot};
+use super::internal;
 use super::owned;
 use super::physical;
 use super::places::Places;
 use super::snapshot::{Addresses, Routes, Snapshot, Wish, is_veth};
 use super::survey::Survey;
+use super::virtuals;
 use crate::backend::Scope;
 
 pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> {
@@ -22,6 +24,7 @@ pub fn observe(places: &mut Places, scope: &Scope) -> Result<Vec<Entry>, Error> 
         }
         Scope::Switch(name) => of_device(places, &Place::Host, &name.device()),
         Scope::Within(..) | Scope::Kind(Kind::Device | Kind::Sysctl) | Scope::Ruleset => Ok(Vec::new()),
+        Scope::Kind(Kind::Virtual) => of_kind(places, vec![Place::Host], Kind::Virtual),
         Scope::Kind(kind) => {
             let all = places.all()?;
             of_kind(places, all, *kind)
@@ -54,6 +57,8 @@ fn whole(places: &mut Places, at: Vec<Place>) -> Result<Vec<Entry>, Error> {
     // By now it has seen the far ends of pairs, too.
     for (place, snapshot) in at.iter().filter_map(|place| Some((place, survey.of(place)?))) {
         found.extend(entries::netns(place, snapshot));
+        found.extend(snapshot.links().filter_map(|link| virtuals::entry(place, snapshot, link)));
+        found.extend(snapshot.links().filter_map(|link| internal::entry(place, link)));
         found.extend(snapshot.links().filter_map(|link| physical::device(place, link)));
         found.extend(entries::addresses(place, snapshot));
         found.extend(entries::routes(place, snapshot));
@@ -79,7 +84,7 @@ fn of_kind(places: &mut Places, at: Vec<Place>, kind: Kind) -> Result<Vec<Entry>
     let wish = match kind {
         Kind::Netns => Wish { devices: [IfName::lo()].into(), ..Wish::default() },
         Kind::Link => Wish { all_devices: true, pairs: true, ..Wish::default() },
-        Kind::Device | Kind::Physical => Wish { all_devices: true, ..Wish::default() },
+        Kind::Device | Kind::Physical | Kind::Virtual | Kind::Internal => Wish { all_devices: true, ..Wish::default() },
         Kind::Address => Wish { addresses: Addresses::AskedFor, ..Wish::default() },
         Kind::Route => Wish { routes: Routes::All, ..Wish::default() },
         Kind::Impairment => Wish { all_devices: true, impairments: true, ..Wish::default() },
@@ -93,6 +98,8 @@ fn of_kind(places: &mut Places, at: Vec<Place>, kind: Kind) -> Result<Vec<Entry>
         match kind {
             Kind::Netns => entries::netns(place, snapshot).into_iter().collect(),
             Kind::Device => snapshot.links().filter_map(|link| entries::device(place, link)).collect(),
+            Kind::Virtual => snapshot.links().filter_map(|link| virtuals::entry(place, snapshot, link)).collect(),
+            Kind::Internal => snapshot.links().filter_map(|link| internal::entry(place, link)).collect(),
             Kind::Physical => snapshot.links().filter_map(|link| physical::device(place, link)).collect(),
             Kind::Address => entries::addresses(place, snapshot),
             Kind::Route => entries::routes(place, snapshot),
@@ -120,7 +127,8 @@ fn wishes(keys: &[Key]) -> BTreeMap<Place, Wish> {
                 let wish = wishes.entry(Place::Named(name.clone())).or_default();
                 wish.devices.insert(IfName::lo());
             }
-            Key::Link { place, name } | Key::Device { place, name } => {
+            Key::Virtual { name } => _ = wishes.entry(Place::Host).or_default().devices.insert(name.clone()),
+            Key::Link { place, name } | Key::Internal { place, name } | Key::Device { place, name } => {
                 wishes.entry(place.clone()).or_default().devices.insert(name.clone());
             }
             Key::Address { place, device, .. } => {
@@ -185,6 +193,11 @@ fn of_keys(places: &mut Places, keys: &[Key]) -> Result<Vec<Entry>, Error> {
             let link = survey.of(place)?.named(name)?;
             pairs.get(&(place.clone(), link.index)).cloned()
         }
+        Key::Virtual { name } => {
+            let seen = survey.of(&Place::Host)?;
+            virtuals::entry(&Place::Host, seen, seen.named(name)?)
+        }
+        Key::Internal { place, name } => internal::entry(place, survey.of(place)?.named(name)?),
         Key::Device { place, name } => entries::device(place, survey.of(place)?.named(name)?),
         _ => rest.get(key).cloned(),
     };

@@ -6,9 +6,11 @@ use crate::model::{Entry, IfName, NAT_ROUTE_PROTOCOL, Owner, Place, ROUTE_PROTOC
 use crate::netlink::{self, Error};
 
 use super::entries::{self, Pairs};
+use super::internal;
 use super::places::Places;
 use super::snapshot::{Addresses, Routes, Snapshot, Wish, is_asked_for, is_veth};
 use super::survey::Survey;
+use super::virtuals;
 
 /// The protocol numbers of routes that people and we make: `RTPROT_BOOT`, `RTPROT_STATIC` (linux/rtnetlink.h), and our own. On
 /// a lab's own devices those of routing daemons and DHCP are the lab's traffic, not its making.
@@ -50,6 +52,11 @@ pub fn observe(places: &mut Places, owner: &Owner) -> Result<Vec<Entry>, Error> 
                 devices.insert(link.index);
                 found.extend(entries::device(place, link));
             }
+        }
+        for link in snapshot.links().filter(|link| bears(link)) {
+            let made = virtuals::entry(place, snapshot, link).or_else(|| internal::entry(place, link));
+            devices.extend(made.is_some().then_some(link.index));
+            found.extend(made);
         }
         found.extend(within(place, snapshot, netns.is_none().then_some(devices)));
         found.extend(netns);

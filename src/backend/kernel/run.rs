@@ -107,6 +107,7 @@ fn into(step: &Step) -> Option<&Place> {
     match (&step.entry().resource, step) {
         (Resource::Link(pair), Step::Delete(_)) => Some(&pair.a.place),
         (Resource::Link(pair), _) => Some(&pair.b.place),
+        (Resource::Internal(device), _) => Some(&device.place),
         (Resource::Device(device), _) => Some(&device.place),
         (Resource::Sysctl(sysctl), _) => Some(&sysctl.place),
         (Resource::Address(address), _) => Some(&address.place),

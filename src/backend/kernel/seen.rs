@@ -183,6 +183,30 @@ fn nud(state: NeighbourState) -> String {
     }
 }
 
+/// How the host's own packets reach an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenWay {
+    /// It is one of the host's own addresses.
+    pub local: bool,
+    /// The device that they leave by.
+    pub dev: Option<IfName>,
+    /// Its MTU in bytes.
+    pub mtu: Option<u32>,
+}
+
+/// The way to `address` from the host; `None` where there is none.
+pub fn way_to(address: IpAddr) -> Result<Option<SeenWay>, BackendError> {
+    let mut places = Places::default();
+    let mut look = || {
+        let netlink = &mut places.at(&Place::Host)?.netlink;
+        let Some(way) = netlink.way_to(address)? else { return Ok(None) };
+        let link = way.link.map(|link| netlink.link(link)).transpose()?.flatten();
+        let dev = link.as_ref().and_then(|link| link.name.parse().ok());
+        Ok(Some(SeenWay { local: way.local, dev, mtu: link.map(|link| link.mtu) }))
+    };
+    look().map_err(|error| failed(format!("cannot find the way to {address}"), error))
+}
+
 /// What a device of the host is to others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uplink {

@@ -132,7 +132,9 @@ impl Snapshot {
         for index in &wish.indexes {
             self.look_up(netlink, *index)?;
         }
-        Ok(())
+        // A VLAN device is told with what is below.
+        let below: Vec<u32> = self.links.values().filter(|link| link.vlan.is_some()).filter_map(|l| l.peer).collect();
+        below.into_iter().try_for_each(|index| self.look_up(netlink, index))
     }
 
     fn insert(&mut self, link: Link) {

@@ -1,16 +1,19 @@
 //! Switches and ports of the bridge of the Linux kernel, and what is done to their traffic.
 
+pub mod fdb;
 mod mirror;
 mod qos;
 mod run;
+mod settings;
 mod traffic;
+mod tree;
 mod unsupported;
 mod view;
 
 use async_trait::async_trait;
 use nix::errno::Errno;
 
-use crate::model::{BackendName, Entry, Port, Resource, Switch};
+use crate::model::{BackendName, Entry, Interface, Port, Resource, Settings, Switch, VlanMode};
 use crate::netlink::{Error, Netlink};
 use crate::plan::Step;
 
@@ -60,12 +63,24 @@ impl Backend for LinuxBridge {
                 backend: "linux",
                 reason: "the bridge of the kernel does not speak it".to_owned(),
             }),
-            Resource::Port(Port { device, patch: Some(peer), .. }) => Err(Unsupported {
+            Resource::Port(Port { device, interface: Interface::Patch(peer), .. }) => Err(Unsupported {
                 hint: Some("a veth pair does the same: plug in one end here, and the other one there".to_owned()),
                 what: format!("patch to {peer} of port {device}"),
                 backend: "linux",
                 reason: "each port of a Linux bridge is a device".to_owned(),
             }),
+            Resource::Port(Port { device, interface: Interface::Internal { .. }, .. }) => refuse(
+                format!("internal port {device}"),
+                "each port of a Linux bridge is a device that was there before",
+            ),
+            Resource::Port(Port { device, interface: Interface::Tunnel(_), .. }) => {
+                refuse(format!("tunnel {device} without a device"), "each port of a Linux bridge is a device")
+            }
+            Resource::Switch(switch) => has_settings(&entry.key().to_string(), &switch.settings),
+            Resource::Port(port) => {
+                check_vlan(port)?;
+                has_settings(&entry.key().to_string(), &port.settings)
+            }
             resource => unsupported::check(resource),
         }
     }
@@ -93,6 +108,35 @@ impl Backend for LinuxBridge {
             tokio::task::yield_now().await;
         }
         Ok(())
+    }
+}
+
+/// The settings are among those that a bridge of the kernel has.
+fn has_settings(whose: &str, settings: &Settings) -> Result<(), Unsupported> {
+    match settings.lacking(BackendName::Linux) {
+        None => Ok(()),
+        Some((setting, reason, hint)) => {
+            Err(Unsupported { what: format!("{setting} of {whose}"), backend: "linux", reason, hint: Some(hint) })
+        }
+    }
+}
+
+/// A bridge of the kernel lists the VLANs of each port.
+fn check_vlan(port: &Port) -> Result<(), Unsupported> {
+    let refuse = |reason: &str, hint: &str| {
+        let mode = port.vlan.mode.map(|mode| mode.to_string()).unwrap_or_default();
+        let what = format!("VLAN mode {mode} of port {}", port.device);
+        Err(Unsupported { what, backend: "linux", reason: reason.to_owned(), hint: Some(hint.to_owned()) })
+    };
+    match port.vlan.mode {
+        Some(VlanMode::Dot1qTunnel) => refuse(
+            "which tags are the outer ones is a matter of the whole bridge",
+            "make the switch with --vlan-protocol 802.1ad and give the port a --tag: what customers tag passes inside",
+        ),
+        Some(_) if port.vlan.trunks.is_empty() => {
+            refuse("it takes a list of the VLANs that pass", "name them: --trunks 10,20")
+        }
+        _ => Ok(()),
     }
 }
 

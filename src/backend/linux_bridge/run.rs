@@ -3,11 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::model::{DEFAULT_PVID, Entry, IfName, Lent, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId};
+use crate::model::{
+    DEFAULT_PVID, Entry, IfName, Lent, Mac, Owner, Port, Resource, Settings, Switch, SwitchName, Vlan, VlanId, VlanMode,
+};
 use crate::netlink::link::{self, Bridge};
 use crate::netlink::{Error, Link, Netlink, bridge};
 use crate::plan::Step;
 
+use super::settings;
 use super::view::{FEW, find, switch, vlan};
 use super::{mirror, qos};
 
@@ -122,9 +125,14 @@ impl<'a> Run<'a> {
 /// The port that a step plugs in, if nothing else is asked of it.
 fn new_port(step: &Step) -> Option<&Port> {
     match step {
-        Step::Create(Entry { resource: Resource::Port(port), .. }) if port.lent.is_none() => Some(port),
+        Step::Create(Entry { resource: Resource::Port(port), .. }) if is_plain(port) => Some(port),
         _ => None,
     }
+}
+
+/// Whether nothing is asked of it but to be plugged in, and perhaps VLANs.
+fn is_plain(port: &Port) -> bool {
+    port.lent.is_none() && port.settings.is_empty()
 }
 
 fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
@@ -132,7 +140,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
     match step {
         Step::Create(entry) => match &entry.resource {
             Resource::Switch(switch) => create_switch(netlink, switch, owner),
-            Resource::Port(port) => plug(netlink, port),
+            Resource::Port(port) => plug_over(netlink, port),
             Resource::Mirror(wanted) => mirror::create(netlink, wanted),
             Resource::Qos(wanted) => qos::create(netlink, wanted),
             _ => Ok(()),
@@ -152,7 +160,11 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
                 set_switch(netlink, old, new)?;
                 if before.owner == after.owner { Ok(()) } else { mark(netlink, new, owner) }
             }
-            (Resource::Port(_), Resource::Port(port)) => plug(netlink, port),
+            // On another bridge a port begins anew.
+            (Resource::Port(old), Resource::Port(port)) if old.switch != port.switch => {
+                plug(netlink, port, &Settings::default())
+            }
+            (Resource::Port(old), Resource::Port(port)) => plug(netlink, port, &old.settings),
             (Resource::Mirror(old), Resource::Mirror(new)) => mirror::change(netlink, old, new),
             (Resource::Qos(old), Resource::Qos(new)) => qos::change(netlink, old, new),
             _ => Ok(()),
@@ -180,11 +192,22 @@ fn create_switch(netlink: &mut Netlink, wanted: &Switch, owner: Option<&Owner>) 
             _ => Err(error),
         },
         Err(error) => Err(error),
-        Ok(()) => pin_mtu(netlink, wanted).inspect_err(|_| {
+        Ok(()) => finish(netlink, wanted).inspect_err(|_| {
             // Half a switch is none: the caller counts it as not made.
             let _ = netlink.request(link::delete(wanted.name.as_str()));
         }),
     }
+}
+
+/// What a bridge is set to once it is there.
+fn finish(netlink: &mut Netlink, wanted: &Switch) -> Result<(), Error> {
+    pin_mtu(netlink, wanted)?;
+    let changes = settings::bridge_changes(&Settings::default(), &wanted.settings);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let change = link::set(wanted.name.as_str());
+    netlink.request(changes.into_iter().fold(change, link::Change::bridge).request())
 }
 
 /// A bridge's MTU follows the smallest of its ports until it has been changed once (`BROPT_MTU_SET_BY_USER`, `br_change_mtu` in
@@ -218,6 +241,7 @@ fn set_switch(netlink: &mut Netlink, old: &Switch, new: &Switch) -> Result<(), E
     if let Some(filtering) = new.vlan_filtering.filter(|_| old.vlan_filtering != new.vlan_filtering) {
         change = change.vlan_filtering(filtering);
     }
+    change = settings::bridge_changes(&old.settings, &new.settings).into_iter().fold(change, link::Change::bridge);
     netlink.request(change.request())
 }
 
@@ -242,14 +266,25 @@ pub fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
     }
 }
 
-fn plug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
+/// Plugs a port in. One that is plugged in already, here or elsewhere, keeps what nobody asks of it.
+fn plug_over(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
+    let seen = settings::of_port(&link_of(netlink, &port.device)?);
+    let there = Resource::Port(Port { settings: seen, ..port.clone() });
+    match Resource::Port(port.clone()).over(&there) {
+        Resource::Port(wanted) => plug(netlink, &wanted, &Settings::default()),
+        _ => unreachable!("a port over a port is a port"),
+    }
+}
+
+/// Plugs a port in, or sets one that is; `old` is what it was set to.
+fn plug(netlink: &mut Netlink, port: &Port, old: &Settings) -> Result<(), Error> {
     let bridge = link_of(netlink, &port.switch.device())?;
     let device = link_of(netlink, &port.device)?;
     if device.master == Some(bridge.index) {
-        return set_plugged(netlink, &bridge, &device, port);
+        return set_plugged(netlink, &bridge, &device, port, old);
     }
     netlink.request(link::set(device.index).master(bridge.index).request())?;
-    set_plugged(netlink, &bridge, &device, port).inspect_err(|_| {
+    set_plugged(netlink, &bridge, &device, port, old).inspect_err(|_| {
         // Half plugged in is not: the caller counts it as not done.
         let back = link::set(device.index);
         let back = match device.master {
@@ -261,9 +296,14 @@ fn plug(netlink: &mut Netlink, port: &Port) -> Result<(), Error> {
 }
 
 /// What a port is set to once it is one.
-fn set_plugged(netlink: &mut Netlink, bridge: &Link, device: &Link, port: &Port) -> Result<(), Error> {
+fn set_plugged(netlink: &mut Netlink, bridge: &Link, device: &Link, port: &Port, old: &Settings) -> Result<(), Error> {
     if bridge.bridge.as_ref().is_some_and(|bridge| bridge.vlan_filtering) {
         set_vlans(netlink, device.index, &port.vlan)?;
+    }
+    let changes = settings::port_changes(old, &port.settings);
+    if !changes.is_empty() {
+        let change = link::set(device.index);
+        netlink.request(changes.into_iter().fold(change, link::Change::bridge_port).request())?;
     }
     set_lent(netlink, device, port.lent.as_ref())
 }
@@ -291,7 +331,10 @@ fn set_vlans(netlink: &mut Netlink, device: u32, wanted: &Vlan) -> Result<(), Er
         netlink.request(bridge::add_vlan(port, bridge::Vlan::tagged(id.get())))?;
     }
     match wanted_tag {
-        Some(tag) if seen.tag != wanted_tag => netlink.request(bridge::add_vlan(port, bridge::Vlan::access(tag.get()))),
+        Some(tag) if seen.tag != wanted_tag || seen.mode != wanted.mode => {
+            let untagged = wanted.mode != Some(VlanMode::NativeTagged);
+            netlink.request(bridge::add_vlan(port, bridge::Vlan { untagged, ..bridge::Vlan::access(tag.get()) }))
+        }
         _ => Ok(()),
     }
 }

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 
 use crate::backend::Scope;
-use crate::model::{BackendName, Entry, Key, Kind, Lent, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId};
+use crate::model::{
+    BackendName, Entry, Key, Kind, Lent, Mac, Owner, Port, Resource, Switch, SwitchName, Vlan, VlanId, VlanMode,
+};
 use crate::netlink::link::is_there;
 use crate::netlink::{Error, Link, Netlink, bridge};
+
+use super::settings;
 
 /// Up to so many devices are asked for one by one; to list all of the host costs as much for each that it has.
 pub const FEW: usize = 16;
@@ -128,8 +132,8 @@ impl View {
             None => vlan(&self.netlink.vlans(Some(link.index))?),
         };
         let lent = link.alias.as_deref().and_then(Lent::from_alias);
-        let port =
-            Port { switch, device, backend: BackendName::Linux, vlan, iface_id: None, netns: None, lent, patch: None };
+        let settings = settings::of_port(link);
+        let port = Port { vlan, lent, settings, ..Port::new(switch, device, BackendName::Linux) };
         let owner = link.alias.as_deref().and_then(Owner::from_alias);
         Ok(Some(Entry { resource: Resource::Port(port), owner }))
     }
@@ -164,6 +168,7 @@ pub fn switch(link: &Link) -> Option<Entry> {
         stp: Some(bridge.stp),
         rstp: None,
         vlan_filtering: Some(bridge.vlan_filtering),
+        settings: settings::of_bridge(bridge),
     };
     Some(Entry { resource: Resource::Switch(switch), owner: link.alias.as_deref().and_then(Owner::from_alias) })
 }
@@ -171,7 +176,10 @@ pub fn switch(link: &Link) -> Option<Entry> {
 /// What `bridge vlan` shows of a port, in the words of a port.
 pub fn vlan(vlans: &[(u32, bridge::Vlan)]) -> Vlan {
     let id = |number: u16| VlanId::try_from(number).ok();
-    let tag = vlans.iter().find(|(_, vlan)| vlan.pvid).and_then(|(_, vlan)| id(vlan.first));
+    let native = vlans.iter().map(|(_, vlan)| vlan).find(|vlan| vlan.pvid);
+    let mode = native.filter(|vlan| !vlan.untagged).map(|_| VlanMode::NativeTagged);
+    let tag = native.and_then(|vlan| id(vlan.first));
     let tagged = vlans.iter().filter(|(_, vlan)| !vlan.pvid);
-    Vlan { tag, trunks: tagged.flat_map(|(_, vlan)| vlan.first..=vlan.last).filter_map(id).collect() }
+    let trunks = tagged.flat_map(|(_, vlan)| vlan.first..=vlan.last).filter_map(id).collect();
+    Vlan { tag, trunks, mode, ..Vlan::default() }
 }

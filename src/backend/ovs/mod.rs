@@ -8,11 +8,16 @@ mod connection;
 mod extras;
 mod flow_export;
 mod health;
+mod interface;
+mod interfaces;
 mod mirror;
 mod ops;
 mod qos;
 mod read;
+mod settings;
 mod sockets;
+mod tree;
+mod vlan;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::model::{BackendName, Entry, IfName, Key, Port, Resource, Switch};
+use crate::model::{self, BackendName, Entry, IfName, Key, Port, Resource, Switch};
 use crate::ovsdb::client::Client;
 use crate::ovsdb::error::ClientError;
 use crate::ovsdb::operation::{Operation, OperationResult};
@@ -31,6 +36,7 @@ use crate::plan::Step;
 use super::{ApplyError, Backend, BackendError, Fault, Scope, Stage, Unsupported};
 use connection::Connection;
 pub use health::Health;
+pub use interfaces::{Interface, Interfaces, OFPP_LOCAL};
 
 /// The database that ovs-vswitchd takes its configuration from.
 pub const DATABASE: &str = "Open_vSwitch";
@@ -97,12 +103,23 @@ impl Backend for Ovs {
                 reason: "a switch speaks one of the two".to_owned(),
                 hint: Some("rstp alone: it talks to switches that speak stp only, too".to_owned()),
             }),
-            Resource::Port(Port { device, patch: Some(peer), .. }) if device == peer => Err(Unsupported {
-                what: format!("patch to {peer} of port {device}"),
-                backend: "ovs",
-                reason: "a patch cable has two ends".to_owned(),
-                hint: None,
-            }),
+            Resource::Port(Port { device, interface: model::Interface::Patch(peer), .. }) if device == peer => {
+                Err(Unsupported {
+                    what: format!("patch to {peer} of port {device}"),
+                    backend: "ovs",
+                    reason: "a patch cable has two ends".to_owned(),
+                    hint: None,
+                })
+            }
+            Resource::Switch(Switch { settings, .. }) | Resource::Port(Port { settings, .. }) => {
+                match settings.lacking(BackendName::Ovs) {
+                    None => Ok(()),
+                    Some((setting, reason, hint)) => {
+                        let what = format!("{setting} of {}", entry.key());
+                        Err(Unsupported { what, backend: "ovs", reason, hint: Some(hint) })
+                    }
+                }
+            }
             _ => Ok(()),
         }
     }
@@ -145,7 +162,7 @@ fn one_transaction(steps: &[Step]) -> usize {
 
 /// The other end, of one end of a patch cable.
 fn peer(entry: &Entry) -> Option<IfName> {
-    if let Resource::Port(port) = &entry.resource { port.patch.clone() } else { None }
+    if let Resource::Port(port) = &entry.resource { port.interface.peer().cloned() } else { None }
 }
 
 /// A failed call, in the context of what was being done.

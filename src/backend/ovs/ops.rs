@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Datapath, Entry, IfName, Key, Port, Resource, Switch, SwitchName};
+use crate::model::setting::{At, Value};
+use crate::model::{Datapath, Entry, IfName, Key, Port, Resource, Settings, Switch, SwitchName};
 use crate::ovsdb::operation::{
     Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
 };
@@ -11,7 +12,10 @@ use crate::ovsdb::row::Row;
 use crate::ovsdb::value::{Atom, Datum, Uuid};
 use crate::plan::Step;
 
-use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER, PATCH, PEER, vlan_columns};
+use super::interface;
+use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER};
+use super::settings;
+use super::vlan;
 use super::wait::Target;
 use crate::backend::BackendError;
 
@@ -118,11 +122,19 @@ impl Transaction {
         let bridge = Insert::into_table("Bridge")
             .with("name", name)
             .with("datapath_type", datapath)
-            .with("fail_mode", "standalone")
             .with("stp_enable", switch.stp.unwrap_or(false))
             .with("rstp_enable", switch.rstp.unwrap_or(false))
-            .with("other_config", Datum::map(switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()))))
             .with("external_ids", ids());
+        let hwaddr = switch.mac.iter().map(|mac| ("hwaddr", mac.to_string()));
+        let mut bridge = bridge.with("other_config", Datum::map(hwaddr.chain(config(&switch.settings))));
+        if switch.settings.get("fail-mode").is_none() {
+            bridge = bridge.with("fail_mode", "standalone");
+        }
+        for (column, value) in columns(&switch.settings) {
+            bridge = bridge.with(column, value);
+        }
+        let controllers = self.controllers(switch.settings.get("controller"));
+        let bridge = bridge.with("controller", Datum::set(controllers));
         let new = NewBridge { insert: bridge, ports: vec![port], mirrors: Vec::new() };
         self.new_bridges.insert(switch.name.clone(), new);
     }
@@ -146,7 +158,7 @@ impl Transaction {
 
     fn create_port(&mut self, entry: &Entry, port: &Port) -> Atom {
         let mark = || entry.owner.iter().map(|owner| (OWNER, owner.to_string()));
-        // It tells that a device is of another boot; a patch port has none that could be gone.
+        // It tells that a device is of another boot; what Open vSwitch makes by itself is not gone for that.
         let boot = port.host_device().and_then(|_| boot_id()).map(|boot| (BOOT, boot));
         let netns = port.netns.iter().map(|netns| (NETNS, netns.to_string()));
         let id = port.iface_id.iter().map(|id| (IFACE_ID, id.clone()));
@@ -154,18 +166,49 @@ impl Transaction {
         let ids = Datum::map(mark().chain(boot).chain(netns).chain(id).chain(lent));
         let name = port.device.as_str();
         let mut interface = Insert::into_table("Interface").with("name", name).with("external_ids", ids);
-        if let Some(peer) = &port.patch {
-            interface = interface.with("type", PATCH).with("options", Datum::map([(PEER, peer.as_str())]));
+        for (column, value) in interface::columns(&port.interface) {
+            interface = interface.with(column, value);
         }
         let interface = self.insert_interface(interface);
         let mut row = Insert::into_table("Port")
             .with("name", name)
             .with("interfaces", interface)
             .with("external_ids", Datum::map(mark()));
-        for (column, value) in vlan_columns(&port.vlan) {
+        row = row.with("other_config", Datum::map(config(&port.settings)));
+        for (column, value) in vlan::columns(&port.vlan).into_iter().chain(columns(&port.settings)) {
             row = row.with(column, value);
         }
         self.insert(row)
+    }
+
+    /// Rows of the controllers that a setting names.
+    fn controllers(&mut self, value: Option<&Value>) -> Vec<Atom> {
+        let Some(Value::Text(targets)) = value else { return Vec::new() };
+        targets.split(',').map(|target| self.insert(Insert::into_table("Controller").with("target", target))).collect()
+    }
+
+    /// Brings the settings of the row from `old` to `new`.
+    fn set_settings(&mut self, table: &str, row: Uuid, old: &Settings, new: &Settings) {
+        let mut update = Update::table_rows(table).filter(Condition::uuid(row));
+        let mut any = false;
+        for (setting, value) in new.differing(old) {
+            match setting.column() {
+                At::Key(key) => self.set_map(table, row, "other_config", key, value.map(Value::column_text).as_deref()),
+                At::Controllers => {
+                    update = update.with("controller", Datum::set(self.controllers(value)));
+                    any = true;
+                }
+                At::Flag(_) | At::Words(_) => {
+                    if let Some((column, datum)) = settings::column(setting, value) {
+                        update = update.with(column, datum);
+                        any = true;
+                    }
+                }
+            }
+        }
+        if any {
+            self.push(update);
+        }
     }
 
     pub(super) fn insert(&mut self, insert: Insert) -> Atom {
@@ -245,7 +288,10 @@ impl Transaction {
         if let Some(rstp) = new.rstp.filter(|_| old.rstp != new.rstp) {
             update = update.with("rstp_enable", rstp);
         }
-        self.push(update);
+        if old.stp != new.stp || old.rstp != new.rstp {
+            self.push(update);
+        }
+        self.set_settings("Bridge", found.row, &old.settings, &new.settings);
         if old.mac != new.mac {
             let mac = new.mac.map(|mac| mac.to_string());
             self.set_map("Bridge", found.row, "other_config", "hwaddr", mac.as_deref());
@@ -260,11 +306,12 @@ impl Transaction {
     fn set_port(&mut self, old: &Port, new: &Port, found: &Found) {
         if old.vlan != new.vlan {
             let mut update = Update::table_rows("Port").filter(Condition::uuid(found.row));
-            for (column, value) in vlan_columns(&new.vlan) {
+            for (column, value) in vlan::columns(&new.vlan) {
                 update = update.with(column, value);
             }
             self.push(update);
         }
+        self.set_settings("Port", found.row, &old.settings, &new.settings);
         let Some(interface) = found.interface else { return };
         if old.iface_id != new.iface_id {
             self.set_ids("Interface", interface, IFACE_ID, new.iface_id.as_deref());
@@ -277,9 +324,7 @@ impl Transaction {
             let lent = new.lent.as_ref().map(ToString::to_string);
             self.set_ids("Interface", interface, LENT, lent.as_deref());
         }
-        if old.patch != new.patch {
-            self.set_map("Interface", interface, "options", PEER, new.patch.as_ref().map(IfName::as_str));
-        }
+        self.operations.extend(interface::change(&old.interface, &new.interface, interface));
     }
 
     pub(super) fn set_ids(&mut self, table: &str, row: Uuid, key: &str, value: Option<&str>) {
@@ -325,6 +370,19 @@ impl Transaction {
         let interfaces = self.new_interfaces.iter().filter_map(|index| results.get(*index)?.inserted());
         Target::read(what, results, interfaces.collect())
     }
+}
+
+/// The keys of `other_config` that `settings` say.
+fn config(settings: &Settings) -> impl Iterator<Item = (&'static str, String)> {
+    settings.iter().filter_map(|(setting, value)| match setting.column() {
+        At::Key(key) => Some((key, value.column_text())),
+        _ => None,
+    })
+}
+
+/// The other columns that they say.
+fn columns(settings: &Settings) -> impl Iterator<Item = (&'static str, Datum)> {
+    settings.iter().filter_map(|(setting, value)| settings::column(setting, Some(value)))
 }
 
 pub(super) fn of_bridge(bridge: Uuid) -> Mutate {

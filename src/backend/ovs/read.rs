@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::model::{
-    BackendName, Datapath, Entry, IfName, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName, Vlan, VlanId,
-};
+use crate::model::setting::Holder;
+use crate::model::{BackendName, Datapath, Entry, Key, Kind, Owner, Place, Port, Resource, Switch, SwitchName};
 use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select};
 use crate::ovsdb::row::{Row, RowError};
-use crate::ovsdb::value::{Atom, Datum, Uuid};
+use crate::ovsdb::value::{Datum, Uuid};
 use crate::plan::Step;
 
 use super::Ovs;
 use super::extras;
+use super::interface;
 use super::mirror::{self, Mirrors};
+use super::{settings, vlan};
 use crate::backend::{BackendError, Scope};
 
 /// `external_ids` key of the mark.
@@ -25,14 +26,18 @@ pub const LENT: &str = "ovsns-lent";
 pub const BOOT: &str = "ovsns-boot";
 /// `external_ids` key, on an Interface: its name for controllers.
 pub const IFACE_ID: &str = "iface-id";
-/// `type` of an Interface that is one end of a patch cable.
-pub const PATCH: &str = "patch";
-/// `options` key of such an Interface: the name of the other end.
-pub const PEER: &str = "peer";
 
-const BRIDGE: [&str; 7] =
-    ["_uuid", "name", "datapath_type", "other_config", "stp_enable", "rstp_enable", "external_ids"];
-const PORT: [&str; 6] = ["_uuid", "name", "tag", "trunks", "vlan_mode", "external_ids"];
+const BRIDGE: [&str; 11] = {
+    let [snooping, fail_mode, protocols, controller] = settings::OF_BRIDGE;
+    let known = ["_uuid", "name", "datapath_type", "other_config", "stp_enable", "rstp_enable", "external_ids"];
+    let [uuid, name, datapath, config, stp, rstp, ids] = known;
+    [uuid, name, datapath, config, stp, rstp, ids, snooping, fail_mode, protocols, controller]
+};
+const PORT: [&str; 9] = {
+    let [tag, trunks, mode, cvlans] = vlan::COLUMNS;
+    let [config, protected] = settings::OF_PORT;
+    ["_uuid", "name", "external_ids", tag, trunks, mode, cvlans, config, protected]
+};
 const INTERFACE: [&str; 6] = ["_uuid", "name", "type", "options", "mtu_request", "external_ids"];
 
 /// Rows that the resources of a scope are read from.
@@ -44,6 +49,8 @@ pub struct Rows {
     /// The bridge that each port is in.
     port_bridges: HashMap<Uuid, (Uuid, String)>,
     mirrors: Mirrors,
+    /// The targets of controllers, where a bridge has some.
+    controllers: HashMap<Uuid, String>,
 }
 
 /// A resource and the rows that it is made of.
@@ -174,6 +181,7 @@ async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Rows, BackendError> {
     rows.put_interfaces(answers.flatten()).map_err(misread)?;
     rows.find_bridges(ovs).await?;
     rows.mirrors = Mirrors::of_keys(ovs, keys).await?;
+    rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
 }
 
@@ -191,6 +199,7 @@ async fn of_switch(ovs: &Ovs, name: &SwitchName) -> Result<Rows, BackendError> {
     let interfaces = select(ovs, names.iter().map(|name| by_name("Interface", name, &INTERFACE))).await?;
     rows.put_interfaces(interfaces.into_iter().flatten()).map_err(misread)?;
     rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
+    rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
 }
 
@@ -209,6 +218,7 @@ async fn whole(ovs: &Ovs) -> Result<Rows, BackendError> {
         rows.port_bridges.extend(ports.into_iter().map(|port| (port, here.clone())));
     }
     rows.mirrors = Mirrors::of_bridges(ovs, &rows.bridges).await?;
+    rows.controllers = settings::controllers(ovs, &rows.bridges).await?;
     Ok(rows)
 }
 
@@ -274,6 +284,7 @@ impl Rows {
             stp: Some(row.one("stp_enable")?),
             rstp: Some(row.one("rstp_enable")?),
             vlan_filtering: None,
+            settings: settings::read(Holder::Switch, row, &self.controllers)?,
         };
         let entry = Entry { resource: Resource::Switch(switch), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;
@@ -294,11 +305,12 @@ impl Rows {
             switch,
             device,
             backend: BackendName::Ovs,
-            vlan: vlan(row)?,
+            vlan: vlan::read(row)?,
             iface_id: ids.get(IFACE_ID).cloned(),
             netns: ids.get(NETNS).and_then(|netns| netns.parse::<Place>().ok()),
             lent: ids.get(LENT).and_then(|lent| lent.parse().ok()),
-            patch: interface.map(peer).transpose()?.flatten(),
+            interface: interface.map(interface::read).transpose()?.unwrap_or_default(),
+            settings: settings::read(Holder::Port, row, &self.controllers)?,
         };
         let entry = Entry { resource: Resource::Port(port), owner: owner(row)? };
         let interface = interface.map(Row::row_uuid).transpose()?;
@@ -312,15 +324,6 @@ pub(super) fn guard(row: &Row, columns: &[&str]) -> Row {
     wanted.map(|(name, datum)| (name, datum.clone())).collect()
 }
 
-/// The other end of a patch cable. One that has none, or one that we could not name, is like a port whose device is gone.
-pub(super) fn peer(interface: &Row) -> Result<Option<IfName>, RowError> {
-    if interface.one::<String>("type")? != PATCH {
-        return Ok(None);
-    }
-    let options = interface.map::<String, String>("options")?;
-    Ok(options.get(PEER).and_then(|peer| peer.parse().ok()))
-}
-
 /// The empty string means `system` (ovs-vswitchd.conf.db(5)).
 fn datapath(datapath_type: &str) -> Datapath {
     if datapath_type == "netdev" { Datapath::Netdev } else { Datapath::System }
@@ -329,19 +332,4 @@ fn datapath(datapath_type: &str) -> Datapath {
 pub(super) fn owner(row: &Row) -> Result<Option<Owner>, RowError> {
     let ids = row.map::<String, String>("external_ids")?;
     Ok(ids.get(OWNER).and_then(|owner| owner.parse().ok()))
-}
-
-fn vlan(row: &Row) -> Result<Vlan, RowError> {
-    let id = |number: i64| u16::try_from(number).ok().and_then(|number| VlanId::try_from(number).ok());
-    let tag = row.optional::<i64>("tag")?.and_then(id);
-    let trunks = row.all::<i64>("trunks")?.into_iter().filter_map(id).collect();
-    Ok(Vlan { tag, trunks })
-}
-
-/// The columns `tag`, `trunks` and `vlan_mode` of table Port that say `vlan`.
-pub fn vlan_columns(vlan: &Vlan) -> [(&'static str, Datum); 3] {
-    let tag = vlan.tag.map(|tag| Atom::Integer(tag.get().into()));
-    let mode = (vlan.tag.is_some() && !vlan.trunks.is_empty()).then(|| Atom::from("native-untagged"));
-    let trunks = vlan.trunks.iter().map(|trunk| Atom::Integer(trunk.get().into()));
-    [("tag", Datum::set(tag)), ("trunks", Datum::set(trunks)), ("vlan_mode", Datum::set(mode))]
 }

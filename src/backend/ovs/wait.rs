@@ -10,7 +10,7 @@ use crate::ovsdb::operation::{Condition, Operation, OperationResult, Select, Unt
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::{Datum, Uuid};
 
-use super::{DATABASE, Ovs, read, refused};
+use super::{DATABASE, Ovs, interface, read, refused};
 use crate::backend::{BackendError, Stage};
 
 /// What a transaction waits for.
@@ -103,7 +103,7 @@ async fn ports(ovs: &Ovs, what: &str, interfaces: &[Uuid]) -> Result<(), Backend
         Condition::equal("ofport", Datum::empty_set()),
         Condition::equal("ofport", -1),
     ];
-    let columns = ["_uuid", "name", "type", "options", "ofport", "error"];
+    let columns = ["_uuid", "name", "type", "options", "mtu_request", "ofport", "error"];
     let select = |condition| Select::from_table("Interface").filter(condition).columns(columns).into();
     let selects: [Operation; 3] = not_in_order.map(select);
     let results = ovs.read(what, &selects).await?;
@@ -130,7 +130,7 @@ struct Interface {
 impl Interface {
     fn read(row: &Row) -> Result<Interface, RowError> {
         let (ofport, error) = (row.optional("ofport")?, row.optional("error")?);
-        Ok(Interface { name: row.one("name")?, ofport, error, peer: read::peer(row)? })
+        Ok(Interface { name: row.one("name")?, ofport, error, peer: interface::read(row)?.peer().cloned() })
     }
 
     /// Whether it is one end of a patch cable, in order but for the other end, which is not there.

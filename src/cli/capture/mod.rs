@@ -25,10 +25,10 @@ use super::failure::{Failure, PRIVILEGE_HINT};
 use super::global::seconds;
 use super::output::Report;
 use super::session::{self, Session};
+use crate::cli::signals::Signals;
 use mirror::Standing;
 use sink::{Document, Output};
 use target::{Target, Watched};
-use watch::Signals;
 
 pub use mirror::{is_dead, is_in_use};
 

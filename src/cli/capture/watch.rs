@@ -2,40 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::sink::Output;
 use crate::capture::{Counters, End, Limits, Ring, Stop, run as capture};
 use crate::cli::failure::Failure;
+use crate::cli::signals::Signals;
 
 /// How a capture was, and what it wrote to.
 pub struct Ended {
     pub end: End,
     pub counters: Vec<Counters>,
     pub output: Output,
-}
-
-/// The signals that end a capture as it should end.
-pub struct Signals([Signal; 3]);
-
-impl Signals {
-    /// From now on they do not end the process.
-    pub fn new() -> Result<Signals, Failure> {
-        let receive = |kind| signal(kind).map_err(|error| Failure::new("cannot receive signals").cause(error));
-        let [interrupt, terminate, hangup] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(receive);
-        Ok(Signals([interrupt?, terminate?, hangup?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
 
 /// Runs the capture until it ends, or a signal ends it. Whoever reads what it writes has `patience` to take the rest.

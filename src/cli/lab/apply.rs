@@ -22,7 +22,7 @@ use super::file::LabFile;
 use super::programs::{self, Programs};
 use super::rollback;
 use super::saved::Saved;
-use super::{add_timings, begin, progress, records, shown, tell_destruction};
+use super::{add_timings, begin, progress, records, shown, tell_destruction, tunnels};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -72,6 +72,7 @@ impl Apply {
                 self.finish_destruction(session, &lab.owner).await?;
                 let changes = Changes::of(session, &lab, self.adopt).await?;
                 changes.tell_neighbours(session);
+                tunnels::tell(session, &lab)?;
                 let programs = Programs::of(&lab, &self.file.path()?)?;
                 self.with_programs(session, &changes, &programs).await
             }

@@ -12,7 +12,7 @@ use crate::lab::{Facts, Lab, LabSwitch};
 use crate::model::{BackendName, Entry, Key, NetnsName, Owner, Resource, State, Switch, SwitchName};
 use crate::plan::{Plan, Step};
 
-use super::{host, sight};
+use super::{host, sight, tunnels};
 
 /// A lab as it should be, and the way there.
 pub struct Changes {
@@ -33,6 +33,7 @@ impl Changes {
             check_others(&observed, &desired, &lab.owner)?;
         }
         host::check(session, lab, &observed, &desired).await?;
+        tunnels::check(session, lab, &observed).await?;
         Changes::between(session, lab.owner.clone(), observed, desired).await
     }
 
@@ -175,7 +176,7 @@ async fn facts(session: &Session<'_>, lab: &Lab, there: &BTreeMap<SwitchName, Sw
     }
     match lab.external_switches().find(|name| !there.contains_key(name)) {
         Some(missing) => Err(session.no_switch(missing)),
-        None => facts_of_host(session).await,
+        None => Ok(Facts { tunnel_mtus: tunnels::mtus(lab)?, ..facts_of_host(session).await? }),
     }
 }
 
@@ -188,7 +189,7 @@ pub async fn facts_of_host(session: &Session<'_>) -> Result<Facts, Failure> {
         OvsDatabase::Absent(_) | OvsDatabase::Unused => false,
     };
     let out = nat::default_devices()?.into_iter().next();
-    Ok(Facts { backend, datapath, tx_checksum_off, external: BTreeMap::new(), out })
+    Ok(Facts { backend, datapath, tx_checksum_off, external: BTreeMap::new(), out, tunnel_mtus: BTreeMap::new() })
 }
 
 /// Fails where `desired` names what others have made.

@@ -17,6 +17,7 @@ mod sight;
 mod status;
 mod test;
 mod text;
+mod tunnels;
 mod which;
 
 use std::time::Duration;

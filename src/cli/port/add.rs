@@ -103,6 +103,7 @@ impl Target {
 impl AddPort {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let target = Target::parse(&self.target)?;
+        self.settings.check_vlan()?;
         place::check_ipv6_mtu(&self.ip, self.settings.mtu)?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
@@ -123,6 +124,7 @@ impl AddPort {
         let ovs = switch.backend == BackendName::Ovs;
         self.settings.port(Port {
             vlan: there.map(|port| port.vlan.clone()).unwrap_or_default(),
+            settings: there.map(|port| port.settings.clone()).unwrap_or_default(),
             netns: netns.filter(|_| ovs),
             ..Port::new(switch.name.clone(), device.clone(), switch.backend)
         })

@@ -1,6 +1,7 @@
 //! `add-port`, `set-port`, `del-port`, `list-ports`, `port-to-br`.
 
 mod add;
+mod belongings;
 mod delete;
 mod list;
 mod set;
@@ -74,7 +75,7 @@ pub async fn with_links(session: &Session<'_>, mut observed: State, ports: Vec<I
     for entry in ours {
         observed.insert(entry.clone());
     }
-    Ok(observed)
+    belongings::with(session, observed, ports).await
 }
 
 /// What is done to the packets that go into `ports`, where it would stay: a veth pair of ours takes it along.

@@ -28,7 +28,7 @@ pub struct SetPort {
     #[command(flatten)]
     settings: Settings,
     /// All VLANs pass again, as they come
-    #[arg(long, conflicts_with_all = ["tag", "trunks"])]
+    #[arg(long, conflicts_with_all = ["tag", "trunks", "vlan_mode", "cvlans"])]
     no_vlan: bool,
     /// Take away --delay, --jitter, --loss and --rate
     #[arg(long, conflicts_with_all = ["delay", "jitter", "loss", "rate"])]
@@ -43,6 +43,7 @@ impl SetPort {
             return Err(Failure::usage("nothing to set was given")
                 .hint(format!("as in: ovsns set-port {} {} --delay 20ms", self.switch, self.target)));
         }
+        self.settings.check_vlan()?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let mut observed = find(session, Some(&self.switch), &self.target).await?;

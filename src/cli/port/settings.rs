@@ -8,6 +8,7 @@ use crate::model::{
 };
 
 use crate::cli::failure::Failure;
+use crate::cli::setting::{Given, OfPort};
 
 /// Of one direction, since that is what a queueing discipline sees.
 const DEGRADED: &str = "What the target sends gets worse, what it receives does not (0 of one takes it away again)";
@@ -26,6 +27,12 @@ pub struct Settings {
     /// The VLANs that pass with their tags: makes it a trunk port
     #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
     trunks: Vec<VlanId>,
+    /// access, trunk, native-tagged, native-untagged or dot1q-tunnel, where it does not follow from the tag and the trunks
+    #[arg(long, value_name = "MODE")]
+    vlan_mode: Option<String>,
+    /// Of a dot1q-tunnel port: the VLANs of customers that pass, else all
+    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
+    cvlans: Vec<VlanId>,
     /// external_ids:iface-id of the OVS Interface, the port's name for controllers
     #[arg(long, value_name = "ID")]
     iface_id: Option<String>,
@@ -41,6 +48,8 @@ pub struct Settings {
     /// How much passes at most, such as 10mbit
     #[arg(long, value_name = "RATE", help_heading = DEGRADED)]
     rate: Option<Rate>,
+    #[command(flatten)]
+    settings: Given<OfPort>,
 }
 
 impl Settings {
@@ -51,7 +60,8 @@ impl Settings {
     }
 
     fn asks_of_port(&self) -> bool {
-        self.tag.is_some() || !self.trunks.is_empty() || self.iface_id.is_some()
+        let vlan = self.tag.is_some() || !self.trunks.is_empty() || self.vlan_mode.is_some() || !self.cvlans.is_empty();
+        vlan || self.iface_id.is_some() || self.settings.is_any()
     }
 
     /// Whether delay, jitter, loss or rate are asked for.
@@ -65,8 +75,24 @@ impl Settings {
         given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option)
     }
 
+    /// What is asked of VLANs, as far as it makes sense; see [`Self::check_vlan`].
     pub fn vlan(&self) -> Vlan {
-        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect() }
+        self.check_vlan().unwrap_or_default()
+    }
+
+    /// What is asked of VLANs.
+    pub fn check_vlan(&self) -> Result<Vlan, Failure> {
+        let (trunks, cvlans) = (self.trunks.iter().copied().collect(), self.cvlans.iter().copied().collect());
+        let vlan = Vlan { tag: self.tag, trunks, mode: None, cvlans };
+        match &self.vlan_mode {
+            Some(mode) => vlan.with_mode(mode).map_err(|why| {
+                Failure::usage(format!("cannot set the VLAN mode: {why}"))
+                    .hint("as in --vlan-mode native-tagged --tag 10 --trunks 20,30")
+            }),
+            None if !self.cvlans.is_empty() => Err(Failure::usage("--cvlans is for a port into an outer VLAN")
+                .hint("say so: --vlan-mode dot1q-tunnel --tag VLAN")),
+            None => Ok(vlan),
+        }
     }
 
     /// A Linux bridge looks at VLAN tags only when it is told to.
@@ -81,7 +107,8 @@ impl Settings {
     /// `port`, with what is asked of it; what is not asked stays.
     pub fn port(&self, port: Port) -> Port {
         let vlan = if self.vlan().is_any() { port.vlan } else { self.vlan() };
-        Port { vlan, iface_id: self.iface_id.clone().or(port.iface_id), ..port }
+        let settings = self.settings.over(&port.settings, port.backend);
+        Port { vlan, iface_id: self.iface_id.clone().or(port.iface_id), settings, ..port }
     }
 
     /// Puts what is asked of the packets that `device` sends into `desired`, over what is there. `mtu` is the device's.

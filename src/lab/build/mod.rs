@@ -11,6 +11,7 @@ mod routes;
 mod run;
 mod switches;
 mod traffic;
+mod tunnels;
 
 use std::collections::HashMap;
 use std::str::FromStr;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::lab::mistake::Wrong;
 use crate::lab::parts::{LabPort, Worse};
 use crate::lab::source::Span;
+use crate::model::setting::Holder;
 use crate::model::{BackendName, IfName, Impairment, Place, PortNames};
 
 use super::Build;
@@ -57,6 +58,7 @@ impl<'n> Build<'n, '_> {
             mac,
             mtu,
             iface_id,
+            settings: of.settings(Holder::Port, self.lab.switches[at].backend, self.found),
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             worse: self.worse(place, &names.inside, mtu, of),
             qos: self.qos(&names.host, of),

@@ -1,5 +1,6 @@
 //! The values of one part of a lab, for one name of its range. What is not of the right shape has been told, and is not there.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -11,7 +12,8 @@ use crate::lab::names::Name;
 use crate::lab::parts::Worse;
 use crate::lab::source::Span;
 use crate::lab::tree::Node;
-use crate::model::{Mac, Vlan};
+use crate::model::setting::{Holder, Setting};
+use crate::model::{BackendName, Mac, Settings, Vlan, VlanId};
 
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'n, 'i> {
@@ -76,14 +78,51 @@ impl<'n, 'i> Reader<'n, 'i> {
     }
 
     pub fn vlan(&self, tag: &str, trunks: &str, found: &mut Found) -> Vlan {
-        let mut vlan = Vlan { tag: self.parse(tag, found), ..Vlan::default() };
-        for (text, span) in self.texts(trunks, false, found) {
+        let (trunks, cvlans) = (self.vlans(trunks, found), self.vlans("cvlans", found));
+        let vlan = Vlan { tag: self.parse(tag, found), trunks, mode: None, cvlans };
+        let with_mode = match self.text("vlan-mode", found) {
+            Some(mode) => vlan.clone().with_mode(&mode).map_err(Wrong::new),
+            None if !vlan.cvlans.is_empty() => {
+                Err(Wrong::new("`cvlans` is for a port into an outer VLAN").hint("add `vlan-mode: dot1q-tunnel`"))
+            }
+            None => Ok(vlan.clone()),
+        };
+        found.take(self.span("vlan-mode"), with_mode).unwrap_or(vlan)
+    }
+
+    fn vlans(&self, key: &str, found: &mut Found) -> BTreeSet<VlanId> {
+        let mut all = BTreeSet::new();
+        for (text, span) in self.texts(key, false, found) {
             // As the command line has it: `10,20`.
             for part in text.split(',') {
-                vlan.trunks.extend(found.take(span, vlans(part)).unwrap_or_default());
+                all.extend(found.take(span, vlans(part)).unwrap_or_default());
             }
         }
-        vlan
+        all
+    }
+
+    /// What is said of settings; the others are to be as they are by themselves. Of those that switches of this kind lack is told.
+    pub fn settings(&self, holder: Holder, backend: Option<BackendName>, found: &mut Found) -> Settings {
+        let mut settings = Settings::whole();
+        for setting in Setting::of(holder) {
+            let texts: Vec<String> = self.texts(setting.name, true, found).into_iter().map(|(text, _)| text).collect();
+            if texts.is_empty() {
+                continue;
+            }
+            let read = setting.read(&texts.join(",")).map_err(Wrong::new);
+            let Some(value) = found.take(self.span(setting.name), read) else { continue };
+            let mut alone = Settings::default();
+            alone.set(setting, value.clone());
+            match backend.and_then(|backend| Some((backend, alone.lacking(backend)?))) {
+                Some((backend, (what, reason, hint))) => {
+                    let wrong =
+                        Wrong::new(format!("`{what}` cannot be said on a switch of backend {backend}: {reason}"));
+                    found.add(self.span(setting.name), wrong.hint(hint));
+                }
+                None => settings.set(setting, value),
+            }
+        }
+        settings
     }
 
     pub fn worse(&self) -> Worse {

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use crate::lab::mistake::Wrong;
 use crate::lab::parts::{LabSwitch, Stp, Trunk, TrunkEnd, Uplink};
 use crate::lab::tree::{Node, Text, Value};
-use crate::model::{BackendName, IfName, Place, PortNames, SwitchName};
+use crate::model::setting::{Holder, Setting, Side};
+use crate::model::{BackendName, IfName, Place, PortNames, Settings, SwitchName};
 
 use super::books::Domain;
 use super::{Build, Reader, backend, stp};
@@ -36,9 +37,12 @@ impl<'n> Build<'n, '_> {
             uplinks: Vec::new(),
             mirrors: Vec::new(),
             exports: self.exports(&name, of),
+            tunnels: Vec::new(),
+            settings: Settings::whole(),
             name: name.clone(),
         };
-        let switch = self.for_its_backend(switch, of);
+        let mut switch = self.for_its_backend(switch, of);
+        switch.settings = of.settings(Holder::Switch, switch.backend, self.found);
         self.check_external(&switch, of);
         self.switches.insert(name.clone(), (self.lab.switches.len(), &key.span));
         self.books.device(Place::Host, name.device(), &key.span, self.found);
@@ -47,6 +51,7 @@ impl<'n> Build<'n, '_> {
         if let Some(node) = of.node.get("uplinks") {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
         }
+        self.tunnels(&name, of);
     }
 
     /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
@@ -56,7 +61,8 @@ impl<'n> Build<'n, '_> {
         let trunks = self.lab.trunks.iter().flat_map(|trunk| [&trunk.a.switch, &trunk.b.switch]);
         ports.chain(trunks).for_each(|switch| *counts.entry(switch).or_default() += 1);
         for switch in self.lab.switches.iter().filter(|switch| switch.backend == Some(BackendName::Linux)) {
-            let count = counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len();
+            let count =
+                counts.get(&switch.name).copied().unwrap_or_default() + switch.uplinks.len() + switch.tunnels.len();
             if let (true, Some((_, span))) = (count > LINUX_PORTS_MAX, self.switches.get(&switch.name)) {
                 let wrong = Wrong::new(format!("switch `{}` has {count} ports", switch.name));
                 let why =
@@ -111,7 +117,7 @@ impl<'n> Build<'n, '_> {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
             if !matches!(
                 key.text.as_str(),
-                "external" | "ip" | "uplinks" | "nodad" | "mirrors" | "sflow" | "netflow" | "ipfix"
+                "external" | "ip" | "uplinks" | "tunnels" | "nodad" | "mirrors" | "sflow" | "netflow" | "ipfix"
             ) {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
@@ -134,8 +140,10 @@ impl<'n> Build<'n, '_> {
         self.books.device(Place::Host, device.clone(), span, self.found);
         let vlan = of.vlan("tag", "trunks", self.found);
         self.books.tagged(switch, &vlan);
+        let backend = self.lab.switches.last().and_then(|switch| switch.backend);
+        let settings = of.settings(Holder::Port, backend, self.found);
         if let Some(switch) = self.lab.switches.last_mut() {
-            switch.uplinks.push(Uplink { device, vlan });
+            switch.uplinks.push(Uplink { device, vlan, settings });
         }
     }
 
@@ -181,7 +189,12 @@ impl<'n> Build<'n, '_> {
 fn only_with(node: &Node) -> Option<BackendName> {
     let has = |key: &str| node.get(key).is_some();
     let rapid = node.get("stp").and_then(Node::scalar) == Some("rstp");
-    match (has("datapath") || rapid, has("vlan-filtering")) {
+    let lacks = |backend| {
+        Setting::of(Holder::Switch)
+            .any(|setting| has(setting.name) && matches!(setting.side(backend), Side::Lacks { .. }))
+    };
+    let (ovs, linux) = (lacks(BackendName::Linux), lacks(BackendName::Ovs));
+    match (has("datapath") || rapid || ovs, has("vlan-filtering") || linux) {
         (true, false) => Some(BackendName::Ovs),
         (false, true) => Some(BackendName::Linux),
         _ => None,

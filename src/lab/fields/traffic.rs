@@ -17,6 +17,7 @@ pub(super) const QOS: Shape = Shape::Object(&OBJECT_QOS);
 static OBJECT_QOS: Object = Object {
     name: "qos",
     doc: "How what the switch sends to a port is shared among queues",
+    settings: None,
     fields: &[
         default("type", Shape::Words(&["linux-htb", "linux-hfsc"]), "linux-htb", "The discipline"),
         required("max-rate", Shape::Text(&RATE), "How much passes at most, over all queues"),
@@ -27,6 +28,7 @@ static OBJECT_QOS: Object = Object {
 static QUEUE: Object = Object {
     name: "queue",
     doc: "A queue of a port",
+    settings: None,
     fields: &[
         field("min-rate", Shape::Text(&RATE), "How much it may always have"),
         field("max-rate", Shape::Text(&RATE), "How much it has at most"),
@@ -46,6 +48,7 @@ const TIMEOUT_DOC: &str = "After how many seconds a flow that goes on is told";
 pub(super) static SFLOW: Object = Object {
     name: "sflow",
     doc: "Collectors that are told of its traffic by sFlow",
+    settings: None,
     fields: &[
         required("targets", TARGETS, TARGETS_DOC),
         field("sampling", NUMBER, SAMPLING_DOC),
@@ -58,12 +61,14 @@ pub(super) static SFLOW: Object = Object {
 pub(super) static NETFLOW: Object = Object {
     name: "netflow",
     doc: "Collectors that are told of its traffic by NetFlow",
+    settings: None,
     fields: &[required("targets", TARGETS, TARGETS_DOC), field("active-timeout", TIMEOUT, TIMEOUT_DOC)],
 };
 
 pub(super) static IPFIX: Object = Object {
     name: "ipfix",
     doc: "Collectors that are told of its traffic by IPFIX",
+    settings: None,
     fields: &[
         required("targets", TARGETS, TARGETS_DOC),
         field("sampling", NUMBER, SAMPLING_DOC),
@@ -74,6 +79,7 @@ pub(super) static IPFIX: Object = Object {
 static MIRROR: Object = Object {
     name: "mirror",
     doc: "Copies of what passes through a switch",
+    settings: None,
     fields: &[
         field("to", Shape::Text(&PORT), "The port that the copies go out of"),
         field("to-vlan", Shape::Text(&VLAN), "Open vSwitch: the VLAN that they go into (RSPAN)"),

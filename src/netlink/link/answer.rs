@@ -3,15 +3,15 @@
 
 use netlink_packet_core::{
     DecodeError, NetlinkDeserializable, NetlinkHeader, NlaBuffer, NlasIterator, Parseable, parse_i32, parse_string,
-    parse_u8, parse_u32,
+    parse_u8, parse_u16, parse_u32,
 };
-use netlink_packet_route::link::{BridgeStpState, InfoBridge, LinkFlags, LinkHeader};
+use netlink_packet_route::link::{BridgeStpState, InfoBridge, LinkFlags, LinkHeader, VlanProtocol};
 use nix::libc;
 
-use super::{BridgeInfo, Link, OperState};
+use super::{BridgeInfo, BridgePortInfo, Link, OperState, Tunnel, TunnelKind};
 
 /// `struct ifinfomsg`, linux/rtnetlink.h.
-const HEADER_LEN: usize = 16;
+pub(super) const HEADER_LEN: usize = 16;
 
 type Attribute<'a> = NlaBuffer<&'a [u8]>;
 
@@ -62,15 +62,43 @@ impl Link {
 
     /// `IFLA_INFO_KIND` comes first, and says what `IFLA_INFO_DATA` holds (`rtnl_link_fill`, net/core/rtnetlink.c).
     fn take_info(&mut self, infos: &[u8]) -> Result<(), DecodeError> {
+        let mut slave_of_bridge = false;
         for info in NlasIterator::new(infos) {
             let info = info?;
             match info.kind() {
                 libc::IFLA_INFO_KIND => self.kind = Some(parse_string(info.value())?),
-                libc::IFLA_INFO_DATA if self.kind.as_deref() == Some("bridge") => {
-                    self.bridge = Some(BridgeInfo::read(info.value())?);
+                libc::IFLA_INFO_DATA => self.take_data(info.value())?,
+                libc::IFLA_INFO_SLAVE_KIND => slave_of_bridge = parse_string(info.value())? == "bridge",
+                libc::IFLA_INFO_SLAVE_DATA if slave_of_bridge => {
+                    self.bridge_port = Some(BridgePortInfo::read(info.value())?);
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+}
+
+impl Link {
+    fn take_data(&mut self, data: &[u8]) -> Result<(), DecodeError> {
+        /// linux/if_link.h.
+        const IFLA_VLAN_ID: u16 = 1;
+        match self.kind.as_deref() {
+            Some("bridge") => self.bridge = Some(BridgeInfo::read(data)?),
+            Some("vlan") => {
+                for setting in NlasIterator::new(data) {
+                    let setting = setting?;
+                    if setting.kind() == IFLA_VLAN_ID {
+                        self.vlan = Some(parse_u16(setting.value())?);
+                    }
+                }
+            }
+            Some(kind) => {
+                if let Some(kind) = TunnelKind::of(kind) {
+                    self.tunnel = Tunnel::read(kind, data)?;
+                }
+            }
+            None => {}
         }
         Ok(())
     }
@@ -116,6 +144,17 @@ impl BridgeInfo {
                 InfoBridge::VlanDefaultPvid(vlan) => info.default_pvid = Some(vlan),
                 InfoBridge::AgeingTime(time) => info.ageing_time = time,
                 InfoBridge::GroupAddr(address) => info.group_address = address,
+                InfoBridge::Priority(priority) => info.priority = priority,
+                InfoBridge::HelloTime(time) => info.hello_time = time,
+                InfoBridge::MaxAge(time) => info.max_age = time,
+                InfoBridge::ForwardDelay(time) => info.forward_delay = time,
+                InfoBridge::TopologyChange(on) => info.topology_change = on != 0,
+                InfoBridge::FdbMaxLearned(count) => info.max_learned = Some(count),
+                InfoBridge::MulticastSnooping(on) => info.mcast_snooping = on,
+                InfoBridge::GroupFwdMask(mask) => info.group_fwd_mask = mask,
+                InfoBridge::VlanProtocol(protocol) => info.provider = protocol == VlanProtocol::Ieee8021Ad,
+                InfoBridge::RootId(root) => info.root = Some((root.priority, root.address)),
+                InfoBridge::RootPort(port) => info.root_port = port,
                 _ => {}
             }
         }

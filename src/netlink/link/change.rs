@@ -5,9 +5,11 @@ use std::os::fd::AsRawFd;
 use netlink_packet_core::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    InfoBridge, InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
+    InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage, Prop,
 };
 
+use super::setting::{BridgeSetting, PortSetting};
 use super::{Device, Mac};
 use crate::netlink::bridge::VLAN_FILTERING;
 use crate::netlink::error::Error;
@@ -21,7 +23,13 @@ use crate::netlink::request::{Netlink, Request};
 /// net/core/rtnetlink.c): where that matters, let each be a request.
 pub fn set(device: impl Into<Device>) -> Change {
     let device = device.into();
-    Change { words: format!("link set {device}"), message: device.message(), bridge: Vec::new(), netns: None }
+    Change {
+        words: format!("link set {device}"),
+        message: device.message(),
+        bridge: Vec::new(),
+        port: Vec::new(),
+        netns: None,
+    }
 }
 
 /// A change of one link that is being put together; see [`set`].
@@ -31,6 +39,7 @@ pub struct Change {
     words: String,
     message: LinkMessage,
     bridge: Vec<InfoBridge>,
+    port: Vec<InfoBridgePort>,
     netns: Option<NetnsFile>,
 }
 
@@ -106,8 +115,27 @@ impl Change {
         self.of_bridge(&format!("vlan_filtering {}", u8::from(on)), InfoBridge::VlanFiltering(on))
     }
 
+    /// `ip link set DEV type bridge SETTING`.
+    pub fn bridge(self, setting: BridgeSetting) -> Self {
+        let (words, info) = setting.info();
+        self.of_bridge(&words, info)
+    }
+
+    /// `ip link set DEV type bridge_slave SETTING`, of a port of a bridge.
+    pub fn bridge_port(mut self, setting: PortSetting) -> Self {
+        let (words, info) = setting.info();
+        self = if self.port.is_empty() { self.say("type bridge_slave") } else { self };
+        self.port.push(info);
+        self.say(&words)
+    }
+
     /// The change as a request.
     pub fn request(mut self) -> Request {
+        if !self.port.is_empty() {
+            let data = LinkInfo::PortData(InfoPortData::BridgePort(self.port));
+            self.message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::PortKind(InfoPortKind::Bridge), data]));
+            return Request::new(self.words, 0, RouteNetlinkMessage::NewLink(self.message)).holding(self.netns);
+        }
         if self.bridge.is_empty() {
             return Request::new(self.words, 0, RouteNetlinkMessage::SetLink(self.message)).holding(self.netns);
         }

@@ -185,7 +185,7 @@ pub(super) fn stp_state(on: bool) -> BridgeStpState {
     if on { BridgeStpState::KernelStp } else { BridgeStpState::Disabled }
 }
 
-fn new_link(name: &str, mac: Option<Mac>, mtu: Option<u32>) -> LinkMessage {
+pub(super) fn new_link(name: &str, mac: Option<Mac>, mtu: Option<u32>) -> LinkMessage {
     let mut message = LinkMessage::default();
     message.attributes.push(LinkAttribute::IfName(name.to_owned()));
     message.attributes.extend(mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
@@ -200,7 +200,13 @@ fn new_link(name: &str, mac: Option<Mac>, mtu: Option<u32>) -> LinkMessage {
 /// the alias. Naming the link in that message instead would mark somebody else's, were the name taken and the first
 /// message refused. At last the link goes to the group where it belongs. The kernel looks for the members of a group among
 /// all links, at some 45 ns each: 0.2 ms where there are 4,000.
-fn create(words: String, mut message: LinkMessage, name: &str, alias: Option<String>, group: u32) -> Request {
+pub(super) fn create(
+    words: String,
+    mut message: LinkMessage,
+    name: &str,
+    alias: Option<String>,
+    group: u32,
+) -> Request {
     let flags = NLM_F_CREATE | NLM_F_EXCL;
     let Some(alias) = alias else {
         message.attributes.push(LinkAttribute::Group(group));

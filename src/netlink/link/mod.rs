@@ -4,6 +4,9 @@ mod answer;
 mod change;
 mod create;
 mod delete;
+mod setting;
+mod statistics;
+mod tunnel;
 
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -15,6 +18,9 @@ pub use delete::{delete, delete_group};
 use nix::errno::Errno;
 use nix::libc::{IFLA_ALT_IFNAME, IFLA_IFALIAS};
 use nix::net::if_::if_nametoindex;
+pub use setting::{BridgePortInfo, BridgeSetting, PortSetting};
+pub use statistics::{Counted, LinkStatistics};
+pub use tunnel::{NewDevice, Tunnel, TunnelKind, add_tunnel, add_vlan_device};
 
 use super::error::Error;
 use super::request::Netlink;
@@ -136,6 +142,12 @@ pub struct Link {
     pub parent_device: Option<String>,
     /// The settings of a bridge.
     pub bridge: Option<BridgeInfo>,
+    /// The settings of a tunnel between two hosts.
+    pub tunnel: Option<Tunnel>,
+    /// The VLAN of a VLAN device; the device below is [`Link::peer`].
+    pub vlan: Option<u16>,
+    /// The settings of a port of a bridge.
+    pub bridge_port: Option<BridgePortInfo>,
 }
 
 /// The operational state of a link, RFC 2863 section 3.1.14 (`IF_OPER_*`, linux/if.h).
@@ -172,6 +184,28 @@ pub struct BridgeInfo {
     pub ageing_time: u32,
     /// The address that frames for bridges themselves go to, 01:80:c2:00:00:00 unless set.
     pub group_address: Mac,
+    /// The priority in the spanning tree.
+    pub priority: u16,
+    /// Times of the spanning tree, in hundredths of a second.
+    pub hello_time: u32,
+    /// See `hello_time`.
+    pub max_age: u32,
+    /// See `hello_time`.
+    pub forward_delay: u32,
+    /// Ports change their states just now: `ageing_time` is shorter meanwhile (`__br_set_topology_change`, net/bridge/br_stp.c).
+    pub topology_change: bool,
+    /// How many addresses are learned at most; 0: any number. `None` before Linux 6.7.
+    pub max_learned: Option<u32>,
+    /// Multicast goes where it was asked for.
+    pub mcast_snooping: bool,
+    /// Which of the reserved addresses 01:80:c2:00:00:00 to 0f pass.
+    pub group_fwd_mask: u16,
+    /// The tags that it looks at are those of IEEE 802.1ad.
+    pub provider: bool,
+    /// The root of the spanning tree: priority and address.
+    pub root: Option<(u16, Mac)>,
+    /// The number of the port that leads to the root; 0: it is the root.
+    pub root_port: u16,
 }
 
 /// Whether the calling thread's namespace has a device of this name of 15 bytes at most. Unlike [`Netlink::link`] it does not wait for

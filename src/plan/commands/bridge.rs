@@ -1,6 +1,7 @@
 //! The commands of `ip` and `bridge` for the bridge of the Linux kernel and its ports.
 
-use crate::model::{Lent, Owner, Port, Switch, Vlan, VlanId};
+use crate::model::setting::{Setting, Value};
+use crate::model::{BackendName, Lent, Membership, Owner, Port, Settings, Switch, Vlan, VlanId};
 
 use super::kernel::alias;
 use super::shell::quote;
@@ -13,6 +14,7 @@ pub(super) fn add_switch(switch: &Switch, owner: Option<&Owner>) -> Vec<String> 
     line.push_str(" type bridge");
     line.extend(switch.stp.map(|stp| format!(" stp_state {}", u8::from(stp))));
     line.extend(switch.vlan_filtering.map(|on| format!(" vlan_filtering {}", u8::from(on))));
+    line.extend(words(&Settings::default(), &switch.settings));
     let mut lines = vec![line];
     // Only a change of the MTU keeps it from following the smallest port's.
     lines.extend(switch.mtu.map(|mtu| format!("ip link set dev {name} mtu {mtu}")));
@@ -44,6 +46,8 @@ pub(super) fn set_switch(old: &Switch, new: &Switch) -> Vec<String> {
     if let Some(on) = new.vlan_filtering.filter(|_| old.vlan_filtering != new.vlan_filtering) {
         lines.push(format!("ip link set dev {name} type bridge vlan_filtering {}", u8::from(on)));
     }
+    let words: String = words(&old.settings, &new.settings).collect();
+    lines.extend((!words.is_empty()).then(|| format!("ip link set dev {name} type bridge{words}")));
     lines
 }
 
@@ -51,6 +55,7 @@ pub(super) fn add_port(port: &Port) -> Vec<String> {
     let device = quote(port.device.as_str());
     let mut lines = vec![format!("ip link set dev {device} master {}", quote(port.switch.as_str()))];
     lines.extend(set_vlans(&device, &Vlan::default(), &port.vlan));
+    lines.extend(set_settings(&device, &Settings::default(), &port.settings));
     lines.extend(set_lent(&device, port.lent.as_ref()).filter(|_| port.lent.is_some()));
     lines
 }
@@ -75,17 +80,60 @@ pub(super) fn set_port(old: &Port, new: &Port) -> Vec<String> {
     }
     let device = quote(new.device.as_str());
     let mut lines = set_vlans(&device, &old.vlan, &new.vlan);
+    lines.extend(set_settings(&device, &old.settings, &new.settings));
     lines.extend(set_lent(&device, new.lent.as_ref()).filter(|_| old.lent != new.lent));
     lines
+}
+
+fn set_settings(device: &str, old: &Settings, new: &Settings) -> Option<String> {
+    let words: String = words(old, new).collect();
+    (!words.is_empty()).then(|| format!("ip link set dev {device} type bridge_slave{words}"))
+}
+
+/// What brings settings from `old` to `new`, in the words of ip-link(8).
+fn words(old: &Settings, new: &Settings) -> impl Iterator<Item = String> {
+    let changes: Vec<(&Setting, Option<&Value>)> = new.differing(old).collect();
+    let own = |(setting, value): (&'static Setting, Option<&Value>)| {
+        word(setting, &value.cloned().or_else(|| setting.default(BackendName::Linux))?)
+    };
+    changes.into_iter().filter_map(own).collect::<Vec<_>>().into_iter()
+}
+
+/// Times are in hundredths of a second there.
+fn word(setting: &Setting, value: &Value) -> Option<String> {
+    let name = match setting.name {
+        "stp-priority" | "stp-port-priority" => "priority",
+        "stp-cost" => "cost",
+        "stp-hello-time" => "hello_time",
+        "stp-max-age" => "max_age",
+        "stp-forward-delay" => "forward_delay",
+        "ageing" => "ageing_time",
+        "fdb-size" => "fdb_max_learned",
+        "mcast-snooping" => "mcast_snooping",
+        "transparent" => "group_fwd_mask",
+        "vlan-protocol" => "vlan_protocol",
+        "isolated" => "isolated",
+        _ => return None,
+    };
+    let value = match (name, value) {
+        ("group_fwd_mask", Value::Bool(on)) => if *on { "0xfff8" } else { "0" }.to_owned(),
+        (_, Value::Bool(on)) => u8::from(*on).to_string(),
+        ("hello_time" | "max_age" | "forward_delay" | "ageing_time", Value::Number(seconds)) => {
+            (seconds * 100).to_string()
+        }
+        (_, value) => value.to_string(),
+    };
+    Some(format!(" {name} {value}"))
 }
 
 fn set_vlans(device: &str, old: &Vlan, new: &Vlan) -> Vec<String> {
     let (old, new) = (old.on_linux(), new.on_linux());
     let gone = old.keys().filter(|vid| !new.contains_key(vid));
-    let come = new.iter().filter(|(vid, untagged)| old.get(vid) != Some(untagged));
-    let add = |(vid, untagged): (&VlanId, &bool)| {
-        let flags = if *untagged { " pvid untagged" } else { "" };
-        format!("bridge vlan add dev {device} vid {vid}{flags}")
+    let come = new.iter().filter(|(vid, how)| old.get(vid) != Some(how));
+    let add = |(vid, how): (&VlanId, &Membership)| {
+        let pvid = if how.pvid { " pvid" } else { "" };
+        let untagged = if how.untagged { " untagged" } else { "" };
+        format!("bridge vlan add dev {device} vid {vid}{pvid}{untagged}")
     };
     gone.map(|vid| format!("bridge vlan del dev {device} vid {vid}")).chain(come.map(add)).collect()
 }
@@ -96,7 +144,7 @@ mod tests {
 
     fn vlan(tag: Option<u16>, trunks: &[u16]) -> Vlan {
         let id = |vid: u16| vid.try_into().unwrap();
-        Vlan { tag: tag.map(id), trunks: trunks.iter().copied().map(id).collect() }
+        Vlan { tag: tag.map(id), trunks: trunks.iter().copied().map(id).collect(), ..Vlan::default() }
     }
 
     fn change(old: &Vlan, new: &Vlan) -> String {

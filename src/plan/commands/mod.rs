@@ -9,6 +9,7 @@ mod ovs;
 mod ovs_qos;
 mod qdisc;
 mod shell;
+mod virtuals;
 
 use crate::model::{BackendName, Entry, Resource};
 
@@ -43,6 +44,8 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.add_port(port, owner),
             BackendName::Linux => bridge::add_port(port),
         },
+        Resource::Virtual(device) => virtuals::add(device, owner),
+        Resource::Internal(device) => virtuals::place(device, owner),
         Resource::Device(device) => kernel::set_device(None, device),
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
@@ -75,6 +78,8 @@ fn delete(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.delete_port(port),
             BackendName::Linux => bridge::delete_port(port),
         },
+        Resource::Virtual(device) => virtuals::delete(device),
+        Resource::Internal(device) => virtuals::give_back(device),
         // They go with what the device belongs to.
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
@@ -111,6 +116,8 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.set_port(old, new, owner),
             BackendName::Linux => bridge::set_port(old, new),
         },
+        (Resource::Virtual(old), Resource::Virtual(new)) => virtuals::set(old, new, owner),
+        (Resource::Internal(old), Resource::Internal(new)) => virtuals::set_internal(old, new, owner),
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
         (Resource::Mirror(old), Resource::Mirror(new)) => match new.backend {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{IfName, Mirror, MirrorOutput, Owner, Port, Switch, Vlan};
+use crate::model::setting::{At, Setting, Value};
+use crate::model::{BackendName, IfName, Interface, Mirror, MirrorOutput, Owner, Port, Settings, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -25,11 +26,13 @@ impl Vsctl {
 
     pub(super) fn add_switch(&self, switch: &Switch, owner: Option<&Owner>) -> Vec<String> {
         let name = quote(switch.name.as_str());
-        let mut columns = vec!["fail_mode=standalone".to_owned()];
+        let mut columns: Vec<String> = Vec::new();
+        columns.extend(switch.settings.get("fail-mode").is_none().then(|| "fail_mode=standalone".to_owned()));
         columns.extend(switch.datapath.map(|datapath| format!("datapath_type={datapath}")));
         columns.extend(switch.mac.map(|mac| format!("other_config:hwaddr={}", string(&mac.to_string()))));
         columns.extend(switch.stp.map(|stp| format!("stp_enable={stp}")));
         columns.extend(switch.rstp.map(|rstp| format!("rstp_enable={rstp}")));
+        columns.extend(setting_columns(&Settings::default(), &switch.settings));
         columns.extend(owner.map(mark));
         // Its own port and interface bear the mark too.
         let own: Vec<String> = owner.map(mark).into_iter().collect();
@@ -37,6 +40,7 @@ impl Vsctl {
         let interface: Vec<String> = mtu.into_iter().chain(own.clone()).collect();
         let mut parts = vec![format!("add-br {name}")];
         parts.extend(set("bridge", &name, &columns));
+        parts.extend(set_controllers(&name, &Settings::default(), &switch.settings));
         parts.extend(set("port", &name, &own));
         parts.extend(set("interface", &name, &interface));
         self.run(&parts)
@@ -56,8 +60,11 @@ impl Vsctl {
         if old.rstp != new.rstp {
             columns.push(format!("rstp_enable={}", new.rstp.unwrap_or(false)));
         }
+        columns.extend(setting_columns(&old.settings, &new.settings));
         columns.extend(owner.map(mark));
         let mut parts: Vec<String> = set("bridge", &name, &columns).into_iter().collect();
+        parts.extend(own_again("bridge", &name, &old.settings, &new.settings));
+        parts.extend(set_controllers(&name, &old.settings, &new.settings));
         let mac = new.mac.map(|mac| mac.to_string());
         parts.extend(key("bridge", &name, "other_config", "hwaddr", mac).filter(|_| old.mac != new.mac));
         let mtu = match new.mtu {
@@ -71,8 +78,9 @@ impl Vsctl {
     pub(super) fn add_port(&self, port: &Port, owner: Option<&Owner>) -> Vec<String> {
         let device = quote(port.device.as_str());
         let mut columns = vlan_columns(&port.vlan);
+        columns.extend(setting_columns(&Settings::default(), &port.settings));
         columns.extend(owner.map(mark));
-        let mut ids: Vec<String> = port.patch.iter().map(|peer| format!("type=patch {}", peer_option(peer))).collect();
+        let mut ids = interface_columns(&port.interface);
         ids.extend(owner.map(mark));
         ids.extend(port.netns.iter().map(|netns| format!("external_ids:ovsns-netns={}", string(&netns.to_string()))));
         ids.extend(port.lent.iter().map(|lent| format!("external_ids:ovsns-lent={}", string(&lent.to_string()))));
@@ -97,9 +105,12 @@ impl Vsctl {
         let device = quote(new.device.as_str());
         let mut parts = Vec::new();
         if old.vlan != new.vlan {
-            parts.push(format!("clear port {device} tag trunks vlan_mode"));
+            let cvlans = if old.vlan.cvlans.is_empty() { "" } else { " cvlans" };
+            parts.push(format!("clear port {device} tag trunks vlan_mode{cvlans}"));
             parts.extend(set("port", &device, &vlan_columns(&new.vlan)));
         }
+        parts.extend(set("port", &device, &setting_columns(&old.settings, &new.settings)));
+        parts.extend(own_again("port", &device, &old.settings, &new.settings));
         if let Some(owner) = owner {
             parts.push(format!("set port {device} {}", mark(owner)));
             parts.push(format!("set interface {device} {}", mark(owner)));
@@ -112,8 +123,7 @@ impl Vsctl {
         let lent = new.lent.as_ref().map(ToString::to_string);
         let lent = key("interface", &device, "external_ids", "ovsns-lent", lent);
         parts.extend(lent.filter(|_| old.lent != new.lent));
-        let peer = new.patch.as_ref().filter(|_| old.patch != new.patch);
-        parts.extend(peer.map(|peer| format!("set interface {device} {}", peer_option(peer))));
+        parts.extend(set_interface(&device, &old.interface, &new.interface));
         self.run(&parts)
     }
 
@@ -190,9 +200,48 @@ fn mirror_columns(mirror: &Mirror) -> Vec<String> {
     columns
 }
 
-/// The other end of a patch cable.
-fn peer_option(peer: &IfName) -> String {
-    format!("options:peer={}", string(peer.as_str()))
+/// What a port is made of.
+fn interface_columns(interface: &Interface) -> Vec<String> {
+    match interface {
+        Interface::System => Vec::new(),
+        Interface::Patch(peer) => vec!["type=patch".to_owned(), option("peer", peer.as_str())],
+        Interface::Tunnel(tunnel) => {
+            let kind = format!("type={}", tunnel.interface_type());
+            let options = tunnel.options();
+            std::iter::once(kind).chain(options.iter().map(|(key, value)| option(key, value))).collect()
+        }
+        Interface::Internal { mtu } => {
+            let mtu = mtu.map(|mtu| format!("mtu_request={mtu}"));
+            std::iter::once("type=internal".to_owned()).chain(mtu).collect()
+        }
+    }
+}
+
+fn option(key: &str, value: &str) -> String {
+    format!("options:{key}={}", string(value))
+}
+
+/// From `old` to `new`, which is of the same type.
+fn set_interface(device: &str, old: &Interface, new: &Interface) -> Vec<String> {
+    if old == new {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    match (old, new) {
+        (Interface::Tunnel(old), Interface::Tunnel(new)) => {
+            let new = new.options();
+            let gone: Vec<&str> =
+                old.options().iter().map(|(key, _)| *key).filter(|key| !new.iter().any(|(n, _)| n == key)).collect();
+            if !gone.is_empty() {
+                parts.push(format!("remove interface {device} options {}", gone.join(" ")));
+            }
+        }
+        (_, Interface::Internal { mtu: None }) => parts.push(format!("clear interface {device} mtu_request")),
+        _ => {}
+    }
+    let columns: Vec<String> = interface_columns(new).into_iter().filter(|c| !c.starts_with("type=")).collect();
+    parts.extend(set("interface", device, &columns));
+    parts
 }
 
 fn set(table: &str, record: &str, columns: &[String]) -> Option<String> {
@@ -213,14 +262,51 @@ pub(super) fn mark(owner: &Owner) -> String {
 
 fn vlan_columns(vlan: &Vlan) -> Vec<String> {
     let mut columns: Vec<String> = vlan.tag.iter().map(|tag| format!("tag={tag}")).collect();
-    if !vlan.trunks.is_empty() {
-        let trunks = vlan.trunks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        columns.push(format!("trunks={trunks}"));
+    for (column, vlans) in [("trunks", &vlan.trunks), ("cvlans", &vlan.cvlans)] {
+        if !vlans.is_empty() {
+            let vlans = vlans.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+            columns.push(format!("{column}={vlans}"));
+        }
     }
-    if vlan.tag.is_some() && !vlan.trunks.is_empty() {
-        columns.push("vlan_mode=native-untagged".to_owned());
+    match vlan.mode {
+        Some(mode) => columns.push(format!("vlan_mode={mode}")),
+        None if vlan.tag.is_some() && !vlan.trunks.is_empty() => columns.push("vlan_mode=native-untagged".to_owned()),
+        None => {}
     }
     columns
+}
+
+/// The columns and keys that bring settings from `old` to `new`, but for keys that go.
+fn setting_columns(old: &Settings, new: &Settings) -> Vec<String> {
+    let column = |(setting, value): (&'static Setting, Option<&Value>)| {
+        let own = setting.default(BackendName::Ovs);
+        match setting.column() {
+            At::Key(key) => Some(format!("other_config:{key}={}", string(&value?.column_text()))),
+            At::Flag(column) => Some(format!("{column}={}", value.cloned().or(own)?.column_text())),
+            At::Words(column) => match value.cloned().or(own) {
+                Some(value) => Some(format!("{column}={value}")),
+                None => Some(format!("{column}=[]")),
+            },
+            At::Controllers => None,
+        }
+    };
+    new.differing(old).filter_map(column).collect()
+}
+
+/// Takes the keys away that settings have no more.
+fn own_again(table: &str, record: &str, old: &Settings, new: &Settings) -> Option<String> {
+    let gone = new.differing(old).filter(|(_, value)| value.is_none());
+    let keys: Vec<&str> =
+        gone.filter_map(|(setting, _)| if let At::Key(key) = setting.column() { Some(key) } else { None }).collect();
+    (!keys.is_empty()).then(|| format!("remove {table} {record} other_config {}", keys.join(" ")))
+}
+
+fn set_controllers(bridge: &str, old: &Settings, new: &Settings) -> Option<String> {
+    let (_, value) = new.differing(old).find(|(setting, _)| setting.column() == At::Controllers)?;
+    Some(match value {
+        Some(targets) => format!("set-controller {bridge} {}", targets.to_string().replace(',', " ")),
+        None => format!("del-controller {bridge}"),
+    })
 }
 
 /// A string value as ovs-vsctl(8) takes it whatever it holds: in JSON's quotes, quoted again for the shell.

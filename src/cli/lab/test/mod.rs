@@ -115,7 +115,14 @@ impl Test {
         }
         // Where addresses are does not depend on any of this.
         let (backend, datapath) = (session.backend_for_new().0, Datapath::Netdev);
-        let state = lab.state(&Facts { backend, datapath, tx_checksum_off: false, external, out: None });
+        let state = lab.state(&Facts {
+            backend,
+            datapath,
+            tx_checksum_off: false,
+            external,
+            out: None,
+            tunnel_mtus: BTreeMap::new(),
+        });
         Ok(Subject { name: lab.owner.to_string(), state, expectations: lab.expect })
     }
 
