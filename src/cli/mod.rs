@@ -40,6 +40,7 @@ mod teardown;
 mod texts;
 mod told;
 mod tunnel;
+mod vlan;
 pub mod vsctl;
 
 use std::ffi::OsString;
@@ -100,6 +101,12 @@ enum Verb {
     AddTunnel(tunnel::AddTunnel),
     /// Join two switches of this host
     AddPatch(patch::AddPatch),
+    /// Let the host take part in a VLAN of a switch, by a device of its own
+    AddVlan(vlan::AddVlan),
+    /// End that
+    DelVlan(vlan::DelVlan),
+    /// List the VLANs of a switch, and who is in them
+    ListVlans(vlan::ListVlans),
     /// List the ports of a switch
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
@@ -339,6 +346,9 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::DelPort(args) => args.run(&session).await,
         Verb::AddTunnel(args) => args.run(&session).await,
         Verb::AddPatch(args) => args.run(&session).await,
+        Verb::AddVlan(args) => args.run(&session).await,
+        Verb::DelVlan(args) => args.run(&session).await,
+        Verb::ListVlans(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
         Verb::AddMirror(args) => args.run(&session).await,

@@ -35,9 +35,10 @@ impl SwitchPort {
         self.interface.as_ref().and_then(|interface| interface.ofport)
     }
 
-    /// The namespace behind it.
+    /// The namespace behind it: the one that its veth pair leads into, or, without one, the one that it was plugged in for.
     pub fn place(&self) -> Option<&Place> {
-        self.inside.as_ref().map(|inside| &inside.place)
+        let remembered = self.interface.as_ref().and_then(|interface| interface.netns.as_ref());
+        self.inside.as_ref().map(|inside| &inside.place).or(remembered)
     }
 }
 

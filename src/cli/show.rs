@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::backend::Scope;
 use crate::backend::tree::{Tree, TreePort};
 use crate::model::{
-    Device, End, Entry, IfName, Impairment, Interface, Key, Link, Netns, Owner, Place, Port, Resource, Settings, State,
-    Switch, SwitchName, Tunnel,
+    Device, End, Entry, IfName, Impairment, Interface, Internal, Key, Link, Netns, Owner, Place, Port, Resource,
+    Settings, State, Switch, SwitchName, Tunnel,
 };
 
 use crate::plan::describe;
@@ -161,11 +161,15 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         routes: routes(state, &link.b.place, &link.b.name),
         impairment: impairment(state, &link.b.place, &link.b.name),
     });
+    let inside = inside.or_else(|| internal(port, state));
     let error = errors.get(port.device.as_str());
     let impairment = impairment(state, &Place::Host, &port.device);
     let told = match (port.host_device(), error) {
         (Some(device), error) => port_state(device_of(state, device), link, error),
         (None, Some(error)) => format!("failed: {error}"),
+        (None, None) if port.interface.is_internal() && port.netns.is_some() && inside.is_none() => {
+            "failed: its device is not in its namespace (add-port --internal --may-exist puts it there)".to_owned()
+        }
         (None, None) => "up".to_owned(),
     };
     PortTree {
@@ -177,6 +181,24 @@ fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String
         tunnel: tunnel(state, port),
         inside,
     }
+}
+
+/// The device of an internal port, where it has one inside.
+fn internal(port: &Port, state: &State) -> Option<Inside> {
+    let place = port.netns.clone().filter(|_| port.interface.is_internal())?;
+    let Resource::Internal(device) = &state.get(&Key::Internal { place, name: port.device.clone() })?.resource else {
+        return None;
+    };
+    let Internal { place, name, mac, mtu, up, lost } = device.clone();
+    if lost {
+        return None;
+    }
+    Some(Inside {
+        addresses: addresses(state, &place, &name),
+        routes: routes(state, &place, &name),
+        impairment: impairment(state, &place, &name),
+        end: End { mac, mtu, up, ..End::new(place, name) },
+    })
 }
 
 /// The tunnel that the device of a port is.

@@ -21,6 +21,7 @@ use super::place;
 use super::port;
 use super::session::{self, Session};
 use super::setting::{Given, OfSwitch};
+use super::vlan;
 
 /// Which datapath is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -278,6 +279,9 @@ impl DelBr {
             _ => None,
         });
         let mut observed = port::with_links(session, observed.clone(), ports.collect()).await?;
+        for entry in vlan::on(session, &self.switch, &observed).await?.entries() {
+            observed.insert(entry.clone());
+        }
         let mut desired = State::default();
         port::give_back(session, &mut observed, &mut desired).await?;
         self.change.carry_out(session, &observed, &desired).await

@@ -52,14 +52,14 @@ impl Rpc {
         Ok(self.last_id)
     }
 
-    /// The next message. They follow each other without delimiters, in pieces of any size; ours are small, so parsing again
-    /// from the start with each piece is cheap.
+    /// The next message. They follow each other without delimiters, in pieces of any size. Each ends with a brace, and is parsed
+    /// from its start only when one has come last: some answers of ovs-vswitchd are of megabytes.
     fn receive(&mut self) -> io::Result<Value> {
         loop {
             if let Some(message) = self.parse()? {
                 return Ok(message);
             }
-            let mut piece = [0; 4096];
+            let mut piece = [0; 16_384];
             self.stream.set_read_timeout(Some(left(self.deadline)?))?;
             match self.stream.read(&mut piece).map_err(timed_out)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -69,6 +69,9 @@ impl Rpc {
     }
 
     fn parse(&mut self) -> io::Result<Option<Value>> {
+        if !self.received.trim_ascii_end().ends_with(b"}") {
+            return Ok(None);
+        }
         let mut messages = Deserializer::from_slice(&self.received).into_iter();
         match messages.next() {
             None => Ok(None),
@@ -150,6 +153,24 @@ mod tests {
         let pieces =
             &[r#"{"id":null,"method":"update","params":["}"]}{"id"#, r#"":1,"result":{"a":"\"}"},"error":nul"#, "l}"];
         assert_eq!(ask("pieces", pieces).unwrap(), Ok(json!({ "a": "\"}" })));
+    }
+
+    #[test]
+    fn a_long_answer_takes_no_long_time() {
+        let folder = folder("long-answer");
+        let socket = folder.join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let text = "  1     0  02:00:00:00:00:01    7\n".repeat(1_000_000);
+        let expected = text.clone();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0);
+            stream.write_all(json!({"id": 1, "result": text, "error": null}).to_string().as_bytes()).unwrap();
+        });
+        let mut rpc = Rpc::connect(&socket, Deadline::after(Duration::from_secs(20))).unwrap();
+        assert_eq!(rpc.call("fdb/show", json!([])).unwrap(), Ok(json!(expected)));
+        server.join().unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
-    Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
+    Place, Port, PortNames, Published, Resource, Route, State, Switch, Virtual, Vlan, VlanId, What,
 };
 
 use super::state::MTU;
 use super::{
-    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink,
-    Worse,
+    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LabVlan, LinkEnd, Namespace, Stp, Trunk, TrunkEnd,
+    Uplink,
 };
 
 /// A lab that was found, and what a lab file cannot say.
@@ -100,6 +100,11 @@ impl<'a> Found<'a> {
                 ([None, None], _) => links.push(self.link(link)),
             }
         }
+        for (device, port) in self.internal() {
+            let place = &device.place;
+            let port = self.internal_port(device, port);
+            namespaces.entry(place.clone()).or_insert_with(|| external(place)).ports.push(port);
+        }
         for namespace in namespaces.values_mut() {
             namespace.ports.sort_by_cached_key(|port| natural(port.names.inside.as_str()));
             take_gateways(namespace);
@@ -137,11 +142,44 @@ impl<'a> Found<'a> {
             vlan: vlan(port),
             mac: None,
             mtu: link.b.mtu.filter(|mtu| *mtu != MTU),
+            internal: false,
             iface_id: port.iface_id.clone(),
             settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
             qos: self.qos(port),
+        }
+    }
+
+    /// The devices of internal ports that are in namespaces, with the ports.
+    fn internal(&self) -> Vec<(&'a Internal, &'a Port)> {
+        let found = |resource: &'a Resource| match resource {
+            Resource::Internal(device) if device.place != Place::Host => {
+                let port = self.ports().find(|port| port.device == device.name && port.interface.is_internal())?;
+                Some((device, port))
+            }
+            _ => None,
+        };
+        self.state.resources().filter_map(found).collect()
+    }
+
+    fn internal_port(&self, device: &Internal, port: &Port) -> LabPort {
+        let (ip, nodad) = self.addresses(&device.place, &device.name);
+        let rule = PortNames::of(&device.place, 1);
+        LabPort {
+            switch: port.switch.clone(),
+            names: PortNames { inside: device.name.clone(), inside_full: None, ..rule },
+            ip,
+            gw: Vec::new(),
+            vlan: vlan(port),
+            mac: None,
+            mtu: device.mtu.filter(|mtu| *mtu != MTU),
+            internal: true,
+            iface_id: port.iface_id.clone(),
+            nodad,
+            worse: self.worse(&device.place, &device.name),
+            qos: self.qos(port),
+            settings: port.settings.clone(),
         }
     }
 
@@ -233,6 +271,7 @@ impl<'a> Found<'a> {
             mirrors: self.mirrors(switch),
             exports: self.exports(switch),
             tunnels: self.tunnels(switch),
+            vlans: self.vlans(switch),
         }
     }
 
@@ -272,6 +311,32 @@ impl<'a> Found<'a> {
         self.ports().filter(|port| port.switch == switch.name).filter_map(tunnel).collect()
     }
 
+    /// The VLANs of `switch` that the host takes part in.
+    fn vlans(&self, switch: &Switch) -> Vec<LabVlan> {
+        let vlan = |resource: &Resource| match resource {
+            Resource::Virtual(Virtual { name, what: What::Vlan { switch: of, vlan }, mtu, .. })
+                if *of == switch.name =>
+            {
+                Some(self.vlan(*vlan, name, mtu.filter(|mtu| Some(*mtu) != switch.mtu)))
+            }
+            Resource::Port(Port {
+                device,
+                switch: of,
+                vlan,
+                netns: None,
+                interface: Interface::Internal { mtu },
+                ..
+            }) if *of == switch.name => Some(self.vlan(vlan.tag?, device, *mtu)),
+            _ => None,
+        };
+        self.state.resources().filter_map(vlan).collect()
+    }
+
+    fn vlan(&self, vlan: VlanId, name: &IfName, mtu: Option<u32>) -> LabVlan {
+        let (ip, nodad) = self.addresses(&Place::Host, name);
+        LabVlan { vlan, name: name.clone(), named: true, ip, mac: None, mtu, nodad }
+    }
+
     /// The device of the kernel that has this name.
     fn device(&self, name: &IfName) -> Option<&'a Virtual> {
         match &self.state.get(&Key::Virtual { name: name.clone() })?.resource {
@@ -299,16 +364,6 @@ impl<'a> Found<'a> {
             _ => None,
         };
         self.state.resources().filter_map(typed).collect()
-    }
-
-    fn worse(&self, place: &Place, device: &IfName) -> Worse {
-        let key = Key::Impairment { place: place.clone(), device: device.clone() };
-        match self.state.get(&key).map(|entry| &entry.resource) {
-            Some(Resource::Impairment(Impairment { delay, jitter, loss, rate, .. })) => {
-                Worse { delay: *delay, jitter: *jitter, loss: *loss, rate: *rate }
-            }
-            _ => Worse::default(),
-        }
     }
 
     fn nats(&self) -> Vec<LabNat> {

@@ -179,6 +179,24 @@ static SWITCH: Object = Object {
             Shape::Map(&DEVICE, &Shape::Object(&TUNNEL)),
             "Ports by name that lead to switches on other hosts",
         ),
+        field(
+            "vlans",
+            Shape::Map(&VLAN, &Shape::Object(&VLAN_INTERFACE)),
+            "VLANs that the host takes part in, by a device each",
+        ),
+        field("nodad", Shape::Bool, NODAD_DOC),
+    ],
+};
+
+static VLAN_INTERFACE: Object = Object {
+    name: "vlan",
+    doc: "The device by which the host takes part in a VLAN",
+    settings: None,
+    fields: &[
+        field("ip", NETS, "Its addresses"),
+        field("name", Shape::Text(&DEVICE), "Its name, else SWITCH.VLAN"),
+        field("mac", Shape::Text(&MAC), "Its Ethernet address"),
+        field("mtu", MTU, "Its MTU, in bytes"),
         field("nodad", Shape::Bool, NODAD_DOC),
     ],
 };
@@ -275,6 +293,12 @@ static PORT: Object = Object {
         field("mtu", MTU, "The MTU of both ends, in bytes"),
         field("name", Shape::Text(&DEVICE), "The name of the device inside, else eth1-NAMESPACE"),
         field("host-name", Shape::Text(&DEVICE), "The name of the end on the host, else veth-NAMESPACE"),
+        default(
+            "internal",
+            Shape::Bool,
+            "false",
+            "Open vSwitch: a device that it makes, inside, in place of a veth pair",
+        ),
         field("iface-id", Shape::Text(&ID), "Open vSwitch: the port's name for controllers"),
         field("nodad", Shape::Bool, NODAD_DOC),
         field("qos", traffic::QOS, "How what the switch sends to it is shared among queues"),

@@ -79,6 +79,27 @@ pub struct LabSwitch {
     pub exports: Vec<FlowExport>,
     /// Tunnels to other hosts.
     pub tunnels: Vec<LabTunnel>,
+    /// The VLANs that the host takes part in.
+    pub vlans: Vec<LabVlan>,
+}
+
+/// The host's own part in a VLAN of a switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabVlan {
+    /// The VLAN.
+    pub vlan: VlanId,
+    /// The device.
+    pub name: IfName,
+    /// Whether the name was asked for.
+    pub named: bool,
+    /// Its addresses.
+    pub ip: Vec<IpNet>,
+    /// Its Ethernet address.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: Option<u32>,
+    /// Without duplicate address detection.
+    pub nodad: bool,
 }
 
 /// A port that leads to a switch on another host.
@@ -184,6 +205,8 @@ pub struct LabPort {
     pub mac: Option<Mac>,
     /// The MTU of both ends.
     pub mtu: Option<u32>,
+    /// Open vSwitch: a device that it makes, by the inside name, in place of a veth pair.
+    pub internal: bool,
     /// Open vSwitch: the port's name for controllers.
     pub iface_id: Option<String>,
     /// Settings that are one value each.

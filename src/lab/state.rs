@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Link, Mac, Nat, Netns, Owner, Place, Port,
-    Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, What,
+    Address, BackendName, Datapath, Device, End, Entry, IfName, Interface, Internal, Link, Mac, Nat, Netns, Owner,
+    Place, Port, Resource, Route, State, Switch, SwitchName, Sysctl, Virtual, Vlan, What,
 };
 
-use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Stp, Trunk};
+use super::parts::{Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LabVlan, LinkEnd, Namespace, Stp, Trunk};
 use super::trunk::{arp, plain_port};
 
 /// The MTU of a veth pair of which none is said, in bytes (`ETH_DATA_LEN`, linux/if_ether.h): the file may have said one before.
@@ -133,6 +133,7 @@ impl<'a> Making<'a> {
         }
         self.traffic_of_switch(lab, &switch);
         lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
+        lab.vlans.iter().for_each(|vlan| self.vlan(&switch, vlan));
         self.switches.insert(&lab.name, switch);
     }
 
@@ -148,6 +149,22 @@ impl<'a> Making<'a> {
         self.unmarked(Resource::Device(Device::new(Place::Host, lab.name.clone(), true)));
     }
 
+    /// The host's own part in a VLAN.
+    fn vlan(&mut self, switch: &Switch, lab: &LabVlan) {
+        let LabVlan { vlan, name, mac, mtu, .. } = lab.clone();
+        if switch.backend == BackendName::Ovs {
+            let vlan = Vlan { tag: Some(vlan), ..Vlan::default() };
+            let row = plain_port(switch, &name, &vlan);
+            self.owned(Resource::Port(Port { interface: Interface::Internal { mtu }, ..row }));
+            self.owned(Resource::Internal(Internal { mac, mtu, ..Internal::new(Place::Host, name.clone()) }));
+        } else {
+            let what = What::Vlan { switch: switch.name.clone(), vlan };
+            self.owned(Resource::Virtual(Virtual { mac, mtu, ..Virtual::new(name.clone(), what) }));
+            self.unmarked(Resource::Device(Device::new(Place::Host, name.clone(), true)));
+        }
+        self.addresses(&Place::Host, &name, &lab.ip, lab.nodad);
+    }
+
     fn namespace(&mut self, namespace: &Namespace) {
         if let (Some(name), false) = (namespace.place.name(), namespace.external) {
             self.owned(Resource::Netns(Netns::new(name.clone())));
@@ -161,10 +178,45 @@ impl<'a> Making<'a> {
     fn plug(&mut self, place: &Place, port: &LabPort) {
         let Some(switch) = self.switches.get(&port.switch).cloned() else { return };
         let names = &port.names;
+        let device = if port.internal { &names.inside } else { &names.host };
+        let row = Port {
+            iface_id: port.iface_id.clone(),
+            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
+            settings: port.settings.clone(),
+            ..plain_port(&switch, device, &port.vlan)
+        };
+        self.traffic_of_port(port, &switch);
+        match port.internal {
+            true => self.internal(place, row, port),
+            false => {
+                self.owned(Resource::Link(self.pair(place, &switch, port)));
+                self.owned(Resource::Port(row));
+            }
+        }
+        self.addresses(place, &names.inside, &port.ip, port.nodad);
+        for gateway in &port.gw {
+            let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
+            self.unmarked(Resource::Route(route));
+        }
+        let impairment = port.worse.impairment(place.clone(), names.inside.clone());
+        if !impairment.is_none() {
+            self.unmarked(Resource::Impairment(impairment));
+        }
+    }
+
+    /// A device that Open vSwitch makes, and that is then put into the namespace.
+    fn internal(&mut self, place: &Place, row: Port, port: &LabPort) {
+        let device = Internal::new(place.clone(), row.device.clone());
+        self.owned(Resource::Port(Port { interface: Interface::Internal { mtu: None }, ..row }));
+        self.owned(Resource::Internal(Internal { mac: port.mac, mtu: Some(port.mtu.unwrap_or(MTU)), ..device }));
+    }
+
+    fn pair(&self, place: &Place, switch: &Switch, port: &LabPort) -> Link {
+        let names = &port.names;
         let host = End {
             altname: names.host_full.clone(),
             mtu: Some(port.mtu.unwrap_or(MTU)),
-            arp: arp(&switch),
+            arp: arp(switch),
             ..End::new(Place::Host, names.host.clone())
         };
         let userspace = switch.datapath == Some(Datapath::Netdev) && switch.backend == BackendName::Ovs;
@@ -175,23 +227,7 @@ impl<'a> Making<'a> {
             tx_checksum: (userspace && self.facts.tx_checksum_off).then_some(false),
             ..End::new(place.clone(), names.inside.clone())
         };
-        self.owned(Resource::Link(Link::new(host, inside)));
-        self.owned(Resource::Port(Port {
-            iface_id: port.iface_id.clone(),
-            netns: Some(place.clone()).filter(|_| switch.backend == BackendName::Ovs),
-            settings: port.settings.clone(),
-            ..plain_port(&switch, &names.host, &port.vlan)
-        }));
-        self.traffic_of_port(port, &switch);
-        self.addresses(place, &names.inside, &port.ip, port.nodad);
-        for gateway in &port.gw {
-            let route = Route::default_via(place.clone(), *gateway, names.inside.clone());
-            self.unmarked(Resource::Route(route));
-        }
-        let impairment = port.worse.impairment(place.clone(), names.inside.clone());
-        if !impairment.is_none() {
-            self.unmarked(Resource::Impairment(impairment));
-        }
+        Link::new(host, inside)
     }
 
     fn addresses(&mut self, place: &Place, device: &IfName, ips: &[ipnet::IpNet], nodad: bool) {
@@ -247,13 +283,9 @@ impl Lab {
             self.switches.iter().flat_map(|switch| switch.uplinks.iter().map(|uplink| (&switch.name, &uplink.vlan)));
         let trunks = self.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b].map(|end| (&end.switch, &trunk.vlan)));
         let tunnels = self.switches.iter().flat_map(|switch| switch.tunnels.iter().map(|t| (&switch.name, &t.vlan)));
-        ports
-            .chain(uplinks)
-            .chain(trunks)
-            .chain(tunnels)
-            .filter(|(_, vlan)| !vlan.is_any())
-            .map(|(switch, _)| switch)
-            .collect()
+        let by_tag = ports.chain(uplinks).chain(trunks).chain(tunnels).filter(|(_, vlan)| !vlan.is_any());
+        let of_host = self.switches.iter().filter(|switch| !switch.vlans.is_empty()).map(|switch| &switch.name);
+        by_tag.map(|(switch, _)| switch).chain(of_host).collect()
     }
 }
 

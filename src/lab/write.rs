@@ -5,11 +5,11 @@ mod traffic;
 use std::fmt::Display;
 
 use crate::model::setting::{Value as SettingValue, Values};
-use crate::model::{Erspan, Place, PortNames, Protocol, Published, Route, Settings, Vlan, VlanId};
+use crate::model::{Erspan, Place, PortNames, Protocol, Published, Route, Settings, SwitchName, Vlan, VlanId};
 
 use super::parts::{
-    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LinkEnd, Namespace, Partner,
-    Program, Restart, Stp, Trunk, Worse,
+    Command, Expectation, Expected, Inside, Lab, LabLink, LabPort, LabSwitch, LabTunnel, LabVlan, LinkEnd, Namespace,
+    Partner, Program, Restart, Stp, Trunk, Worse,
 };
 use super::text::quoted;
 
@@ -295,7 +295,19 @@ fn switch(of: &LabSwitch) -> Out {
         .collect();
     keys.list("uplinks", uplinks);
     keys.traffic_of_switch(of);
+    keys.map("vlans", of.vlans.iter().map(|vlan| (vlan.vlan.to_string(), self::vlan(&of.name, vlan))).collect());
     keys.map("tunnels", of.tunnels.iter().map(|of| (of.name.to_string(), tunnel(of))).collect());
+    keys.out()
+}
+
+fn vlan(switch: &SwitchName, of: &LabVlan) -> Out {
+    let mut keys = Entries::default();
+    keys.few("ip", &of.ip);
+    let rule = PortNames::of_vlan(switch, of.vlan).0;
+    keys.text("name", Some(&of.name).filter(|name| **name != rule));
+    keys.text("mac", of.mac);
+    keys.word("mtu", of.mtu);
+    keys.flag("nodad", of.nodad);
     keys.out()
 }
 
@@ -340,9 +352,10 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.vlan("tag", "trunks", &of.vlan);
     keys.settings(&of.settings);
     keys.text("name", Some(&of.names.inside).filter(|name| **name != rule.inside));
-    keys.text("host-name", Some(&of.names.host).filter(|name| **name != rule.host));
+    keys.text("host-name", Some(&of.names.host).filter(|name| !of.internal && **name != rule.host));
     keys.text("mac", of.mac);
     keys.word("mtu", of.mtu);
+    keys.flag("internal", of.internal);
     keys.text("iface-id", of.iface_id.as_ref());
     keys.flag("nodad", of.nodad);
     keys.worse(&of.worse);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::{Place, VlanId};
 
 /// Longest name of a network device in bytes: `IFNAMSIZ` (16, linux/if.h) less the closing NUL.
 const IFNAME_MAX: usize = 15;
@@ -196,6 +196,13 @@ impl PortNames {
     pub fn of_trunk(here: &SwitchName, there: &SwitchName, number: u32) -> (IfName, Option<String>) {
         let more = if number == 1 { String::new() } else { format!(".{number}") };
         fit(&format!("{here}-"), &format!("{there}{more}"))
+    }
+}
+
+impl PortNames {
+    /// The name of the device by which the host takes part in a VLAN of a switch: `s1.10`. And the name before it was cut, if it was.
+    pub fn of_vlan(switch: &SwitchName, vlan: VlanId) -> (IfName, Option<String>) {
+        fit(&format!("{switch}."), &vlan.to_string())
     }
 }
 

@@ -269,6 +269,7 @@ impl Resource {
             }
             // The kernel changes some settings of a tunnel, and others not.
             (Resource::Virtual(wanted), Resource::Virtual(seen)) => wanted.what == seen.what,
+            (Resource::Internal(wanted), Resource::Internal(seen)) => wanted.lost == seen.lost,
             // A port with a device and one without are two things to ovs-vswitchd.
             (Resource::Port(wanted), Resource::Port(seen)) => {
                 wanted.backend == seen.backend && wanted.interface.same_type(&seen.interface)

@@ -68,12 +68,15 @@ pub struct Internal {
     pub mtu: Option<u32>,
     /// Administratively up (`IFF_UP`).
     pub up: bool,
+    /// Nobody is behind it any more: ovs-vswitchd was started again, and its userspace datapath has made another device on the host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
 }
 
 impl Internal {
     /// A device that is up, of which nothing else is asked.
     pub fn new(place: Place, name: IfName) -> Internal {
-        Internal { place, name, mac: None, mtu: None, up: true }
+        Internal { place, name, mac: None, mtu: None, up: true, lost: false }
     }
 
     /// This device, with what it leaves open taken from `observed`.

@@ -116,6 +116,11 @@ impl Vlan {
         *self == Vlan::default()
     }
 
+    /// Whether frames without a tag pass and belong to VLAN 1, in which the own device of a Linux bridge is.
+    pub fn carries_untagged_as_they_come(&self) -> bool {
+        self.tag == Some(DEFAULT_PVID) && self.mode.is_none()
+    }
+
     /// With the `vlan_mode` of this name, of which nothing is kept that goes without saying.
     ///
     /// # Errors

@@ -144,7 +144,13 @@ fn fields(resource: &Resource) -> Vec<Field> {
             vec![Field::new("", Some(what)), Field::new("mac", device.mac), Field::new("mtu", device.mtu)]
         }
         Resource::Internal(device) => {
-            vec![Field::new("mac", device.mac), Field::new("mtu", device.mtu), state(device.up).quiet_if(device.up)]
+            let lost = Field::new("", device.lost.then_some("lost"));
+            vec![
+                Field::new("mac", device.mac),
+                Field::new("mtu", device.mtu),
+                state(device.up).quiet_if(device.up),
+                lost,
+            ]
         }
         Resource::Port(port) => [
             Field::new("switch", Some(&port.switch)).quiet_if(true),

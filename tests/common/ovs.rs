@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use nix::unistd::Pid;
 
 use super::require::{Feature, has};
 
+/// The schema of the Debian package openvswitch-common.
+const VSWITCH_SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 /// How long a daemon may take to be there, on a slow machine that emulates its processor.
 const STARTUP: Duration = Duration::from_secs(60);
 
@@ -24,7 +27,7 @@ const STARTUP: Duration = Duration::from_secs(60);
 pub struct Ovs {
     directory: tempfile::TempDir,
     server: Daemon,
-    vswitchd: Option<Daemon>,
+    vswitchd: Mutex<Option<Daemon>>,
     /// The namespace that it runs in; `None`: that of the thread.
     netns: Option<String>,
 }
@@ -46,10 +49,19 @@ impl Ovs {
 
     /// Starts `ovsdb-server` alone: a system whose `ovs-vswitchd` is dead.
     pub fn database_only() -> Ovs {
+        Ovs::database_of(|_| {})
+    }
+
+    /// The same, with a schema that `older` has changed.
+    pub fn database_of(older: impl FnOnce(&mut serde_json::Value)) -> Ovs {
         let directory = tempfile::Builder::new().prefix("ovs-").tempdir().unwrap();
-        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")));
+        let mut schema = serde_json::from_str(&std::fs::read_to_string(VSWITCH_SCHEMA).unwrap()).unwrap();
+        older(&mut schema);
+        let file = directory.path().join("vswitch.ovsschema");
+        std::fs::write(&file, schema.to_string()).unwrap();
+        succeed(Command::new("ovsdb-tool").arg("create").arg(directory.path().join("conf.db")).arg(file));
         let server = Ovs::server(directory.path());
-        let ovs = Ovs { directory, server, vswitchd: None, netns: None };
+        let ovs = Ovs { directory, server, vswitchd: Mutex::default(), netns: None };
         ovs.vsctl(&["--no-wait", "init"]);
         ovs
     }
@@ -133,6 +145,16 @@ impl Ovs {
 
     /// Starts `ovs-vswitchd`, again after `kill_vswitchd`.
     pub fn start_vswitchd(&mut self) {
+        self.run_vswitchd();
+    }
+
+    /// `kill -9` for `ovs-vswitchd`, and another one on the same database.
+    pub fn restart_vswitchd(&self) {
+        self.vswitchd.lock().unwrap().take().expect("ovs-vswitchd runs");
+        self.run_vswitchd();
+    }
+
+    fn run_vswitchd(&self) {
         let remote = self.remote();
         let mut arguments = vec![OsStr::new(&remote), OsStr::new("--pidfile")];
         if self.datapath_type() == "netdev" || self.netns.is_some() {
@@ -140,7 +162,8 @@ impl Ovs {
         }
         // logged when it runs, which is before it has read the database
         let ready = "ovs-vswitchd (Open vSwitch)";
-        self.vswitchd = Some(Daemon::start(self.run_dir(), self.netns.as_deref(), "ovs-vswitchd", &arguments, ready));
+        let vswitchd = Daemon::start(self.run_dir(), self.netns.as_deref(), "ovs-vswitchd", &arguments, ready);
+        *self.vswitchd.lock().unwrap() = Some(vswitchd);
         // a change that ovs-vsctl waits for: it returns when cur_cfg has caught up with next_cfg
         self.vsctl(&["set", "Open_vSwitch", ".", "external_ids:system-id=ovsns-test"]);
         self.vsctl(&["remove", "Open_vSwitch", ".", "external_ids", "system-id"]);
@@ -148,17 +171,17 @@ impl Ovs {
 
     /// `kill -9` for `ovs-vswitchd`; returns when it is gone.
     pub fn kill_vswitchd(&mut self) {
-        self.vswitchd.take().expect("ovs-vswitchd runs");
+        self.vswitchd.lock().unwrap().take().expect("ovs-vswitchd runs");
     }
 
     /// Stops `ovs-vswitchd` in its tracks (SIGSTOP): alive, and answering nobody.
     pub fn stop_vswitchd(&self) {
-        self.vswitchd.as_ref().expect("ovs-vswitchd runs").stop();
+        self.vswitchd.lock().unwrap().as_ref().expect("ovs-vswitchd runs").stop();
     }
 
     /// Lets a stopped `ovs-vswitchd` go on.
     pub fn continue_vswitchd(&self) {
-        self.vswitchd.as_ref().expect("ovs-vswitchd runs").go_on();
+        self.vswitchd.lock().unwrap().as_ref().expect("ovs-vswitchd runs").go_on();
     }
 
     /// Stops `ovsdb-server` in its tracks: connections are accepted, and nothing is answered.
@@ -173,7 +196,10 @@ impl Ovs {
 
     /// The process ids of `ovsdb-server` and, while it runs, `ovs-vswitchd`.
     pub fn pids(&self) -> Vec<u32> {
-        std::iter::once(&self.server).chain(&self.vswitchd).map(|daemon| daemon.child.id()).collect()
+        {
+            let vswitchd = self.vswitchd.lock().unwrap();
+            std::iter::once(&self.server).chain(vswitchd.as_ref()).map(|daemon| daemon.child.id()).collect()
+        }
     }
 }
 

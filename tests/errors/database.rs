@@ -133,3 +133,19 @@ fn a_database_that_is_not_open_vswitchs() {
         host.refuses(1, "add-br sw0 --datapath netdev", &["sw0", "never initialised", "ovs-vsctl init"]);
     });
 }
+
+/// A server of a version before a column that we read.
+#[test]
+fn a_server_that_is_too_old() {
+    require!(Root, OpenVswitch);
+    sandbox::run(|| async {
+        let ovs = Ovs::database_of(|schema| {
+            schema["version"] = "7.14.0".into();
+            schema["tables"]["Port"]["columns"].as_object_mut().unwrap().remove("cvlans").unwrap();
+        });
+        ovs.vsctl(&["--no-wait", "set", "Open_vSwitch", ".", "ovs_version=2.7.3"]);
+        let host = Host { cli: Cli::with(&ovs), ovs: Some(ovs) };
+        let says = ["2.7.3", "7.14.0", "column cvlans of table Port", "came with Open vSwitch 2.8"];
+        host.refuses(1, "show --backend ovs", &says);
+    });
+}

@@ -39,6 +39,7 @@ pub(crate) use features;
 mod fdb;
 mod flow_export;
 mod frames;
+mod interfaces;
 mod mirrors;
 mod openflow;
 mod qos;

@@ -59,3 +59,10 @@ pub fn who_receives<'a, T>(netnses: &[&'a str], send: impl FnOnce() -> T) -> Vec
     let grown = |(netns, before): (&&'a str, u64)| (received(netns) - before >= BURST).then_some(*netns);
     netnses.iter().zip(before).filter_map(grown).collect()
 }
+
+/// Waits until what `from` sends to ns2 comes to ns2 alone: the datapath goes on to flood for a while after the first answer.
+pub fn until_ns2_alone_receives(from: &str) {
+    super::until("the switch has learned", || {
+        (who_receives(&["ns2", "ns3"], || burst(from, "10.0.0.2")) == ["ns2"]).then_some(())
+    });
+}

@@ -73,7 +73,7 @@ impl<'a> Hosts<'a> {
             "vxlan" => format!("vxlan id {key} dstport {}", far.port.unwrap_or(4789)),
             "geneve" => format!("geneve id {key} dstport {}", far.port.unwrap_or(6081)),
             "gre" => format!("gretap {}", far.key.map_or(String::new(), |key| format!("key {key}"))),
-            _ => format!("erspan seq key {key} erspan_ver 1 erspan 0"),
+            _ => format!("erspan seq key {key} erspan_ver 1 erspan 1"),
         };
         let local = if far.kind == "geneve" { String::new() } else { format!("local {local}") };
         let checksums = if remote.contains(':') { "udp6zerocsumrx" } else { "" };

@@ -136,6 +136,10 @@ pub fn a_connection_survives_a_take_over(lab: &Lab) {
     assert_eq!(link("host", "br0").unwrap()["address"], MAC);
     let shown = lab.ok("show br0");
     assert!(shown.contains("lent to br0: 192.0.2.5/24, 192.0.2.6/24, 2001:db8::5/64\n"), "{shown}");
+    for vlan in ["--tag 10", "--trunks 10,20", "--tag 10 --trunks 20"] {
+        let said = lab.refused(1, &format!("set-port br0 dev:eth0 {vlan}"));
+        assert!(said.contains("192.0.2.5/24") && said.contains("cut off") && said.contains("--force"), "{said}");
+    }
     lab.ok("add-port br0 ns1 --ip 192.0.2.77/24");
     lab.ok("exec ns1 -- ping -c1 -w20 192.0.2.1");
     lab.ok("exec ns1 -- ping -c1 -w20 192.0.2.5");

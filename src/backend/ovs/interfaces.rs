@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use crate::model::SwitchName;
+use crate::model::{Place, SwitchName};
 use crate::ovsdb::endpoint::Endpoint;
 use crate::ovsdb::operation::Select;
 use crate::ovsdb::row::{Row, RowError};
 use crate::ovsdb::value::Uuid;
 
 use super::Ovs;
-use super::read::{by_name, by_uuid, misread, select};
+use super::read::{NETNS, by_name, by_uuid, misread, select};
 use crate::backend::BackendError;
 
 /// The number of the port that is the switch's own device (`OFPP_LOCAL`, openflow-1.0.h).
 pub const OFPP_LOCAL: u32 = 0xfffe;
 
 const PORT: [&str; 2] = ["name", "interfaces"];
-const INTERFACE: [&str; 4] = ["name", "type", "ofport", "statistics"];
+const INTERFACE: [&str; 5] = ["name", "type", "ofport", "statistics", "external_ids"];
 
 /// A switch of Open vSwitch as OpenFlow has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Interface {
     pub kind: String,
     /// Its number in OpenFlow; `None` where ovs-vswitchd could not set it up.
     pub ofport: Option<u32>,
+    /// The namespace that was behind it when it was plugged in (`external_ids:ovsns-netns`).
+    pub netns: Option<Place>,
     /// `statistics`, as ovs-vswitchd wrote them last.
     pub statistics: BTreeMap<String, i64>,
 }
@@ -96,11 +98,13 @@ async fn rows(ovs: &Ovs, table: &str, uuids: &[Uuid], columns: &[&str]) -> Resul
 impl Interface {
     fn read(row: &Row, homes: &HashMap<Uuid, String>) -> Result<Interface, RowError> {
         let ofport = row.optional::<i64>("ofport")?.and_then(|number| u32::try_from(number).ok());
+        let ids: BTreeMap<String, String> = row.map("external_ids")?;
         Ok(Interface {
             port: homes.get(&row.row_uuid()?).cloned().unwrap_or_default(),
             name: row.one("name")?,
             kind: row.one("type")?,
             ofport,
+            netns: ids.get(NETNS).and_then(|text| text.parse().ok()),
             statistics: row.map("statistics")?,
         })
     }

@@ -75,7 +75,10 @@ impl Ovs {
     /// One transaction that only reads. If the connection is lost it is made again, and asked again.
     async fn read(&self, what: &str, operations: &[Operation]) -> Result<Vec<OperationResult>, BackendError> {
         let deadline = Instant::now() + self.timeout;
-        self.connection.read(operations, deadline).await.map_err(|error| refused(what, error))
+        match self.connection.read(operations, deadline).await {
+            Err(error) if health::names_what_is_unknown(&error) => Err(self.too_old(what, error).await),
+            result => result.map_err(|error| refused(what, error)),
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use crate::cli::told::Told;
 use crate::model::{Key, Mac, Resource, SwitchName, VlanId};
 
 const HELP: &str = "\
-Frames to the address go out of this port and no other, whether frames come from it or not, until del-fdb, or the end of the
-port or of ovs-vswitchd. What the switch knew of the address before is replaced.
+Frames to the address go out of this port and no other, whether frames come from it or not, until
+del-fdb, or the end of the port or of ovs-vswitchd. What the switch knew of the address before is
+replaced.
 
 Examples:
   ovsns add-fdb OVS-1 02:00:00:00:00:01 ns1

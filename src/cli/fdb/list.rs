@@ -11,9 +11,10 @@ use crate::cli::session::Session;
 use crate::model::{Mac, SwitchName};
 
 const HELP: &str = "\
-A line an address: the port that it is behind, the namespace behind that, the VLAN, and whether it was learned from a frame (and
-when the last one came), was put in by somebody (static), or is that of a device of the bridge itself (local).
-It is what `ovs-appctl fdb/show` and `bridge fdb show br SWITCH` show.";
+A line an address: the port that it is behind, the namespace behind that, the VLAN, and whether it
+was learned from a frame (and when the last one came), was put in by somebody (static), or is that
+of a device of the bridge itself (local). It is what `ovs-appctl fdb/show` and `bridge fdb show br
+SWITCH` show.";
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

@@ -174,12 +174,13 @@ fn keeper(kept: &Kept) -> Option<Place> {
 
 /// What of a namespace that lives on is taken away: our veth pairs, what stands on them, and what is not its own.
 fn ours(observed: &State) -> State {
-    let is_pair = |entry: &&Entry| matches!(entry.resource, Resource::Link(_)) && entry.owner.is_some();
+    let is_pair =
+        |entry: &&Entry| matches!(entry.resource, Resource::Link(_) | Resource::Internal(_)) && entry.owner.is_some();
     let ends: BTreeSet<(Place, IfName)> =
         observed.entries().filter(is_pair).flat_map(|entry| entry.resource.provides()).collect();
     let goes = |entry: &&Entry| match &entry.resource {
         Resource::Netns(_) | Resource::Physical(_) => true,
-        Resource::Link(_) => entry.owner.is_some(),
+        Resource::Link(_) | Resource::Internal(_) => entry.owner.is_some(),
         resource => resource.needs().iter().any(|device| ends.contains(device)),
     };
     observed.entries().filter(goes).cloned().collect()
@@ -198,14 +199,18 @@ pub async fn with_states(session: &Session<'_>, mut observed: State) -> Result<S
     Ok(observed)
 }
 
-/// `observed`, with the ports that its veth pairs are on the host.
+/// `observed`, with the ports that its veth pairs are on the host, and those of its internal devices.
 pub async fn with_ports(session: &Session<'_>, mut observed: State) -> Result<State, Failure> {
     let host = |resource: &Resource| {
         let ends = resource.provides().into_iter().filter(|(place, _)| *place == Place::Host);
         ends.map(|(_, device)| Key::Port { device }).collect::<Vec<_>>()
     };
     let links = observed.resources().filter(|resource| matches!(resource, Resource::Link(_)));
-    let ports = session.observe(Scope::Keys(links.flat_map(host).collect())).await?;
+    let internal = observed.resources().filter_map(|resource| match resource {
+        Resource::Internal(device) => Some(Key::Port { device: device.name.clone() }),
+        _ => None,
+    });
+    let ports = session.observe(Scope::Keys(links.flat_map(host).chain(internal).collect())).await?;
     ports.entries().for_each(|entry| observed.insert(entry.clone()));
     Ok(observed)
 }

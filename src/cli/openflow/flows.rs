@@ -18,9 +18,10 @@ const WHAT: &str = "flows";
 const KEYWORDS: [&str; 5] = ["add", "modify", "modify_strict", "delete", "delete_strict"];
 
 const FLOWS_HELP: &str = "\
-The flows stand in the order in which the switch looks at them, each as add-flow takes it; behind # stands how often it
-matched, and for how long it has been there. Ports are shown as the namespaces behind them, where they have one port each.
-ovsns runs ovs-ofctl(8) for it, through the switch's management socket.
+The flows stand in the order in which the switch looks at them, each as add-flow takes it; behind
+# stands how often it matched, and for how long it has been there. Ports are shown as the
+namespaces behind them, where they have one port each. ovsns runs ovs-ofctl(8) for it, through the
+switch's management socket.
 
 Examples:
   ovsns flows OVS-1
@@ -53,9 +54,10 @@ impl Flows {
 }
 
 const ADD_HELP: &str = "\
-ovsns runs ovs-ofctl(8) for it, through the switch's management socket. Several flows, and those of a file, are added together or
-not at all (--bundle); a line of a file may begin with add, modify, modify_strict, delete or delete_strict. A flow of the
-same match and priority is replaced. Flows live in ovs-vswitchd, and are gone when it ends.
+ovsns runs ovs-ofctl(8) for it, through the switch's management socket. Several flows, and those
+of a file, are added together or not at all (--bundle); a line of a file may begin with add,
+modify, modify_strict, delete or delete_strict. A flow of the same match and priority is replaced.
+Flows live in ovs-vswitchd, and are gone when it ends.
 
 Examples:
   ovsns add-flow OVS-1 priority=10,icmp,in_port=ns1,actions=drop
@@ -141,7 +143,8 @@ fn said(line: &Line, keyword: &str, switch: &SwitchName) -> String {
 }
 
 const DEL_HELP: &str = "\
-ovsns runs ovs-ofctl(8) for it. Without MATCH all flows go, also the one by which the switch learns and forwards (actions=NORMAL).";
+ovsns runs ovs-ofctl(8) for it. Without MATCH all flows go, also the one by which the switch
+learns and forwards (actions=NORMAL).";
 
 #[derive(Debug, Args)]
 #[command(after_help = DEL_HELP)]

@@ -122,8 +122,9 @@ fn count(text: &str, key: &str) -> u64 {
 }
 
 const ADD_HELP: &str = "\
-ovsns runs ovs-ofctl(8) for it. Groups live in ovs-vswitchd, and are gone when it ends. A packet gets to a group by a flow with
-actions=group:ID. Several groups, and those of a file, are added together or not at all (--bundle).
+ovsns runs ovs-ofctl(8) for it. Groups live in ovs-vswitchd, and are gone when it ends. A packet
+gets to a group by a flow with actions=group:ID. Several groups, and those of a file, are added
+together or not at all (--bundle).
 
 Examples:
   ovsns add-group OVS-1 group_id=1,type=all,bucket=actions=ns2,bucket=actions=ns3

@@ -116,8 +116,8 @@ impl Meter {
 }
 
 const ADD_HELP: &str = "\
-ovsns runs ovs-ofctl(8) for it. Meters live in ovs-vswitchd, and are gone when it ends. A packet gets to a meter by a flow with
-actions=meter:ID,… before the action that forwards it.
+ovsns runs ovs-ofctl(8) for it. Meters live in ovs-vswitchd, and are gone when it ends. A packet
+gets to a meter by a flow with actions=meter:ID,… before the action that forwards it.
 
 Examples:
   ovsns add-meter OVS-1 meter=1,pktps,burst,stats,band=type=drop,rate=10,burst_size=10

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::syntax;
 use crate::cli::control;
 use crate::cli::failure::{Failure, PRIVILEGE_HINT};
 use crate::cli::output::Report;
@@ -82,7 +83,7 @@ impl<'a> Target<'a> {
         let what = format!("cannot {what} switch {}", self.switch());
         let spoken = ofctl(words, input, self.session.global.timeout).map_err(|error| not_run(&what, &error))?;
         if !spoken.success {
-            return Err(refused(&what, &spoken));
+            return Err(refused(&what, &spoken, &|text| syntax::named(text, &self.ports)));
         }
         remarks(&spoken.stderr).iter().for_each(|remark| self.session.output.note(remark));
         Ok(spoken.stdout)
@@ -146,11 +147,11 @@ fn not_run(what: &str, error: &DaemonError) -> Failure {
     }
 }
 
-/// ovs-ofctl's own words, in ours.
-fn refused(what: &str, spoken: &Spoken) -> Failure {
+/// ovs-ofctl's own words, in ours; `with_names` puts ours in for those of ports.
+fn refused(what: &str, spoken: &Spoken, with_names: &dyn Fn(&str) -> String) -> Failure {
     let lines: Vec<&str> = spoken.stderr.lines().filter(|line| log_line(line).is_none()).collect();
     if let Some((name, about)) = lines.iter().find_map(|line| openflow_error(line)) {
-        return of_switch(what, name, about);
+        return of_switch(what, name, about.map(with_names).as_deref());
     }
     let said = lines.iter().find_map(|line| line.strip_prefix("ovs-ofctl: ")).unwrap_or("it said nothing");
     let cause =
@@ -266,7 +267,7 @@ mod tests {
 
     fn says(stderr: &str) -> (u8, String) {
         let spoken = Spoken { success: false, stdout: String::new(), stderr: stderr.to_owned() };
-        let failure = refused("cannot add a flow to switch br1", &spoken);
+        let failure = refused("cannot add a flow to switch br1", &spoken, &|text| text.replace("veth-ns1", "ns1"));
         (failure.code, failure.to_string())
     }
 
@@ -287,11 +288,11 @@ mod tests {
     #[test]
     fn of_a_bundle_the_flow_is_told() {
         let (_, text) = says(
-            "Error OFPBAC_BAD_OUT_GROUP for: OFPT_FLOW_MOD (OF1.4) (xid=0x7): ADD priority=6 actions=group:9\n\
+            "Error OFPBAC_BAD_OUT_GROUP for: OFPT_FLOW_MOD (OF1.4) (xid=0x7): ADD priority=6,in_port=veth-ns1 actions=group:9\n\
              Error OFPBFC_MSG_FAILED for: OFPT_BUNDLE_CONTROL (OF1.4) (xid=0xa):\n bundle_id=0 type=COMMIT_REQUEST flags=atomic ordered\n\
              ovs-ofctl: talking to unix:/run/x.mgmt (Protocol error)",
         );
-        assert!(text.contains("(OFPBAC_BAD_OUT_GROUP), of `ADD priority=6 actions=group:9`"), "{text}");
+        assert!(text.contains("(OFPBAC_BAD_OUT_GROUP), of `ADD priority=6,in_port=ns1 actions=group:9`"), "{text}");
     }
 
     #[test]

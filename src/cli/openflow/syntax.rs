@@ -195,6 +195,7 @@ mod tests {
                 name: name.to_owned(),
                 kind: String::new(),
                 ofport: Some(number),
+                netns: None,
                 statistics: Default::default(),
             }),
         };

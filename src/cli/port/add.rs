@@ -1,6 +1,7 @@
 //! `add-port`.
 
 mod device;
+mod internal;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -48,6 +49,9 @@ pub struct AddPort {
     /// The name of the end on the host [default: veth-NETNS, then veth2-NETNS …]
     #[arg(long, value_name = "DEVICE")]
     host_name: Option<IfName>,
+    /// Open vSwitch: a device that it makes, inside, in place of a veth pair
+    #[arg(long)]
+    internal: bool,
     /// IPv6 addresses can be used at once, without duplicate address detection
     #[arg(long)]
     nodad: bool,
@@ -111,7 +115,10 @@ impl AddPort {
             Target::Device(device) => self.device(session, &switch_entry, &switch, device).await?,
             Target::Place(place) => {
                 self.check_switch_addresses()?;
-                self.namespace(session, &switch, place).await?
+                match self.internal {
+                    true => self.internal(session, &switch, place).await?,
+                    false => self.namespace(session, &switch, place).await?,
+                }
             }
         };
         self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);

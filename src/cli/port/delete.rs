@@ -73,7 +73,11 @@ pub async fn find(session: &Session<'_>, switch: Option<&SwitchName>, target: &s
     }
     let place = place_of(target)?;
     let inside = session.observe(Scope::Place(place.clone())).await?;
-    let keys = host_ends(&inside, &place).map(|device| Key::Port { device });
+    let internal = inside.resources().filter_map(|resource| match resource {
+        Resource::Internal(device) => Some(device.name.clone()),
+        _ => None,
+    });
+    let keys = host_ends(&inside, &place).chain(internal).map(|device| Key::Port { device });
     let found = session.observe(Scope::Keys(keys.collect())).await?;
     Ok(found.entries().filter(|entry| on_switch(entry)).cloned().collect())
 }

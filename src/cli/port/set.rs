@@ -3,7 +3,9 @@
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::model::{End, Entry, IfName, Key, Link, Place, Port, Resource, State, Switch, SwitchName, Vlan};
+use crate::model::{
+    BackendName, End, Entry, IfName, Key, Link, Place, Port, Resource, State, Switch, SwitchName, Vlan,
+};
 
 use super::delete::{find, only_one};
 use super::settings::{Settings, check_impaired_uplink, impairment_key};
@@ -33,6 +35,9 @@ pub struct SetPort {
     /// Take away --delay, --jitter, --loss and --rate
     #[arg(long, conflicts_with_all = ["delay", "jitter", "loss", "rate"])]
     no_impair: bool,
+    /// Put an uplink into a VLAN even where the host's own addresses are behind it
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     change: Change,
 }
@@ -54,6 +59,7 @@ impl SetPort {
         let inside = self.inside(session, &device, &mut observed).await?;
         let mut desired = observed.clone();
         self.port(&device, &mut desired);
+        self.check_cut_off(&device, &observed, &desired)?;
         self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
         match inside {
             Some(inside) => self.of_namespace(&inside, &mut desired)?,
@@ -98,6 +104,29 @@ impl SetPort {
             let port = self.settings.port(Port { vlan, ..there });
             desired.insert(Entry { resource: Resource::Port(port), owner });
         }
+    }
+
+    /// The switch's own device takes part without a tag: what comes in by an uplink that has a VLAN does not reach it.
+    fn check_cut_off(&self, device: &IfName, observed: &State, desired: &State) -> Result<(), Failure> {
+        let key = Key::Port { device: device.clone() };
+        let (Some(there), Some(wanted)) = (port_of(observed, &key), port_of(desired, &key)) else { return Ok(()) };
+        let Some(lent) = there.lent.as_ref().filter(|_| !self.force && there.vlan != wanted.vlan) else {
+            return Ok(());
+        };
+        let stays = wanted.backend == BackendName::Linux && wanted.vlan.carries_untagged_as_they_come();
+        if wanted.vlan.is_any() || stays {
+            return Ok(());
+        }
+        let addresses: Vec<String> = lent.addresses.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "cannot put {device} into a VLAN: the host's addresses {} on {} would be cut off from it",
+            addresses.join(", "),
+            self.switch
+        );
+        Err(Failure::new(what).hint(format!(
+            "give the host an address in that VLAN first: ovsns add-vlan {} VLAN --ip ADDRESS/LENGTH; or do it all the same: --force",
+            self.switch
+        )))
     }
 
     fn of_namespace(&self, inside: &End, desired: &mut State) -> Result<(), Failure> {

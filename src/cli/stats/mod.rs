@@ -18,12 +18,14 @@ use super::session::Session;
 use crate::model::SwitchName;
 
 const HELP: &str = "\
-Directions are the switch's: rx is what it receives through the port, that is, what the namespace behind it sends.
-The counters of devices of this host are the kernel's, as they are now. Those of tunnels, patch cables and the like are
-what ovs-vswitchd wrote into the database last, every 5 seconds or as other_config:stats-update-interval says; they are marked *.
+Directions are the switch's: rx is what it receives through the port, that is, what the namespace
+behind it sends. The counters of devices of this host are the kernel's, as they are now. Those of
+tunnels, patch cables and the like are what ovs-vswitchd wrote into the database last, every 5
+seconds or as other_config:stats-update-interval says; they are marked *.
 
-With --watch the first block holds the counters, each later one what came in and went out since the last, a second; an error or
-a dropped packet is counted, not divided. With --json each block is a document in a line.
+With --watch the first block holds the counters, each later one what came in and went out since
+the last, a second; an error or a dropped packet is counted, not divided. With --json each block
+is a document in a line.
 
 Examples:
   ovsns stats OVS-1

@@ -12,6 +12,7 @@ mod run;
 mod switches;
 mod traffic;
 mod tunnels;
+mod vlans;
 
 use std::collections::HashMap;
 use std::str::FromStr;

@@ -37,7 +37,10 @@ impl<'n> Build<'n, '_> {
             self.found.take(span, gateway_fits(*gateway, &nets));
             self.books.default_route(place.clone(), *gateway, span, self.found);
         }
-        self.books.device(Place::Host, names.host.clone(), of.span("host-name"), self.found);
+        let internal = of.plain("internal").unwrap_or(false);
+        // An internal port has one name, for its row and for its device.
+        let on_host = if internal { &names.inside } else { &names.host };
+        self.books.device(Place::Host, on_host.clone(), of.span("host-name"), self.found);
         self.books.device(place.clone(), names.inside.clone(), of.span("name"), self.found);
         if let (Some(mac), Some(domain)) = (mac, &domain) {
             self.books.mac(mac, domain.clone(), of.span("mac"), self.found);
@@ -45,6 +48,7 @@ impl<'n> Build<'n, '_> {
         let switch = switch?;
         self.books.tagged(&switch, &vlan);
         let (at, _) = self.switches[&switch];
+        self.check_internal(internal, self.lab.switches[at].backend, of);
         let iface_id = of.text("iface-id", self.found);
         if iface_id.is_some() && self.lab.switches[at].backend == Some(BackendName::Linux) {
             let wrong = Wrong::new("`iface-id` means nothing on a switch of backend linux");
@@ -57,6 +61,7 @@ impl<'n> Build<'n, '_> {
             vlan,
             mac,
             mtu,
+            internal,
             iface_id,
             settings: of.settings(Holder::Port, self.lab.switches[at].backend, self.found),
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
@@ -64,6 +69,17 @@ impl<'n> Build<'n, '_> {
             qos: self.qos(&names.host, of),
             names,
         })
+    }
+
+    fn check_internal(&mut self, internal: bool, backend: Option<BackendName>, of: &Reader<'n, '_>) {
+        if internal && backend == Some(BackendName::Linux) {
+            let wrong = Wrong::new("`internal` means nothing on a switch of backend linux");
+            self.found.add(of.span("internal"), wrong.hint("leave it out, or make the switch with `backend: ovs`"));
+        }
+        if internal && of.node.get("host-name").is_some() {
+            let wrong = Wrong::new("an internal port has no end on the host");
+            self.found.add(of.span("host-name"), wrong.hint("its one device has the `name`"));
+        }
     }
 
     /// The names that are asked for, else those of the rule.

@@ -38,6 +38,7 @@ impl<'n> Build<'n, '_> {
             mirrors: Vec::new(),
             exports: self.exports(&name, of),
             tunnels: Vec::new(),
+            vlans: Vec::new(),
             settings: Settings::whole(),
             name: name.clone(),
         };
@@ -52,6 +53,7 @@ impl<'n> Build<'n, '_> {
             node.members().iter().for_each(|node| self.uplink(&name, &of.of(node)));
         }
         self.tunnels(&name, of);
+        self.vlans(&name, of);
     }
 
     /// Fails switches that are to be Linux bridges and have more ports than such a one takes.
@@ -117,7 +119,16 @@ impl<'n> Build<'n, '_> {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
             if !matches!(
                 key.text.as_str(),
-                "external" | "ip" | "uplinks" | "tunnels" | "nodad" | "mirrors" | "sflow" | "netflow" | "ipfix"
+                "external"
+                    | "ip"
+                    | "uplinks"
+                    | "tunnels"
+                    | "vlans"
+                    | "nodad"
+                    | "mirrors"
+                    | "sflow"
+                    | "netflow"
+                    | "ipfix"
             ) {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));

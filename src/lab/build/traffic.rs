@@ -146,7 +146,7 @@ impl<'n> Build<'n, '_> {
         let switch = self.lab.switches[at].name.clone();
         let behind = self.lab.namespaces.iter().filter(|namespace| namespace.place.to_string() == text);
         let ports = behind.flat_map(|namespace| &namespace.ports).filter(|port| port.switch == switch);
-        let named: Vec<IfName> = ports.map(|port| port.names.host.clone()).collect();
+        let named: Vec<IfName> = ports.map(|port| port.device().clone()).collect();
         match named.as_slice() {
             [port] => return Some(port.clone()),
             [] => {}
@@ -175,7 +175,7 @@ impl<'n> Build<'n, '_> {
     /// The ports that the file gives a switch, by name.
     fn ports_of(&self, switch: &SwitchName) -> Vec<IfName> {
         let ports = self.lab.namespaces.iter().flat_map(|namespace| &namespace.ports);
-        let ports = ports.filter(|port| port.switch == *switch).map(|port| port.names.host.clone());
+        let ports = ports.filter(|port| port.switch == *switch).map(|port| port.device().clone());
         let uplinks = self.lab.switches.iter().filter(|lab| lab.name == *switch).flat_map(|lab| &lab.uplinks);
         let trunks = self.lab.trunks.iter().flat_map(|trunk| [&trunk.a, &trunk.b]);
         let trunks = trunks.filter(|end| end.switch == *switch).map(|end| end.device.clone());

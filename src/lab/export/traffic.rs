@@ -1,7 +1,7 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::{LabMirror, LabQos};
-use crate::model::{FlowExport, Key, Mirror, Port, Qos, QosType, Resource, Switch};
+use crate::lab::parts::{LabMirror, LabQos, Worse};
+use crate::model::{FlowExport, IfName, Impairment, Key, Mirror, Place, Port, Qos, QosType, Resource, Switch};
 
 use super::Found;
 
@@ -14,6 +14,17 @@ impl Found<'_> {
         };
         let found: Vec<Mirror> = self.state.resources().filter_map(of_it).collect();
         found.into_iter().filter_map(|mirror| self.mirror(mirror)).collect()
+    }
+
+    /// What is done to what `device` sends.
+    pub(super) fn worse(&self, place: &Place, device: &IfName) -> Worse {
+        let key = Key::Impairment { place: place.clone(), device: device.clone() };
+        match self.state.get(&key).map(|entry| &entry.resource) {
+            Some(Resource::Impairment(Impairment { delay, jitter, loss, rate, .. })) => {
+                Worse { delay: *delay, jitter: *jitter, loss: *loss, rate: *rate }
+            }
+            _ => Worse::default(),
+        }
     }
 
     /// Whom the switch tells of its traffic.

@@ -15,8 +15,15 @@ impl Making<'_> {
 
     pub(super) fn traffic_of_port(&mut self, lab: &LabPort, switch: &Switch) {
         if let Some(qos) = &lab.qos {
-            self.owned(Resource::Qos(qos.qos(switch.name.clone(), lab.names.host.clone(), switch.backend)));
+            self.owned(Resource::Qos(qos.qos(switch.name.clone(), lab.device().clone(), switch.backend)));
         }
+    }
+}
+
+impl LabPort {
+    /// The port's name on its switch.
+    pub(in crate::lab) fn device(&self) -> &IfName {
+        if self.internal { &self.names.inside } else { &self.names.host }
     }
 }
 

@@ -54,6 +54,8 @@ fn tunnel_words(tunnel: &Tunnel) -> String {
     }
     put(if is_gre { "csum" } else { "udpcsum" }, (tunnel.csum == Some(true)).then(String::new));
     match tunnel.erspan {
+        // ip(8) does not take the index 0, which is the kernel's own.
+        Some(Erspan::Index(0)) => put("erspan_ver", Some("1".to_owned())),
         Some(Erspan::Index(index)) => put("erspan_ver 1 erspan", Some(index.to_string())),
         Some(Erspan::Direction(way)) => put("erspan_ver 2 erspan_dir", Some(way.as_str().to_owned())),
         None => {}
@@ -103,6 +105,7 @@ fn as_device(of: &Internal) -> Device {
 pub(super) fn give_back(device: &Internal) -> Vec<String> {
     let set = |what: &str| format!("{} link set dev {} {what}", ip(&device.place), quote(device.name.as_str()));
     match device.place {
+        _ if device.lost => vec![format!("{} link delete dev {}", ip(&device.place), quote(device.name.as_str()))],
         Place::Host => vec![set("down")],
         _ => vec![set("down"), set("netns $$")],
     }

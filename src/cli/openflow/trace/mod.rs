@@ -20,8 +20,9 @@ use answer::{Answer, Matched, Output};
 use question::Side;
 
 const HELP: &str = "\
-Asks ovs-vswitchd (ofproto/trace, ovs-vswitchd(8)) through which flows a packet goes, without sending one. Where it comes in, its
-addresses and those of --to are filled in as far as FLOW does not say them. The last line says what becomes of it.
+Asks ovs-vswitchd (ofproto/trace, ovs-vswitchd(8)) through which flows a packet goes, without
+sending one. Where it comes in, its addresses and those of --to are filled in as far as FLOW does
+not say them. The last line says what becomes of it.
 
 Examples:
   ovsns trace OVS-1 ns1 icmp --to ns2

@@ -25,7 +25,11 @@ impl Side {
             Some(inside) if matches!(inside.place, Place::Nsid(_)) => return Ok(Side::default()),
             Some(inside) => (inside.place.clone(), inside.name.clone()),
             None if ports.is_own(port) => (Place::Host, ports.switch.name.device()),
-            None => return Ok(Side::default()),
+            // A port that is itself a device in a namespace; unless that has gone.
+            None => match (port.place(), port.name.parse()) {
+                (Some(place), Ok(device)) if seen::devices(place).is_ok() => (place.clone(), device),
+                _ => return Ok(Side::default()),
+            },
         };
         let mac = match port.inside.as_ref().and_then(|inside| inside.mac) {
             Some(mac) => Some(mac),

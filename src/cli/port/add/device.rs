@@ -69,6 +69,7 @@ impl AddPort {
             ("--gw", !self.gw.is_empty()),
             ("--name", self.name.is_some()),
             ("--host-name", self.host_name.is_some()),
+            ("--internal", self.internal),
             ("--nodad", self.nodad),
         ];
         let given = given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option);
