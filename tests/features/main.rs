@@ -39,9 +39,12 @@ macro_rules! features {
 pub(crate) use features;
 
 mod fdb;
+mod flow_export;
 mod frames;
 mod interfaces;
+mod mirrors;
 mod openflow;
+mod qos;
 mod quiet;
 mod stats;
 mod switches;
