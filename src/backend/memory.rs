@@ -130,6 +130,8 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(switch) => switch.name == *name,
             Resource::Port(port) => port.switch == *name,
             Resource::Mirror(mirror) => mirror.switch == *name,
+            Resource::Qos(qos) => qos.switch == *name,
+            Resource::FlowExport(export) => export.switch == *name,
             _ => false,
         },
         Scope::Place(place) => match &entry.resource {
@@ -146,6 +148,8 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
+            | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => false,

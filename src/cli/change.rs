@@ -9,6 +9,7 @@ use crate::engine::Terms;
 use crate::model::State;
 use crate::plan::{Plan, commands};
 
+use super::dependents;
 use super::failure::Failure;
 use super::nat;
 use super::output::Report;
@@ -73,8 +74,10 @@ impl Change {
     }
 }
 
-/// The way from `observed` to `desired`, and what loses by it in the table of translation.
+/// The way from `observed` to `desired`, and what loses by it: what hangs on ports, and in the table of translation.
 pub async fn plan(session: &Session<'_>, observed: &State, desired: &State) -> Result<Plan, Failure> {
+    let followed = dependents::with_dependents(session, observed, desired).await?;
+    let (observed, desired) = followed.as_ref().map_or((observed, desired), |(o, d)| (o, d));
     let translated = nat::with_translation(session, observed, desired).await?;
     let (observed, desired) = translated.as_ref().map_or((observed, desired), |(o, d)| (o, d));
     Ok(Plan::between(observed, desired))

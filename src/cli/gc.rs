@@ -133,7 +133,7 @@ fn is_dead_mirror(resource: &Resource) -> bool {
 /// A mirror, and what of its output is ours.
 fn with_output(entry: &Entry, observed: &State) -> Vec<Entry> {
     let Resource::Mirror(mirror) = &entry.resource else { return Vec::new() };
-    let device = mirror.output.clone();
+    let Some(device) = mirror.output_port().cloned() else { return vec![entry.clone()] };
     let keys = [Key::Port { device: device.clone() }, Key::Link { place: Place::Host, name: device }];
     let output = keys.iter().filter_map(|key| observed.get(key)).filter(|entry| entry.owner.is_some());
     output.chain([entry]).cloned().collect()

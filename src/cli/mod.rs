@@ -5,8 +5,10 @@ mod capture;
 mod change;
 mod confirm;
 mod control;
+mod dependents;
 mod doctor;
 mod exec;
+mod exports;
 mod failure;
 mod fdb;
 mod gc;
@@ -16,6 +18,7 @@ mod keep;
 mod lab;
 mod link;
 mod live;
+mod mirror;
 mod nat;
 mod netns;
 mod openflow;
@@ -26,6 +29,7 @@ mod patch;
 mod place;
 mod port;
 mod ports;
+mod qos;
 mod session;
 mod set_br;
 mod setting;
@@ -110,6 +114,18 @@ enum Verb {
     ListPorts(port::ListPorts),
     /// Print the switch that a port is on
     PortToBr(port::PortToBr),
+    /// Copy what passes through a switch to one of its ports, or into a VLAN
+    AddMirror(mirror::AddMirror),
+    /// End that
+    DelMirror(mirror::DelMirror),
+    /// List the mirrors
+    ListMirrors(mirror::ListMirrors),
+    /// Share out what a switch sends to a port: a limit, and queues
+    SetQos(qos::SetQos),
+    /// End that
+    DelQos(qos::DelQos),
+    /// List the ports that have queues
+    ListQos(qos::ListQos),
     /// Show switches, their ports, and what is behind them
     Show(show::Show),
     /// Make a network namespace
@@ -339,6 +355,12 @@ async fn with_session(cli: &Cli, output: &Output) -> Result<Report, Failure> {
         Verb::ListVlans(args) => args.run(&session).await,
         Verb::ListPorts(args) => args.run(&session).await,
         Verb::PortToBr(args) => args.run(&session).await,
+        Verb::AddMirror(args) => args.run(&session).await,
+        Verb::DelMirror(args) => args.run(&session).await,
+        Verb::ListMirrors(args) => args.run(&session).await,
+        Verb::SetQos(args) => args.run(&session).await,
+        Verb::DelQos(args) => args.run(&session).await,
+        Verb::ListQos(args) => args.run(&session).await,
         Verb::Show(args) => args.run(&session).await,
         Verb::AddNs(args) => args.run(&session).await,
         Verb::AttachNs(args) => args.run(&session).await,

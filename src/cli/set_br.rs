@@ -1,4 +1,4 @@
-//! `set-br`: the switch as an interface of the host.
+//! `set-br`: the switch as an interface of the host, and what it tells collectors.
 
 use clap::Args;
 use ipnet::IpNet;
@@ -7,6 +7,7 @@ use crate::backend::Scope;
 use crate::model::{Address, Entry, Kind, MTU_MAX, MTU_MIN, Mac, Place, Resource, State, Switch, SwitchName};
 
 use super::change::Change;
+use super::exports::Exports;
 use super::failure::Failure;
 use super::inside;
 use super::output::Report;
@@ -19,6 +20,7 @@ use super::{place, port, switch};
 #[command(after_help = "\
 Examples:
   ovsns set-br br1 --ip 192.168.15.5/24          the host reaches the namespaces of the switch
+  ovsns set-br br1 --sflow 192.0.2.1:6343 --sampling 64  a collector is told of its traffic
   ovsns set-br br1 --del-ip 192.168.15.5/24 --ip 192.168.16.5/24
   ovsns set-br br1 --stp --stp-priority 4096     and is the root of the spanning tree
   ovsns set-br br1 --stp-priority default")]
@@ -43,6 +45,8 @@ pub struct SetBr {
     #[command(flatten)]
     settings: Given<OfSwitch>,
     #[command(flatten)]
+    exports: Exports,
+    #[command(flatten)]
     change: Change,
 }
 
@@ -66,6 +70,7 @@ impl SetBr {
             switch::say_what_never_passes(session, &wanted);
         }
         desired.insert(wanted);
+        self.exports.edit(session, &there, &mut observed, &mut desired).await?;
         self.addresses(&mut desired)?;
         if !self.ip.is_empty() {
             // A device that is down has an address for nothing.
@@ -80,6 +85,7 @@ impl SetBr {
             && self.mac.is_none()
             && self.mtu.is_none()
             && self.stp.is_none()
+            && !self.exports.is_any()
             && !self.settings.is_any()
         {
             return Err(Failure::usage("nothing to set was given")
@@ -88,6 +94,7 @@ impl SetBr {
         if let Some(both) = self.ip.iter().find(|ip| self.del_ip.contains(ip)) {
             return Err(Failure::usage(format!("{both} is both to be put on and to be taken off")));
         }
+        self.exports.check()?;
         place::check_ipv6_mtu(&self.ip, self.mtu)
     }
 

@@ -17,6 +17,8 @@ use crate::model::{
     Settings, State, Switch, SwitchName, Tunnel, Virtual,
 };
 
+use crate::plan::describe;
+
 use super::failure::Failure;
 use super::output::Report;
 use super::session::{OvsDatabase, Session};
@@ -38,6 +40,8 @@ struct SwitchTree {
     /// What its spanning tree has come to.
     tree: Option<Tree>,
     addresses: Vec<String>,
+    /// What is done to its traffic: mirrors, queues, what is told to collectors.
+    traffic: Vec<Resource>,
     ports: Vec<PortTree>,
 }
 
@@ -144,8 +148,18 @@ fn switch_tree(entry: &Entry, state: &State, errors: &BTreeMap<String, String>) 
         up: device_of(state, &device).map(|device| device.up),
         tree: None,
         addresses: addresses(state, &Place::Host, &device),
+        traffic: state.resources().filter(|resource| is_done_by(resource, &switch.name)).cloned().collect(),
         ports: ports.collect(),
     })
+}
+
+fn is_done_by(resource: &Resource, switch: &SwitchName) -> bool {
+    match resource {
+        Resource::Mirror(mirror) => mirror.switch == *switch,
+        Resource::Qos(qos) => qos.switch == *switch,
+        Resource::FlowExport(export) => export.switch == *switch,
+        _ => false,
+    }
 }
 
 fn port_tree(entry: &Entry, port: &Port, state: &State, errors: &BTreeMap<String, String>) -> PortTree {
@@ -308,6 +322,9 @@ fn switch_text(text: &mut String, tree: &SwitchTree) {
         line(text, 1, format_args!("vlan_filtering: on"));
     }
     settings_text(text, 1, &switch.settings);
+    for resource in &tree.traffic {
+        line(text, 1, format_args!("{}", describe(resource)));
+    }
     for port in &tree.ports {
         port_text(text, port);
     }

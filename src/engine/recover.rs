@@ -101,13 +101,18 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         Resource::Link(_) | Resource::Virtual(_) if unmarked => made.resource.can_follow(&seen.resource),
         Resource::Switch(switch) if switch.backend == BackendName::Linux && unmarked => true,
         Resource::Port(port) if port.backend == BackendName::Linux => true,
+        // It bears the mark of the device that it sends to, and its name tells that it is one of ours.
+        Resource::Mirror(mirror) if mirror.backend == BackendName::Linux => true,
+        Resource::Qos(qos) if qos.backend == BackendName::Linux => true,
         Resource::Netns(_)
         | Resource::Switch(_)
         | Resource::Link(_)
         | Resource::Virtual(_)
         | Resource::Port(_)
         | Resource::Internal(_)
-        | Resource::Mirror(_) => seen.owner == made.owner,
+        | Resource::Mirror(_)
+        | Resource::Qos(_)
+        | Resource::FlowExport(_) => seen.owner == made.owner,
         Resource::Physical(_)
         | Resource::Device(_)
         | Resource::Sysctl(_)

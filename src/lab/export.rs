@@ -1,20 +1,19 @@
 //! From what there is to the lab that would make it.
 
 mod devices;
+mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, End, IfName, Impairment, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL,
-    Nat, Owner, Place, Port, PortNames, Published, Resource, Route, State, Switch, Vlan,
+    Address, BackendName, DEFAULT_PVID, End, IfName, Interface, Internal, Key, Link, NAT_ROUTE_PROTOCOL, Nat, Owner,
+    Place, Port, PortNames, Published, Resource, Route, State, Switch, Vlan,
 };
 
 use super::state::MTU;
-use super::{
-    Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink, Worse,
-};
+use super::{Inside, Lab, LabLink, LabNat, LabPort, LabSwitch, LinkEnd, Namespace, Stp, Trunk, TrunkEnd, Uplink};
 
 /// A lab that was found, and what a lab file cannot say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +145,7 @@ impl<'a> Found<'a> {
             settings: port.settings.clone(),
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
+            qos: self.qos(port),
         }
     }
 
@@ -176,6 +176,7 @@ impl<'a> Found<'a> {
             iface_id: port.iface_id.clone(),
             nodad,
             worse: self.worse(&device.place, &device.name),
+            qos: self.qos(port),
             settings: port.settings.clone(),
         }
     }
@@ -265,6 +266,8 @@ impl<'a> Found<'a> {
             external: false,
             settings: switch.settings.clone(),
             uplinks: self.uplinks(switch),
+            mirrors: self.mirrors(switch),
+            exports: self.exports(switch),
             tunnels: self.tunnels(switch),
             vlans: self.vlans(switch),
             bonds: self.bonds(switch),
@@ -308,16 +311,6 @@ impl<'a> Found<'a> {
             _ => None,
         };
         self.state.resources().filter_map(typed).collect()
-    }
-
-    fn worse(&self, place: &Place, device: &IfName) -> Worse {
-        let key = Key::Impairment { place: place.clone(), device: device.clone() };
-        match self.state.get(&key).map(|entry| &entry.resource) {
-            Some(Resource::Impairment(Impairment { delay, jitter, loss, rate, .. })) => {
-                Worse { delay: *delay, jitter: *jitter, loss: *loss, rate: *rate }
-            }
-            _ => Worse::default(),
-        }
     }
 
     fn nats(&self) -> Vec<LabNat> {

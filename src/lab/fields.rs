@@ -1,6 +1,7 @@
 //! The keys of a lab file. Everything that reads, explains or writes one goes by this table.
 
 mod bond;
+mod traffic;
 
 use crate::model::setting::Holder;
 use crate::model::{MTU_MAX, MTU_MIN, VlanId};
@@ -170,6 +171,10 @@ static SWITCH: Object = Object {
         field("datapath", DATAPATHS, "Open vSwitch: where packets are forwarded"),
         field("vlan-filtering", Shape::Bool, "Linux bridge: whether it looks at VLAN tags"),
         default("external", Shape::Bool, "false", "It is there already, and is neither made nor deleted"),
+        field("sflow", Shape::Object(&traffic::SFLOW), "Open vSwitch: who is told of its traffic by sFlow"),
+        field("netflow", Shape::Object(&traffic::NETFLOW), "Open vSwitch: who is told of its traffic by NetFlow"),
+        field("ipfix", Shape::Object(&traffic::IPFIX), "Open vSwitch: who is told of its traffic by IPFIX"),
+        field("mirrors", traffic::MIRRORS, "Copies of what passes through it, by the names of the mirrors"),
         field("uplinks", Shape::OneOrMany(&Shape::TextOr(&DEVICE, &UPLINK)), "Devices of the host that are ports"),
         field(
             "bonds",
@@ -303,6 +308,7 @@ static PORT: Object = Object {
         ),
         field("iface-id", Shape::Text(&ID), "Open vSwitch: the port's name for controllers"),
         field("nodad", Shape::Bool, NODAD_DOC),
+        field("qos", traffic::QOS, "How what the switch sends to it is shared among queues"),
         field("delay", Shape::Text(&TIME), DELAY_DOC),
         field("jitter", Shape::Text(&TIME), JITTER_DOC),
         field("loss", Shape::Text(&PERCENT), LOSS_DOC),

@@ -33,8 +33,8 @@ pub use export::{Export, export};
 pub use format::format;
 pub use mistake::{Mistake, Mistakes};
 pub use parts::{
-    Command, Expectation, Expected, Inside, Lab, LabBond, LabLink, LabNat, LabPort, LabSwitch, LabTunnel, LabVlan,
-    LinkEnd, Namespace, Partner, Program, Restart, Stp, Trunk, TrunkEnd, Uplink, Worse,
+    Command, Expectation, Expected, Inside, Lab, LabBond, LabLink, LabMirror, LabNat, LabPort, LabQos, LabSwitch,
+    LabTunnel, LabVlan, LinkEnd, Namespace, Partner, Program, Restart, Stp, Trunk, TrunkEnd, Uplink, Worse,
 };
 pub use schema::schema;
 pub use source::{Format, Source, Span};

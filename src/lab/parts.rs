@@ -1,13 +1,13 @@
 //! A lab as it was read: checked, with its ranges expanded and its names chosen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Bond, Datapath, Delay, IfName, Loss, Mac, Owner, Place, PortNames, Published, Rate, Route, Settings,
-    SwitchName, SysctlKey, Tunnel, Vlan, VlanId,
+    BackendName, Bond, Datapath, Delay, FlowExport, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames,
+    Published, QosType, Queue, Rate, Route, Settings, SwitchName, SysctlKey, Tunnel, Vlan, VlanId,
 };
 
 /// A lab.
@@ -73,6 +73,10 @@ pub struct LabSwitch {
     pub settings: Settings,
     /// Devices of the host that are ports.
     pub uplinks: Vec<Uplink>,
+    /// Copies of what passes.
+    pub mirrors: Vec<LabMirror>,
+    /// Open vSwitch: who is told of its traffic.
+    pub exports: Vec<FlowExport>,
     /// Tunnels to other hosts.
     pub tunnels: Vec<LabTunnel>,
     /// The VLANs that the host takes part in.
@@ -147,6 +151,34 @@ pub struct Uplink {
     pub settings: Settings,
 }
 
+/// The queues of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabQos {
+    /// The discipline.
+    pub discipline: QosType,
+    /// How much passes at most, over all queues.
+    pub max_rate: Option<Rate>,
+    /// By number.
+    pub queues: BTreeMap<u32, Queue>,
+}
+
+/// A mirror of a switch. Of its ports none is named: the whole switch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabMirror {
+    /// Its name.
+    pub name: String,
+    /// Where the copies go.
+    pub output: MirrorOutput,
+    /// The ports of which it copies what comes in by them.
+    pub ingress: BTreeSet<IfName>,
+    /// The ports of which it copies what goes out by them.
+    pub egress: BTreeSet<IfName>,
+    /// Only frames in these VLANs.
+    pub vlans: BTreeSet<VlanId>,
+    /// How many bytes of each frame are copied.
+    pub snaplen: Option<u16>,
+}
+
 /// What belongs to one network stack: a namespace, or the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inside {
@@ -198,6 +230,8 @@ pub struct LabPort {
     pub nodad: bool,
     /// What is done to what the namespace sends.
     pub worse: Worse,
+    /// How what it receives is shared among queues.
+    pub qos: Option<LabQos>,
 }
 
 /// What is done to packets.

@@ -1,5 +1,7 @@
 //! From a lab to what should be on the host.
 
+mod traffic;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -133,6 +135,7 @@ impl<'a> Making<'a> {
             self.owned(Resource::Port(Port { settings: uplink.settings.clone(), ..port }));
             self.unmarked(Resource::Device(Device::new(Place::Host, uplink.device.clone(), true)));
         }
+        self.traffic_of_switch(lab, &switch);
         lab.tunnels.iter().for_each(|tunnel| self.tunnel(&switch, tunnel));
         lab.vlans.iter().for_each(|vlan| self.vlan(&switch, vlan));
         lab.bonds.iter().for_each(|bond| self.bond(&switch, bond));
@@ -200,6 +203,7 @@ impl<'a> Making<'a> {
             settings: port.settings.clone(),
             ..plain_port(&switch, device, &port.vlan)
         };
+        self.traffic_of_port(port, &switch);
         match port.internal {
             true => self.internal(place, row, port),
             false => {

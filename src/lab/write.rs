@@ -1,6 +1,7 @@
 //! A lab as YAML, in the form in which people would write it: what fits on a line stands on one.
 
 mod bond;
+mod traffic;
 
 use std::fmt::Display;
 
@@ -294,6 +295,7 @@ fn switch(of: &LabSwitch) -> Out {
         })
         .collect();
     keys.list("uplinks", uplinks);
+    keys.traffic_of_switch(of);
     keys.map("vlans", of.vlans.iter().map(|vlan| (vlan.vlan.to_string(), self::vlan(&of.name, vlan))).collect());
     keys.map("bonds", of.bonds.iter().map(|of| (of.name.to_string(), bond::bond(of))).collect());
     keys.map("tunnels", of.tunnels.iter().map(|of| (of.name.to_string(), tunnel(of))).collect());
@@ -359,6 +361,7 @@ fn port(place: &Place, number: u32, of: &LabPort) -> Out {
     keys.text("iface-id", of.iface_id.as_ref());
     keys.flag("nodad", of.nodad);
     keys.worse(&of.worse);
+    keys.traffic_of_port(of);
     keys.out()
 }
 

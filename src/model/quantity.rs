@@ -24,6 +24,11 @@ pub struct Loss(u32);
 #[serde(try_from = "String", into = "String")]
 pub struct Rate(u64);
 
+/// An amount, in bytes, written in bits: `80kbit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Burst(u64);
+
 /// Why a text is none of them, or why several do not go together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -46,7 +51,7 @@ impl Rate {
     }
 
     /// A rate that the kernel told, in bytes a second.
-    pub fn from_bytes(bytes: u64) -> Rate {
+    pub const fn from_bytes(bytes: u64) -> Rate {
         Rate(bytes)
     }
 
@@ -66,6 +71,33 @@ impl Rate {
         let milliseconds = u64::try_from(Rate::QUEUE.as_millis()).unwrap_or(u64::MAX);
         let waiting = self.0.saturating_mul(milliseconds) / 1000;
         u32::try_from(waiting.saturating_add(self.burst().into())).unwrap_or(u32::MAX)
+    }
+}
+
+impl Burst {
+    /// How long a tick of the packet scheduler is, in nanoseconds (`PSCHED_SHIFT`, net/pkt_sched.h).
+    const TICK: u128 = 64;
+
+    /// In bytes.
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+
+    /// An amount in bytes.
+    pub const fn from_bytes(bytes: u64) -> Burst {
+        Burst(bytes)
+    }
+
+    /// How long it takes at `rate`, in ticks: so the kernel keeps it.
+    pub fn ticks(self, rate: Rate) -> u32 {
+        let ticks = u128::from(self.0) * 1_000_000_000 / (Burst::TICK * u128::from(rate.0.max(1)));
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// What the kernel keeps as so many ticks at `rate`.
+    pub fn from_ticks(ticks: u32, rate: Rate) -> Burst {
+        let bytes = (u128::from(ticks) * Burst::TICK * u128::from(rate.0)).div_ceil(1_000_000_000);
+        Burst(u64::try_from(bytes).unwrap_or(u64::MAX))
     }
 }
 
@@ -202,6 +234,21 @@ impl fmt::Display for Rate {
     }
 }
 
+impl FromStr for Burst {
+    type Err = QuantityError;
+
+    fn from_str(text: &str) -> Result<Burst, QuantityError> {
+        let refuse = |_| QuantityError(format!("`{text}` is no amount with its unit, such as 80kbit or 1mbit"));
+        text.parse::<Rate>().map(|rate| Burst(rate.0)).map_err(refuse)
+    }
+}
+
+impl fmt::Display for Burst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Rate(self.0).fmt(f)
+    }
+}
+
 macro_rules! as_text {
     ($($type:ty),+) => {$(
         impl TryFrom<String> for $type {
@@ -219,7 +266,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Delay, Loss, Rate);
+as_text!(Delay, Loss, Rate, Burst);
 
 #[cfg(test)]
 mod tests {
@@ -286,6 +333,17 @@ mod tests {
             assert_eq!(loss.to_string().parse(), Ok(loss));
             let rate = Rate(125 + u64::from(number) * 2);
             assert_eq!(rate.to_string().parse(), Ok(rate));
+        }
+    }
+
+    #[test]
+    fn a_burst_is_what_the_kernel_keeps_of_it() {
+        for rate in ["12kbit", "100mbit", "10gbit"].map(|text| text.parse::<Rate>().unwrap()) {
+            for burst in [1_600, 10_240, 5_000_000].map(Burst::from_bytes) {
+                let ticks = burst.ticks(rate);
+                let kept = if ticks == u32::MAX { burst } else { Burst::from_ticks(ticks, rate) };
+                assert_eq!(kept.ticks(rate), ticks, "{burst} at {rate}");
+            }
         }
     }
 

@@ -7,8 +7,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, BackendName, Device, IfName, Impairment, Internal, Link, Mirror, Nat, Netns, NetnsName, Physical, Place,
-    Port, Protocol, Published, Route, Ruleset, Switch, SwitchName, Sysctl, SysctlKey, Virtual, What,
+    Address, BackendName, Device, ExportProtocol, FlowExport, IfName, Impairment, Internal, Kind, Link, Mirror, Nat,
+    Netns, NetnsName, Physical, Place, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl,
+    SysctlKey, Virtual, What,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -41,6 +42,10 @@ pub enum Resource {
     Impairment(Impairment),
     /// Copies of what passes through a switch.
     Mirror(Mirror),
+    /// The queues of a port.
+    Qos(Qos),
+    /// What a switch tells collectors.
+    FlowExport(FlowExport),
     /// What translation and published ports share.
     Ruleset(Ruleset),
     /// Translation of addresses between a switch and the world.
@@ -141,6 +146,18 @@ pub enum Key {
         /// The mirror's name.
         name: String,
     },
+    /// By the port.
+    Qos {
+        /// The device on the host.
+        device: IfName,
+    },
+    /// By switch and protocol.
+    FlowExport {
+        /// The switch.
+        switch: SwitchName,
+        /// The protocol.
+        protocol: ExportProtocol,
+    },
     /// There is one.
     Ruleset,
     /// By switch and the device that leads out.
@@ -159,43 +176,6 @@ pub enum Key {
         /// The port of the host.
         port: u16,
     },
-}
-
-/// The kinds of resource, in creation order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// [`Resource::Netns`]
-    Netns,
-    /// [`Resource::Physical`]
-    Physical,
-    /// [`Resource::Switch`]
-    Switch,
-    /// [`Resource::Link`]
-    Link,
-    /// [`Resource::Virtual`]
-    Virtual,
-    /// [`Resource::Port`]
-    Port,
-    /// [`Resource::Internal`]
-    Internal,
-    /// [`Resource::Device`]
-    Device,
-    /// [`Resource::Sysctl`]
-    Sysctl,
-    /// [`Resource::Address`]
-    Address,
-    /// [`Resource::Route`]
-    Route,
-    /// [`Resource::Impairment`]
-    Impairment,
-    /// [`Resource::Mirror`]
-    Mirror,
-    /// [`Resource::Ruleset`]
-    Ruleset,
-    /// [`Resource::Nat`]
-    Nat,
-    /// [`Resource::Published`]
-    Published,
 }
 
 impl Resource {
@@ -217,6 +197,8 @@ impl Resource {
             Resource::Route(r) => Key::Route { place: r.place.clone(), destination: r.destination, metric: r.metric },
             Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
             Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
+            Resource::Qos(qos) => Key::Qos { device: qos.device.clone() },
+            Resource::FlowExport(e) => Key::FlowExport { switch: e.switch.clone(), protocol: e.protocol },
             Resource::Ruleset(_) => Key::Ruleset,
             Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
             Resource::Published(p) => Key::Published { protocol: p.protocol, address: p.address, port: p.port },
@@ -239,6 +221,8 @@ impl Resource {
             Resource::Route(_) => Kind::Route,
             Resource::Impairment(_) => Kind::Impairment,
             Resource::Mirror(_) => Kind::Mirror,
+            Resource::Qos(_) => Kind::Qos,
+            Resource::FlowExport(_) => Kind::FlowExport,
             Resource::Ruleset(_) => Kind::Ruleset,
             Resource::Nat(_) => Kind::Nat,
             Resource::Published(_) => Kind::Published,
@@ -250,7 +234,9 @@ impl Resource {
         match self {
             Resource::Switch(switch) => Some(switch.backend),
             Resource::Port(port) => Some(port.backend),
-            Resource::Mirror(_) => Some(BackendName::Ovs),
+            Resource::Mirror(mirror) => Some(mirror.backend),
+            Resource::Qos(qos) => Some(qos.backend),
+            Resource::FlowExport(export) => Some(export.backend),
             _ => None,
         }
     }
@@ -267,6 +253,7 @@ impl Resource {
             (Resource::Device(wanted), Resource::Device(seen)) => Resource::Device(wanted.over(seen)),
             (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
             (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
+            (Resource::Qos(wanted), Resource::Qos(seen)) => Resource::Qos(wanted.over(seen)),
             _ => self.clone(),
         }
     }
@@ -287,6 +274,8 @@ impl Resource {
             (Resource::Port(wanted), Resource::Port(seen)) => {
                 wanted.backend == seen.backend && wanted.interface.same_type(&seen.interface)
             }
+            (Resource::Mirror(wanted), Resource::Mirror(seen)) => wanted.backend == seen.backend,
+            (Resource::Qos(wanted), Resource::Qos(seen)) => wanted.backend == seen.backend,
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
@@ -328,8 +317,11 @@ impl Resource {
             Resource::Sysctl(sysctl) => vec![(sysctl.place.clone(), sysctl.key.device().unwrap_or_else(IfName::lo))],
             Resource::Impairment(i) => vec![(i.place.clone(), i.device.clone())],
             Resource::Mirror(mirror) => {
-                vec![(Place::Host, mirror.switch.device()), (Place::Host, mirror.output.clone())]
+                let ports = mirror.sources().into_iter().chain(mirror.output_port()).cloned();
+                ports.chain([mirror.switch.device()]).map(|device| (Place::Host, device)).collect()
             }
+            Resource::Qos(qos) => [qos.switch.device(), qos.device.clone()].map(|device| (Place::Host, device)).into(),
+            Resource::FlowExport(export) => vec![(Place::Host, export.switch.device())],
             Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
             Resource::Route(r) => r.device.iter().map(|device| (r.place.clone(), device.clone())).collect(),
@@ -371,33 +363,12 @@ impl Key {
             Key::Route { .. } => Kind::Route,
             Key::Impairment { .. } => Kind::Impairment,
             Key::Mirror { .. } => Kind::Mirror,
+            Key::Qos { .. } => Kind::Qos,
+            Key::FlowExport { .. } => Kind::FlowExport,
             Key::Ruleset => Kind::Ruleset,
             Key::Nat { .. } => Kind::Nat,
             Key::Published { .. } => Kind::Published,
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Kind::Netns => "netns",
-            Kind::Physical => "physical",
-            Kind::Switch => "switch",
-            Kind::Link => "link",
-            Kind::Virtual => "virtual device",
-            Kind::Port => "port",
-            Kind::Internal => "internal device",
-            Kind::Device => "device",
-            Kind::Sysctl => "sysctl",
-            Kind::Address => "address",
-            Kind::Route => "route",
-            Kind::Impairment => "impairment",
-            Kind::Mirror => "mirror",
-            Kind::Ruleset => "ruleset",
-            Kind::Nat => "nat",
-            Kind::Published => "published",
-        })
     }
 }
 
@@ -425,6 +396,8 @@ impl fmt::Display for Key {
                 located(f, place, device)
             }
             Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
+            Key::Qos { device } => write!(f, "of {device}"),
+            Key::FlowExport { switch, protocol } => write!(f, "of {switch} by {protocol}"),
             Key::Ruleset => f.write_str("inet ovsns"),
             Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),
             Key::Published { protocol, address, port } => match address {

@@ -40,18 +40,19 @@ impl Entry {
     pub fn over(&self, observed: &Entry) -> Entry {
         let marked = matches!(
             self.resource.kind(),
-            Kind::Netns
-                | Kind::Switch
-                | Kind::Link
-                | Kind::Virtual
-                | Kind::Internal
-                | Kind::Mirror
-                | Kind::Nat
-                | Kind::Published
-        ) || matches!(&self.resource, Resource::Port(port) if port.backend == BackendName::Ovs);
+            Kind::Netns | Kind::Switch | Kind::Link | Kind::Virtual | Kind::Internal | Kind::Nat | Kind::Published
+        ) || self.has_row_of_its_own();
         let owner = if marked { self.owner.clone().or_else(|| observed.owner.clone()) } else { observed.owner.clone() };
         let resource = self.resource.over(&observed.resource);
         if resource.can_follow(&observed.resource) { Entry { resource, owner } } else { self.clone() }
+    }
+}
+
+impl Entry {
+    /// Whether it is in a database where it can bear a mark of its own. On a Linux bridge it bears that of its device.
+    fn has_row_of_its_own(&self) -> bool {
+        let kind = matches!(self.resource.kind(), Kind::Port | Kind::Mirror | Kind::Qos | Kind::FlowExport);
+        kind && self.resource.backend() == Some(BackendName::Ovs)
     }
 }
 

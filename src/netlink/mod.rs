@@ -37,11 +37,13 @@
 pub mod address;
 mod answers;
 pub mod bridge;
+pub mod class;
 mod error;
 pub mod ethtool;
 mod events;
 pub mod fdb;
 pub mod feature;
+pub mod filter;
 pub mod link;
 mod neighbour;
 mod netns;

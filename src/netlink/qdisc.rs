@@ -70,10 +70,10 @@ pub const NETEM: &str = "netem (module sch_netem)";
 /// What a kernel without `CONFIG_NET_SCH_TBF` lacks.
 pub const TBF: &str = "tbf (module sch_tbf)";
 /// `struct tcmsg`, linux/rtnetlink.h.
-const HEADER_LEN: usize = 20;
+pub(super) const HEADER_LEN: usize = 20;
 /// linux/rtnetlink.h.
-const TCA_KIND: u16 = 1;
-const TCA_OPTIONS: u16 = 2;
+pub(super) const TCA_KIND: u16 = 1;
+pub(super) const TCA_OPTIONS: u16 = 2;
 /// linux/pkt_sched.h.
 const TCA_NETEM_LATENCY64: u16 = 10;
 const TCA_NETEM_JITTER64: u16 = 11;
@@ -83,7 +83,7 @@ const TCA_TBF_BURST: u16 = 6;
 /// `struct tc_netem_qopt`: six numbers of 32 bits.
 const NETEM_LEN: usize = 24;
 /// `TC_LINKLAYER_ETHERNET`: with it the kernel computes what a rate table (`TCA_TBF_RTAB`) would tell it.
-const ETHERNET: u8 = 1;
+pub(super) const ETHERNET: u8 = 1;
 /// A tick of the packet scheduler, in nanoseconds (`PSCHED_SHIFT`, net/pkt_sched.h). Fields of 32 bits count in it.
 const TICK: u64 = 64;
 
@@ -124,7 +124,7 @@ pub fn delete(link: u32, parent: Handle) -> Request {
     Request::new(words, 0, RouteNetlinkMessage::DelQueueDiscipline(message(link, parent, TcHandle::UNSPEC)))
 }
 
-fn message(link: u32, parent: Handle, handle: Handle) -> TcMessage {
+pub(super) fn message(link: u32, parent: Handle, handle: Handle) -> TcMessage {
     let mut message = TcMessage::default();
     // An index is at most INT_MAX (`dev_index_reserve`, net/core/dev.c).
     message.header.index = i32::try_from(link).unwrap_or_default();
@@ -137,7 +137,7 @@ fn under(parent: Handle) -> String {
     if parent == TcHandle::ROOT { "root".to_owned() } else { format!("parent {}{:x}", number(parent), parent.minor) }
 }
 
-fn number(handle: Handle) -> String {
+pub(super) fn number(handle: Handle) -> String {
     format!("{:x}:", handle.major)
 }
 
@@ -150,14 +150,14 @@ impl Netlink {
 }
 
 /// An attribute as bytes: length, kind, value, and what fills it up to a multiple of four.
-fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     let mut bytes = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }
 
-fn saturated(number: u64) -> u32 {
+pub(super) fn saturated(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

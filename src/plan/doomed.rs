@@ -33,6 +33,7 @@ impl Doomed {
             Resource::Address(address) => self.has(&address.place, Some(&address.device)),
             Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
             Resource::Impairment(impairment) => self.has(&impairment.place, Some(&impairment.device)),
+            Resource::Qos(qos) if qos.backend == BackendName::Linux => self.has(&Place::Host, Some(&qos.device)),
             _ => false,
         }
     }

@@ -11,7 +11,7 @@ use crate::ovsdb::session::{Event, Session};
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The tables and columns that say how switches are set up. Statistics, which change every few seconds, are not among them.
-const WATCHED: [(&str, &[&str]); 5] = [
+const WATCHED: [(&str, &[&str]); 7] = [
     ("Open_vSwitch", &["bridges", "other_config"]),
     (
         "Bridge",
@@ -20,10 +20,13 @@ const WATCHED: [(&str, &[&str]); 5] = [
             "datapath_type",
             "external_ids",
             "fail_mode",
+            "ipfix",
             "mirrors",
+            "netflow",
             "other_config",
             "ports",
             "rstp_enable",
+            "sflow",
             "stp_enable",
         ],
     ),
@@ -43,7 +46,22 @@ const WATCHED: [(&str, &[&str]); 5] = [
             "type",
         ],
     ),
-    ("Mirror", &["name", "external_ids", "output_port", "select_all"]),
+    (
+        "Mirror",
+        &[
+            "name",
+            "external_ids",
+            "output_port",
+            "output_vlan",
+            "select_all",
+            "select_dst_port",
+            "select_src_port",
+            "select_vlan",
+            "snaplen",
+        ],
+    ),
+    ("QoS", &["external_ids", "other_config", "queues", "type"]),
+    ("Queue", &["other_config"]),
 ];
 
 /// A session that comes back by itself.

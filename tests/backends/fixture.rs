@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ovsns::backend::{Backend, BackendSet, Scope};
 use ovsns::engine::Engine;
 use ovsns::model::setting::Setting;
-use ovsns::model::{Entry, Kind, Owner, Resource, Settings, State};
+use ovsns::model::{BackendName, Entry, Kind, Owner, Resource, Settings, State};
 use ovsns::plan::{Plan, Step};
 
 use super::common::ovs::Ovs;
@@ -59,7 +59,8 @@ pub fn ours(resource: Resource) -> Entry {
 /// Whether a resource of this kind may bear a mark of its own on the backend, and may bear none.
 pub fn bears_mark(fixture: &Fixture, entry: &Entry) -> bool {
     match entry.resource.kind() {
-        Kind::Netns | Kind::Switch | Kind::Link | Kind::Mirror => true,
+        Kind::Netns | Kind::Switch | Kind::Link => true,
+        Kind::Mirror | Kind::Qos | Kind::FlowExport => entry.resource.backend() == Some(BackendName::Ovs),
         Kind::Port => fixture.backend.name() == "ovs",
         _ => false,
     }

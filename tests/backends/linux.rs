@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::{Backend, BackendSet};
-use ovsns::model::{BackendName, Entry, Owner, Port, Resource, Settings, Switch, Vlan, VlanMode};
+use ovsns::model::{
+    BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Qos, Queue, Resource, Settings, Switch, Vlan, VlanMode,
+};
 use serde_json::Value;
 
 use super::common::require::{Feature, has};
@@ -117,10 +119,38 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: two_switches(false), variants: vec![port("sw1", "veth1"), port("sw2", "veth1")] },
         Specimen { below: two_switches(false), variants: setting_variants() },
     ];
+    if has(Feature::Htb) {
+        specimens.push(Specimen { below: three_ports(), variants: super::ovs::qos_variants(BackendName::Linux) });
+    }
+    if has(Feature::Mirred) {
+        specimens.push(Specimen { below: three_ports(), variants: mirror_variants() });
+    }
     if has(Feature::VlanFiltering) {
         specimens.push(Specimen { below: two_switches(true), variants: port_variants() });
     }
     specimens
+}
+
+fn three_ports() -> Vec<Entry> {
+    let mut below = two_switches(false);
+    below.push(pair(("host", "veth3"), ("host", "veth4")));
+    below.extend(["veth1", "veth2", "veth3"].map(|device| port("sw1", device)));
+    below
+}
+
+fn mirror_variants() -> Vec<Entry> {
+    let ports = |names: &[&str]| names.iter().map(|text| name(text)).collect();
+    let of = |output: &str, ingress: &[&str], egress: &[&str]| {
+        let plain = Mirror::whole("sw1".parse().unwrap(), "m1".to_owned(), name(output));
+        let (ingress, egress) = (ports(ingress), ports(egress));
+        ours(Resource::Mirror(Mirror { backend: BackendName::Linux, all: false, ingress, egress, ..plain }))
+    };
+    vec![
+        of("veth3", &["veth1"], &["veth1"]),
+        of("veth3", &["veth1", "veth2"], &[]),
+        of("veth3", &[], &["veth2"]),
+        of("veth2", &["veth1"], &["veth3"]),
+    ]
 }
 
 fn failing() -> Vec<Failing> {
@@ -160,6 +190,8 @@ pub fn theirs(like: &Entry) -> Option<Entry> {
     match &like.resource {
         Resource::Switch(switch) => their_switch(switch),
         Resource::Port(port) => their_port(port),
+        Resource::Mirror(mirror) => their_mirror(mirror),
+        Resource::Qos(qos) => their_qos(qos),
         _ => kernel::theirs(like),
     }
 }
@@ -202,6 +234,51 @@ fn their_port(port: &Port) -> Option<Entry> {
     let settings = their_settings(data, &known);
     let resource = Resource::Port(Port { vlan, settings, ..plain_port(switch, port.device.as_str()) });
     Some(Entry { resource, owner: kernel::owner(&shown) })
+}
+
+/// `tc class show`, with what goes without saying left out; of bursts it has fewer digits than we.
+fn their_qos(qos: &Qos) -> Option<Entry> {
+    let device = qos.device.as_str();
+    let shown = tool::run(&format!("tc class show dev {device}"));
+    let classes = shown.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let after = |word: &str| words.iter().position(|w| *w == word).map(|at| words[at + 1].to_lowercase());
+        let number = u32::from_str_radix(words.get(2)?.strip_prefix("7c:")?, 16).ok()?;
+        Some((number, after("rate")?, after("ceil")?, after("prio").map(|prio| prio.parse().unwrap())))
+    });
+    let classes: Vec<_> = classes.collect();
+    let (_, _, whole, _) = classes.iter().find(|(number, ..)| *number == 0xfffe)?;
+    let plain = Qos { max_rate: Some(whole.parse().unwrap()), queues: [].into(), ..qos.clone() };
+    let queue = |(number, min, max, priority): &(u32, String, String, Option<u32>)| {
+        let (min_rate, max_rate) = (Some(min.parse().unwrap()), Some(max.parse().unwrap()));
+        (number - 1, plain.plainest(Queue { min_rate, max_rate, burst: None, priority: *priority }))
+    };
+    let queues = classes.iter().filter(|(number, ..)| *number != 0xfffe).map(queue);
+    let queues = queues.filter(|(number, queue)| *number != 0 || *queue != Queue::default()).collect();
+    let owner = kernel::owner(&tool::link("host", device)?);
+    Some(Entry { resource: Resource::Qos(Qos { queues, ..plain }), owner })
+}
+
+/// Of all ports of the switch, the filters with the cookie of the mirror's name.
+fn their_mirror(mirror: &Mirror) -> Option<Entry> {
+    let cookie: String = mirror.cookie().iter().map(|byte| format!("{byte:02x}")).collect();
+    let ports = tool::json(&format!("ip -j link show master {}", mirror.switch));
+    let mut seen = Mirror { ingress: [].into(), egress: [].into(), ..mirror.clone() };
+    let mut output = None;
+    for device in ports.as_array().unwrap().iter().map(|link| link["ifname"].as_str().unwrap()) {
+        for hook in ["ingress", "egress"] {
+            let filters = tool::json(&format!("tc -j filter show dev {device} {hook}"));
+            let actions = filters.as_array().unwrap().iter().filter_map(|filter| filter["options"]["actions"].get(0));
+            for action in actions.filter(|action| action["cookie"] == cookie.as_str()) {
+                output = Some(action["to_dev"].as_str().unwrap().to_owned());
+                let side = if hook == "ingress" { &mut seen.ingress } else { &mut seen.egress };
+                side.insert(device.parse().unwrap());
+            }
+        }
+    }
+    let output = output?;
+    seen.output = MirrorOutput::Port(output.parse().unwrap());
+    Some(Entry { resource: Resource::Mirror(seen), owner: kernel::owner(&tool::link("host", &output)?) })
 }
 
 /// What `ip -j -d link` shows: our name, theirs, how many of theirs are one of ours, and what it is by itself.

@@ -7,8 +7,8 @@ use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{
-    BackendName, Datapath, Entry, Interface, Mirror, Owner, Port, Resource, Settings, Switch, Tunnel, TunnelType, Vlan,
-    VlanMode,
+    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Interface, Mirror, MirrorOutput, Owner, Port, Qos,
+    QosType, Queue, Resource, Settings, Switch, Tunnel, TunnelType, Vlan, VlanMode,
 };
 use ovsns::ovsdb::client::{Client, Options};
 
@@ -179,6 +179,8 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: Vec::new(), variants: switch_variants() },
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
+        Specimen { below: two_ports(), variants: qos_variants(BackendName::Ovs) },
+        Specimen { below: two_switches(), variants: export_variants() },
         Specimen { below: half_a_cable(), variants: patch_variants() },
         Specimen { below: two_switches(), variants: tunnel_variants() },
         Specimen { below: two_switches(), variants: internal_variants() },
@@ -192,12 +194,55 @@ fn two_ports() -> Vec<Entry> {
 }
 
 fn mirror(switch: &str, text: &str, output: &str) -> Entry {
-    let mirror = Mirror { switch: switch.parse().unwrap(), name: text.to_owned(), output: name(output) };
-    ours(Resource::Mirror(mirror))
+    ours(Resource::Mirror(Mirror::whole(switch.parse().unwrap(), text.to_owned(), name(output))))
 }
 
 fn mirror_variants() -> Vec<Entry> {
-    ["veth1", "veth2"].map(|output| mirror("sw1", "m1", output)).into()
+    let to = |output: &str| Mirror::whole("sw1".parse().unwrap(), "m1".to_owned(), name(output));
+    let ports = |names: &[&str]| names.iter().map(|text| name(text)).collect();
+    let vlans = |ids: &[u16]| ids.iter().map(|id| (*id).try_into().unwrap()).collect();
+    let variants = [
+        to("veth1"),
+        to("veth2"),
+        Mirror { all: false, ingress: ports(&["veth2"]), egress: ports(&["veth2"]), ..to("veth1") },
+        Mirror { all: false, egress: ports(&["veth1"]), snaplen: Some(100), ..to("veth2") },
+        Mirror { vlans: vlans(&[5, 4094]), output: MirrorOutput::Vlan(7u16.try_into().unwrap()), ..to("veth1") },
+    ];
+    variants.into_iter().map(|mirror| ours(Resource::Mirror(mirror))).collect()
+}
+
+fn export_variants() -> Vec<Entry> {
+    let plain = FlowExport::new("sw1".parse().unwrap(), BackendName::Ovs, ExportProtocol::Sflow);
+    let targets = |targets: &[&str]| targets.iter().map(|target| (*target).to_owned()).collect();
+    let variants = [
+        FlowExport { targets: targets(&["192.0.2.1:6343"]), ..plain.clone() },
+        FlowExport { targets: targets(&["192.0.2.1:6343", "[2001:db8::1]:1"]), sampling: Some(64), ..plain.clone() },
+        FlowExport {
+            targets: targets(&["192.0.2.2:6343"]),
+            polling: Some(10),
+            header: Some(128),
+            agent: Some("lo".to_owned()),
+            ..plain
+        },
+    ];
+    variants.into_iter().map(|export| ours(Resource::FlowExport(export))).collect()
+}
+
+/// Queues of port veth1 on sw1.
+pub fn qos_variants(backend: BackendName) -> Vec<Entry> {
+    let of = |rate: &str, queues: &[(u32, &str)]| {
+        let queues = queues.iter().map(|(number, queue)| (*number, queue.parse().unwrap())).collect();
+        let (switch, device) = ("sw1".parse().unwrap(), name("veth1"));
+        let max_rate = Some(rate.parse().unwrap());
+        ours(Resource::Qos(Qos { switch, device, backend, discipline: QosType::Htb, max_rate, queues }))
+    };
+    // tc(8) rounds it
+    let burst = if backend == BackendName::Ovs { "min=1mbit,max=2mbit,burst=160kbit" } else { "min=1mbit,max=2mbit" };
+    vec![
+        of("10mbit", &[]),
+        of("20mbit", &[(1, "min=1mbit")]),
+        of("10mbit", &[(0, "max=2mbit,priority=3"), (1, burst), (40_000, "max=1mbit")]),
+    ]
 }
 
 fn failing() -> Vec<Failing> {
@@ -273,6 +318,8 @@ impl Vsctl {
             Resource::Switch(switch) => self.their_switch(switch),
             Resource::Port(port) => self.their_port(port),
             Resource::Mirror(mirror) => self.their_mirror(mirror),
+            Resource::Qos(qos) => self.their_qos(qos),
+            Resource::FlowExport(export) => self.their_export(export),
             _ => kernel::theirs(like),
         }
     }
@@ -321,12 +368,68 @@ impl Vsctl {
     }
 
     fn their_mirror(&self, mirror: &Mirror) -> Option<Entry> {
-        let columns = ["_uuid", "select_all", "output_port", "external_ids:ovsns-owner"];
+        let columns = ["_uuid", "select_all", "output_port", "external_ids:ovsns-owner", "output_vlan"];
         let found = self.get("Mirror", &mirror.name, &columns)?;
         let mirrors = self.get("Bridge", mirror.switch.as_str(), &["mirrors"])?;
-        assert_eq!((mirrors[0].trim_matches(['[', ']']), found[1].as_str()), (found[0].as_str(), "true"));
-        let output = self.get("Port", &found[2], &["name"])?[0].parse().unwrap();
-        Some(Entry { resource: Resource::Mirror(Mirror { output, ..mirror.clone() }), owner: found[3].parse().ok() })
+        assert_eq!(mirrors[0].trim_matches(['[', ']']), found[0]);
+        let selected = ["select_src_port", "select_dst_port", "select_vlan", "snaplen"];
+        let selected = self.get("Mirror", &mirror.name, &selected)?;
+        let list = |text: &str| {
+            text.trim_matches(['[', ']']).split(", ").filter(|s| !s.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let port = |row: &String| self.get("Port", row, &["name"]).unwrap()[0].parse().unwrap();
+        let output = match found[2].is_empty() {
+            false => MirrorOutput::Port(port(&found[2])),
+            true => MirrorOutput::Vlan(found[4].parse().unwrap()),
+        };
+        let seen = Mirror {
+            output,
+            all: found[1] == "true",
+            ingress: list(&selected[0]).iter().map(port).collect(),
+            egress: list(&selected[1]).iter().map(port).collect(),
+            vlans: list(&selected[2]).iter().map(|id| id.parse().unwrap()).collect(),
+            snaplen: selected[3].parse().ok(),
+            ..mirror.clone()
+        };
+        Some(Entry { resource: Resource::Mirror(seen), owner: found[3].parse().ok() })
+    }
+
+    fn their_export(&self, export: &FlowExport) -> Option<Entry> {
+        let row = self.get("Bridge", export.switch.as_str(), &[export.protocol.as_str()])?.remove(0);
+        let row = Some(row.as_str()).filter(|row| !row.is_empty())?;
+        let columns = ["targets", "sampling", "polling", "header", "agent", "external_ids:ovsns-owner"];
+        let found = self.get("sFlow", row, &columns)?;
+        let targets = serde_json::from_str(&found[0]).unwrap();
+        let seen = FlowExport {
+            targets,
+            sampling: found[1].parse().ok(),
+            polling: found[2].parse().ok(),
+            header: found[3].parse().ok(),
+            agent: Some(found[4].clone()).filter(|agent| !agent.is_empty()),
+            ..export.clone()
+        };
+        Some(Entry { resource: Resource::FlowExport(seen), owner: found[5].parse().ok() })
+    }
+
+    fn their_qos(&self, qos: &Qos) -> Option<Entry> {
+        let row = self.get("Port", qos.device.as_str(), &["qos"])?.remove(0);
+        let row = Some(row.as_str()).filter(|row| !row.is_empty() && *row != "[]")?;
+        let columns = ["type", "other_config:max-rate", "queues", "external_ids:ovsns-owner"];
+        let found = self.get("QoS", row, &columns)?;
+        let pairs = found[2].trim_matches(['{', '}']).split(", ").filter_map(|pair| pair.split_once('='));
+        let rate = |bits: &String| bits.parse::<u64>().ok().map(|bits| format!("{bits}bit").parse().unwrap());
+        let queue = |(number, row): (&str, &str)| {
+            let keys = ["min-rate", "max-rate", "burst", "priority"].map(|key| format!("other_config:{key}"));
+            let set = self.get("Queue", row, &keys.each_ref().map(String::as_str)).unwrap();
+            let burst = set[2].parse::<u64>().ok().map(|bits| format!("{bits}bit").parse().unwrap());
+            let queue =
+                Queue { min_rate: rate(&set[0]), max_rate: rate(&set[1]), burst, priority: set[3].parse().ok() };
+            (number.parse().unwrap(), queue)
+        };
+        let queues = pairs.map(queue).collect();
+        let seen =
+            Qos { discipline: QosType::from(found[0].clone()), max_rate: rate(&found[1]), queues, ..qos.clone() };
+        Some(Entry { resource: Resource::Qos(seen), owner: found[3].parse().ok() })
     }
 
     fn their_interface(&self, device: &str, kind: &str, peer: &str) -> Interface {

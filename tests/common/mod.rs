@@ -12,6 +12,7 @@ pub mod pid;
 pub mod require;
 pub mod running;
 pub mod sandbox;
+pub mod sniffer;
 pub mod tc;
 pub mod tool;
 pub mod traffic;

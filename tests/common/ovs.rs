@@ -130,6 +130,13 @@ impl Ovs {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Runs `ovs-appctl` on its ovs-vswitchd.
+    pub fn appctl(&self, arguments: &[&str]) -> String {
+        let output = self.command("ovs-appctl").args(arguments).output().unwrap();
+        assert!(output.status.success(), "ovs-appctl {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Adds a switch that forwards on this machine.
     pub fn add_br(&self, name: &str) {
         let datapath = format!("datapath_type={}", self.datapath_type());

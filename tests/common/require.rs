@@ -50,6 +50,12 @@ pub enum Feature {
     Tun,
     /// Macvlan devices.
     Macvlan,
+    /// Copies by `tc` (`clsact`, `u32` and `act_mirred`).
+    Mirred,
+    /// The `htb` queueing discipline.
+    Htb,
+    /// The `hfsc` queueing discipline.
+    Hfsc,
     /// Bonds.
     Bond,
     /// Python's validator of JSON Schema, and its reader of YAML.
@@ -78,6 +84,9 @@ impl Feature {
         Feature::PhysicalDevice,
         Feature::Tun,
         Feature::Macvlan,
+        Feature::Mirred,
+        Feature::Htb,
+        Feature::Hfsc,
         Feature::Bond,
         Feature::JsonSchema,
     ];
@@ -129,6 +138,12 @@ impl Feature {
             Feature::Macvlan => {
                 "ip link add probe type veth peer name probe2 && ip link add link probe name probe3 type macvlan"
             }
+            Feature::Mirred => {
+                "tc qdisc add dev lo clsact && \
+                 tc filter add dev lo ingress u32 match u32 0 0 action mirred egress mirror dev lo"
+            }
+            Feature::Htb => "tc qdisc add dev lo root htb default 1",
+            Feature::Hfsc => "tc qdisc add dev lo root hfsc default 1",
             Feature::Bond => "ip link add probe type bond",
             Feature::JsonSchema => "python3 -c 'import jsonschema, yaml'",
         }

@@ -116,6 +116,7 @@ fn active_backup_bond(lab: &Lab) {
     survives(lab);
     let active = ["a1", "a2"].map(|device| member(lab, "bond1", device)["active"] == true);
     assert!(active[0] != active[1], "{active:?}");
+    super::shown_as_the_schema_says(lab);
     let tree = lab.ok("show sw1");
     for words in ["bond: active-backup", ": active", ": waiting"] {
         assert!(tree.contains(words), "{tree}");
@@ -184,6 +185,7 @@ fn lacp_without_a_partner(lab: &Lab) {
     let tree = lab.ok("show sw1");
     assert!(tree.contains("lacp: active (slow), no partner"), "{tree}");
     assert_eq!(member(lab, "bond1", "a1")["partner"], false);
+    super::shown_as_the_schema_says(lab);
     lab.ok("del-port bond1");
     pairs.delete();
 }

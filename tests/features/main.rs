@@ -9,6 +9,8 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -38,9 +40,12 @@ pub(crate) use features;
 
 mod bonds;
 mod fdb;
+mod flow_export;
 mod frames;
 mod interfaces;
+mod mirrors;
 mod openflow;
+mod qos;
 mod quiet;
 mod stats;
 mod switches;
@@ -59,6 +64,7 @@ fn play(module: &str, feature: &str, story: fn(&Lab)) {
     common::sandbox::run(async || {
         let lab = Lab::new(kind);
         story(&lab);
+        shown_as_the_schema_says(&lab);
         lab.take_down();
     });
     if let Some(file) = std::env::var_os("OVSNS_TEST_FEATURES") {
@@ -66,6 +72,24 @@ fn play(module: &str, feature: &str, story: fn(&Lab)) {
         // one write: several tests may append at once
         file.write_all(format!("{family} {side} {feature} {place}\n").as_bytes()).unwrap();
     }
+}
+
+/// What is there at the end of a story, as `show --json` tells it, is what the schema of it says. Each kind of thing that a switch can have
+/// comes by; on an emulated machine it would prove nothing more.
+fn shown_as_the_schema_says(lab: &Lab) {
+    if Path::new("/vmshare").exists() || !has(Feature::JsonSchema) {
+        return;
+    }
+    const VALIDATE: &str = "import json, sys, jsonschema\n\
+        jsonschema.validate(json.load(sys.stdin), json.load(open(sys.argv[1])))";
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/show.schema.json");
+    let mut python = Command::new("python3");
+    python.args(["-c", VALIDATE, schema]).stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut python = python.spawn().unwrap();
+    let shown = lab.json("show").to_string();
+    python.stdin.take().unwrap().write_all(shown.as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Looks again and again until `condition` gives something.

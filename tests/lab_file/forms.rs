@@ -149,7 +149,7 @@ fn parts_on_the_page_are_as_the_schema_has_them() {
         let mistakes = read_text("page.yaml", &format!("lab: page\n{block}")).err().unwrap_or_default();
         // What is not of the part is not there: switches, namespaces, and so the way to a gateway.
         let shape = mistakes.lines().filter(|line| line.starts_with("error")).find(|line| {
-            ["no switch `", "no namespace `", "outside every subnet", "has no device"]
+            ["no switch `", "no namespace `", "no port `", "outside every subnet", "has no device"]
                 .iter()
                 .all(|known| !line.contains(known))
         });

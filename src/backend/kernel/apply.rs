@@ -88,6 +88,8 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
+            | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),
@@ -116,6 +118,8 @@ pub fn one(places: &mut Places, step: &Step, doomed: &Doomed) -> Result<(), Erro
             | Resource::Switch(_)
             | Resource::Port(_)
             | Resource::Mirror(_)
+            | Resource::Qos(_)
+            | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)
             | Resource::Published(_) => Ok(()),

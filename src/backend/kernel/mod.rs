@@ -82,7 +82,14 @@ impl Backend for Kernel {
     fn claims(&self, resource: &Resource) -> bool {
         !matches!(
             resource.kind(),
-            Kind::Switch | Kind::Port | Kind::Mirror | Kind::Ruleset | Kind::Nat | Kind::Published
+            Kind::Switch
+                | Kind::Port
+                | Kind::Mirror
+                | Kind::Qos
+                | Kind::FlowExport
+                | Kind::Ruleset
+                | Kind::Nat
+                | Kind::Published
         )
     }
 

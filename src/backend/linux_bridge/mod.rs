@@ -1,16 +1,20 @@
-//! Switches and ports of the bridge of the Linux kernel.
+//! Switches and ports of the bridge of the Linux kernel, and what is done to their traffic.
 
 pub mod fdb;
+mod mirror;
+mod qos;
 mod run;
 mod settings;
+mod traffic;
 mod tree;
+mod unsupported;
 mod view;
 
 use async_trait::async_trait;
 use nix::errno::Errno;
 
 use crate::model::{BackendName, Entry, Interface, Port, Resource, Settings, Switch, VlanMode};
-use crate::netlink::Error;
+use crate::netlink::{Error, Netlink};
 use crate::plan::Step;
 
 use super::{ApplyError, Backend, BackendError, Fault, Progress, Scope, Unsupported};
@@ -80,12 +84,16 @@ impl Backend for LinuxBridge {
                 check_vlan(port)?;
                 has_settings(&entry.key().to_string(), &port.settings)
             }
-            _ => Ok(()),
+            resource => unsupported::check(resource),
         }
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
-        let look = || View::open()?.observe(scope);
+        let look = || {
+            let mut found = View::open()?.observe(scope)?;
+            found.extend(traffic::observe(&mut Netlink::host()?, scope)?);
+            Ok(found)
+        };
         look().map_err(|error| failed("cannot read the Linux bridges", error))
     }
 

@@ -12,6 +12,7 @@ use crate::plan::Step;
 
 use super::settings;
 use super::view::{FEW, find, switch, vlan};
+use super::{mirror, qos};
 
 /// After so long others have their turn.
 const TURN: Duration = Duration::from_millis(3);
@@ -140,6 +141,8 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
         Step::Create(entry) => match &entry.resource {
             Resource::Switch(switch) => create_switch(netlink, switch, owner),
             Resource::Port(port) => plug_over(netlink, port),
+            Resource::Mirror(wanted) => mirror::create(netlink, wanted),
+            Resource::Qos(wanted) => qos::create(netlink, wanted),
             _ => Ok(()),
         },
         Step::Delete(entry) => match &entry.resource {
@@ -148,6 +151,8 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
                 result => result,
             },
             Resource::Port(port) => unplug(netlink, port),
+            Resource::Mirror(gone) => mirror::delete(netlink, gone),
+            Resource::Qos(gone) => qos::delete(netlink, gone),
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
@@ -160,6 +165,8 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
                 plug(netlink, port, &Settings::default())
             }
             (Resource::Port(old), Resource::Port(port)) => plug(netlink, port, &old.settings),
+            (Resource::Mirror(old), Resource::Mirror(new)) => mirror::change(netlink, old, new),
+            (Resource::Qos(old), Resource::Qos(new)) => qos::change(netlink, old, new),
             _ => Ok(()),
         },
     }
@@ -249,7 +256,7 @@ fn mark(netlink: &mut Netlink, switch: &Switch, owner: Option<&Owner>) -> Result
     netlink.request(change.request())
 }
 
-fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
+pub fn link_of(netlink: &mut Netlink, name: &IfName) -> Result<Link, Error> {
     match find(netlink, name.as_str())? {
         Some(link) => Ok(link),
         None => Err(Error::Io {

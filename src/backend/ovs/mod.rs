@@ -6,11 +6,14 @@
 mod bond;
 mod commit;
 mod connection;
+mod extras;
+mod flow_export;
 mod health;
 mod interface;
 mod interfaces;
 mod mirror;
 mod ops;
+mod qos;
 mod read;
 mod settings;
 mod sockets;
@@ -134,7 +137,9 @@ impl Backend for Ovs {
     }
 
     async fn observe(&self, scope: &Scope) -> Result<Vec<Entry>, BackendError> {
-        read::observe(self, scope).await
+        let mut found = read::observe(self, scope).await?;
+        found.extend(extras::observe(self, scope).await?);
+        Ok(found)
     }
 
     async fn apply(&self, steps: &[Step]) -> Result<(), ApplyError> {

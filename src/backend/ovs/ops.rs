@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::setting::{At, Value};
-use crate::model::{Datapath, Entry, IfName, Key, Mirror, Port, Resource, Settings, Switch, SwitchName};
+use crate::model::{Datapath, Entry, IfName, Key, Port, Resource, Settings, Switch, SwitchName};
 use crate::ovsdb::operation::{
     Condition, Insert, Mutate, Mutation, Operation, OperationResult, Select, Until, Update, Wait,
 };
@@ -16,7 +16,7 @@ use super::read::{BOOT, Found, IFACE_ID, LENT, NETNS, OWNER};
 use super::settings;
 use super::vlan;
 use super::wait::Target;
-use super::{bond, interface, mirror};
+use super::{bond, interface};
 use crate::backend::BackendError;
 
 /// Operations that belong together.
@@ -38,10 +38,10 @@ pub struct Transaction {
 
 /// A bridge that is made, and what is given with its row.
 #[derive(Debug)]
-struct NewBridge {
-    insert: Insert,
+pub(super) struct NewBridge {
+    pub(super) insert: Insert,
     ports: Vec<Atom>,
-    mirrors: Vec<Atom>,
+    pub(super) mirrors: Vec<Atom>,
 }
 
 impl Transaction {
@@ -87,39 +87,21 @@ impl Transaction {
                 self.plug(entry, port, row, current)?;
             }
             Resource::Mirror(mirror) => self.create_mirror(entry, mirror, current)?,
+            Resource::Qos(qos) => self.create_qos(entry, qos),
+            Resource::FlowExport(export) => self.create_export(entry, export, current)?,
             _ => {}
         }
         Ok(())
     }
 
-    fn create_mirror(
-        &mut self,
-        entry: &Entry,
-        mirror: &Mirror,
-        current: &BTreeMap<Key, Found>,
-    ) -> Result<(), BackendError> {
-        let output = self.output(entry, mirror, current)?;
-        let row = self.insert(mirror::insert(entry, mirror).with("output_port", output));
-        if let Some(bridge) = self.new_bridges.get_mut(&mirror.switch) {
-            bridge.mirrors.push(row);
-            return Ok(());
-        }
-        let bridge = bridge(entry, &mirror.switch, current)?;
-        self.push(is_there(bridge));
-        self.push(of_bridge(bridge).with(Mutation::insert("mirrors", row)));
-        Ok(())
+    /// A bridge that is made in this transaction.
+    pub(super) fn new_bridge(&mut self, name: &SwitchName) -> Option<&mut NewBridge> {
+        self.new_bridges.get_mut(name)
     }
 
-    /// The port that a mirror sends to, which is there or is made in this transaction.
-    fn output(&self, entry: &Entry, mirror: &Mirror, current: &BTreeMap<Key, Found>) -> Result<Atom, BackendError> {
-        if let Some(row) = self.new_ports.get(&mirror.output) {
-            return Ok(row.clone());
-        }
-        let found = current.get(&Key::Port { device: mirror.output.clone() });
-        let here =
-            |found: &&Found| matches!(&found.entry.resource, Resource::Port(port) if port.switch == mirror.switch);
-        let why = || contradiction(entry, format!("switch {} has no port {}", mirror.switch, mirror.output));
-        found.filter(here).map(|found| found.row.into()).ok_or_else(why)
+    /// The row of a port that is made in this transaction.
+    pub(super) fn new_port(&self, device: &IfName) -> Option<&Atom> {
+        self.new_ports.get(device)
     }
 
     /// A bridge has a port and an interface of its own name, of type `internal`.
@@ -228,7 +210,7 @@ impl Transaction {
         }
     }
 
-    fn insert(&mut self, insert: Insert) -> Atom {
+    pub(super) fn insert(&mut self, insert: Insert) -> Atom {
         let name = format!("row{}", self.rows);
         self.rows += 1;
         self.push(insert.named(name.clone()));
@@ -240,7 +222,7 @@ impl Transaction {
         self.insert(insert)
     }
 
-    fn push(&mut self, operation: impl Into<Operation>) {
+    pub(super) fn push(&mut self, operation: impl Into<Operation>) {
         self.operations.push(operation.into());
     }
 
@@ -252,6 +234,8 @@ impl Transaction {
             (Resource::Mirror(_), Some(bridge)) => {
                 self.push(of_bridge(bridge).with(Mutation::delete("mirrors", found.row)));
             }
+            (Resource::Qos(qos), _) => self.delete_qos(qos, found),
+            (Resource::FlowExport(export), Some(bridge)) => self.delete_export(export, bridge),
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
         }
     }
@@ -282,12 +266,11 @@ impl Transaction {
                     self.lost.entry(bridge).or_default().push(found.row);
                 }
             }
-            (Resource::Mirror(old), Resource::Mirror(new)) if old.output != new.output => {
-                let output = self.output(after, new, current)?;
-                let update = Update::table_rows("Mirror").filter(Condition::uuid(found.row));
-                self.push(update.with("output_port", output));
-                self.set_ids("Mirror", found.row, mirror::OUTPUT, Some(new.output.as_str()));
+            (Resource::Mirror(old), Resource::Mirror(new)) if old != new => {
+                self.set_mirror(after, new, found, current)?;
             }
+            (Resource::Qos(old), Resource::Qos(new)) if old != new => self.set_qos(old, new, found),
+            (Resource::FlowExport(old), Resource::FlowExport(new)) if old != new => self.set_export(new, found),
             _ => {}
         }
         if seen.owner != after.owner {
@@ -350,12 +333,12 @@ impl Transaction {
         self.operations.extend(interface::change(&old.interface, &new.interface, interface));
     }
 
-    fn set_ids(&mut self, table: &str, row: Uuid, key: &str, value: Option<&str>) {
+    pub(super) fn set_ids(&mut self, table: &str, row: Uuid, key: &str, value: Option<&str>) {
         self.set_map(table, row, "external_ids", key, value);
     }
 
     /// Sets or removes one key of a map and leaves the others alone. `insert` keeps an existing value: delete the key first.
-    fn set_map(&mut self, table: &str, row: Uuid, column: &str, key: &str, value: Option<&str>) {
+    pub(super) fn set_map(&mut self, table: &str, row: Uuid, column: &str, key: &str, value: Option<&str>) {
         let mut mutate =
             Mutate::table_rows(table).filter(Condition::uuid(row)).with(Mutation::delete(column, Datum::set([key])));
         if let Some(value) = value {
@@ -408,17 +391,17 @@ fn columns(settings: &Settings) -> impl Iterator<Item = (&'static str, Datum)> {
     settings.iter().filter_map(|(setting, value)| settings::column(setting, Some(value)))
 }
 
-fn of_bridge(bridge: Uuid) -> Mutate {
+pub(super) fn of_bridge(bridge: Uuid) -> Mutate {
     Mutate::table_rows("Bridge").filter(Condition::uuid(bridge))
 }
 
 /// A bridge that has gone meanwhile would take ports and mirrors without a word.
-fn is_there(bridge: Uuid) -> Wait {
+pub(super) fn is_there(bridge: Uuid) -> Wait {
     let there = Wait::on_table("Bridge", ["_uuid"], Until::Equal).filter(Condition::uuid(bridge));
     there.row(Row::new().with("_uuid", bridge)).timeout(Duration::ZERO)
 }
 
-fn bridge(entry: &Entry, name: &SwitchName, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
+pub(super) fn bridge(entry: &Entry, name: &SwitchName, current: &BTreeMap<Key, Found>) -> Result<Uuid, BackendError> {
     let found = current.get(&Key::Switch { name: name.clone() });
     Ok(found.ok_or_else(|| contradiction(entry, format!("switch {name} is gone")))?.row)
 }
@@ -427,11 +410,13 @@ fn table(resource: &Resource) -> &'static str {
     match resource {
         Resource::Switch(_) => "Bridge",
         Resource::Mirror(_) => "Mirror",
+        Resource::Qos(_) => "QoS",
+        Resource::FlowExport(export) => export.protocol.table(),
         _ => "Port",
     }
 }
 
-fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {
+pub(super) fn contradiction(entry: &Entry, why: impl Into<String>) -> BackendError {
     BackendError::refused(format!("cannot change {}", entry.key()), why.into())
 }
 

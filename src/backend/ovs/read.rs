@@ -13,8 +13,9 @@ use crate::plan::Step;
 
 use super::Ovs;
 use super::bond;
+use super::extras;
 use super::interface;
-use super::mirror::Mirrors;
+use super::mirror::{self, Mirrors};
 use super::{settings, vlan};
 use crate::backend::{BackendError, Scope};
 
@@ -77,7 +78,8 @@ pub async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, BackendErro
     let rows = match scope {
         Scope::Keys(keys) => of_keys(ovs, keys).await?,
         Scope::Switch(name) => of_switch(ovs, name).await?,
-        Scope::Kind(Kind::Switch | Kind::Port | Kind::Mirror) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
+        Scope::Kind(Kind::Mirror) => Rows { mirrors: Mirrors::all(ovs).await?, ..Rows::default() },
+        Scope::Kind(Kind::Switch | Kind::Port) | Scope::Owner(_) | Scope::All => whole(ovs).await?,
         Scope::Kind(_) | Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => return Ok(Vec::new()),
     };
     let found = rows.found().map_err(misread)?;
@@ -96,15 +98,18 @@ pub async fn current(ovs: &Ovs, steps: &[Step]) -> Result<BTreeMap<Key, Found>, 
     for step in steps {
         match &step.entry().resource {
             Resource::Port(port) => keys.push(Key::Switch { name: port.switch.clone() }),
+            Resource::FlowExport(export) => keys.push(Key::Switch { name: export.switch.clone() }),
             Resource::Mirror(mirror) => {
-                keys.extend([Key::Switch { name: mirror.switch.clone() }, Key::Port { device: mirror.output.clone() }])
+                keys.push(Key::Switch { name: mirror.switch.clone() });
+                keys.extend(mirror::ports(mirror));
             }
             _ => {}
         }
     }
     keys.sort();
     keys.dedup();
-    let found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
+    let mut found = of_keys(ovs, &keys).await?.found().map_err(misread)?;
+    found.extend(extras::of_keys(ovs, &keys).await?);
     Ok(found.into_iter().map(|found| (found.entry.key(), found)).collect())
 }
 

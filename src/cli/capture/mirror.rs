@@ -105,7 +105,7 @@ fn parts(switch: &Switch, output: &IfName, inside: Place) -> Result<State, Failu
     let end = |place, name| End { mtu: Some(MTU_MAX), ..End::new(place, name) };
     let link = Link::new(end(Place::Host, output.clone()), end(inside, INSIDE.parse()?));
     let port = Port::new(switch.name.clone(), output.clone(), BackendName::Ovs);
-    let mirror = Mirror { switch: switch.name.clone(), name: own_name(), output: output.clone() };
+    let mirror = Mirror::whole(switch.name.clone(), own_name(), output.clone());
     Ok([Resource::Link(link), Resource::Port(port), Resource::Mirror(mirror)].into_iter().map(ours).collect())
 }
 

@@ -100,6 +100,23 @@ fn device_of(resource: &Resource) -> Option<IfName> {
     if let Resource::Port(port) = resource { Some(port.device.clone()) } else { None }
 }
 
+/// The one port of `switch` that `target` means.
+pub async fn on_switch(session: &Session<'_>, switch: &SwitchName, target: &str) -> Result<IfName, Failure> {
+    let found = delete::find(session, Some(switch), target).await?;
+    delete::only_one(target, &found, "name the port that is meant")?;
+    if let Some(device) = found.resources().find_map(device_of) {
+        return Ok(device);
+    }
+    let elsewhere = delete::find(session, None, target).await?;
+    Err(
+        match elsewhere.resources().find_map(|resource| if let Resource::Port(p) = resource { Some(p) } else { None }) {
+            Some(port) => Failure::new(format!("{target} has no port on switch {switch}, but on {}", port.switch))
+                .hint(format!("ovsns list-ports {switch} lists its ports")),
+            None => no_port(Some(switch), target),
+        },
+    )
+}
+
 fn no_port(switch: Option<&SwitchName>, target: &str) -> Failure {
     match switch {
         Some(switch) => Failure::new(format!("{target} has no port on switch {switch}"))

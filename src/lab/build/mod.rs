@@ -11,6 +11,7 @@ mod reader;
 mod routes;
 mod run;
 mod switches;
+mod traffic;
 mod tunnels;
 mod vlans;
 
@@ -122,6 +123,7 @@ impl<'n> Build<'n, '_> {
         self.each(root.get("links"), "a", Build::link);
         self.each(root.get("trunks"), "a", Build::trunk);
         self.check_ports();
+        self.traffic_of_switches(root.get("switches"));
         self.host(root.get("host"));
         self.routes(root.get("host"));
         self.books.check(&self.lab, self.found);

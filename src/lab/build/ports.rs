@@ -66,6 +66,7 @@ impl<'n> Build<'n, '_> {
             settings: of.settings(Holder::Port, self.lab.switches[at].backend, self.found),
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             worse: self.worse(place, &names.inside, mtu, of),
+            qos: self.qos(&names.host, of),
             names,
         })
     }

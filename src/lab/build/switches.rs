@@ -35,6 +35,8 @@ impl<'n> Build<'n, '_> {
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             external,
             uplinks: Vec::new(),
+            mirrors: Vec::new(),
+            exports: self.exports(&name, of),
             tunnels: Vec::new(),
             vlans: Vec::new(),
             bonds: Vec::new(),
@@ -119,7 +121,20 @@ impl<'n> Build<'n, '_> {
 
     fn check_external(&mut self, switch: &LabSwitch, of: &Reader<'n, '_>) {
         for (key, _) in of.node.entries().iter().filter(|_| switch.external) {
-            if !matches!(key.text.as_str(), "external" | "ip" | "uplinks" | "tunnels" | "bonds" | "vlans" | "nodad") {
+            if !matches!(
+                key.text.as_str(),
+                "external"
+                    | "ip"
+                    | "uplinks"
+                    | "tunnels"
+                    | "bonds"
+                    | "vlans"
+                    | "nodad"
+                    | "mirrors"
+                    | "sflow"
+                    | "netflow"
+                    | "ipfix"
+            ) {
                 let wrong = Wrong::new(format!("`{}` cannot be said of a switch that is there already", key.text));
                 self.found.add(&key.span, wrong.hint("leave it out, or `external: true`"));
             }

@@ -1,9 +1,12 @@
 //! A plan as the commands of `ip`, `bridge`, `tc`, `ethtool`, `nft` and `ovs-vsctl` that do the same, ready to be pasted.
 
 mod bridge;
+mod class;
+mod filter;
 mod kernel;
 mod nft;
 mod ovs;
+mod ovs_qos;
 mod qdisc;
 mod shell;
 mod virtuals;
@@ -47,7 +50,15 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Sysctl(sysctl) => vec![kernel::set_sysctl(sysctl)],
         Resource::Address(address) => vec![kernel::add_address(address)],
         Resource::Route(route) => vec![kernel::add_route(route)],
-        Resource::Mirror(mirror) => vsctl.add_mirror(mirror, owner),
+        Resource::Mirror(mirror) => match mirror.backend {
+            BackendName::Ovs => vsctl.add_mirror(mirror, owner),
+            BackendName::Linux => filter::add_mirror(mirror),
+        },
+        Resource::Qos(qos) => match qos.backend {
+            BackendName::Ovs => vsctl.add_qos(qos, owner),
+            BackendName::Linux => class::add(qos),
+        },
+        Resource::FlowExport(export) => vsctl.add_export(export, owner),
         Resource::Impairment(impairment) => qdisc::add(impairment),
         Resource::Physical(_) => Vec::new(),
         Resource::Ruleset(ruleset) => nft::add_ruleset(ruleset),
@@ -73,7 +84,15 @@ fn delete(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Device(_) | Resource::Sysctl(_) => Vec::new(),
         Resource::Address(address) => vec![kernel::delete_address(address)],
         Resource::Route(route) => vec![kernel::delete_route(route)],
-        Resource::Mirror(mirror) => vsctl.delete_mirror(mirror),
+        Resource::Mirror(mirror) => match mirror.backend {
+            BackendName::Ovs => vsctl.delete_mirror(mirror),
+            BackendName::Linux => filter::delete_mirror(mirror),
+        },
+        Resource::Qos(qos) => match qos.backend {
+            BackendName::Ovs => vsctl.delete_qos(qos),
+            BackendName::Linux => class::delete(qos),
+        },
+        Resource::FlowExport(export) => vsctl.delete_export(export),
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
         Resource::Physical(_) => Vec::new(),
         Resource::Ruleset(ruleset) => nft::delete_ruleset(ruleset),
@@ -101,7 +120,17 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
         (Resource::Internal(old), Resource::Internal(new)) => virtuals::set_internal(old, new, owner),
         (Resource::Device(old), Resource::Device(new)) => kernel::set_device(Some(old), new),
         (_, Resource::Sysctl(sysctl)) => vec![kernel::set_sysctl(sysctl)],
-        (Resource::Mirror(old), Resource::Mirror(new)) => vsctl.set_mirror(old, new, owner),
+        (Resource::Mirror(old), Resource::Mirror(new)) => match new.backend {
+            BackendName::Ovs => vsctl.set_mirror(old, new, owner),
+            BackendName::Linux => [filter::delete_mirror(old), filter::add_mirror(new)].concat(),
+        },
+        (Resource::Qos(old), Resource::Qos(new)) => match new.backend {
+            BackendName::Ovs => vsctl.set_qos(old, new, after.owner.as_ref()),
+            BackendName::Linux if old == new => Vec::new(),
+            BackendName::Linux => [class::delete(old), class::add(new)].concat(),
+        },
+        // A new row takes the place of the old one.
+        (_, Resource::FlowExport(export)) => vsctl.add_export(export, after.owner.as_ref()),
         (Resource::Impairment(old), Resource::Impairment(new)) => qdisc::change(old, new),
         (Resource::Physical(old), Resource::Physical(new)) => kernel::relocate(old, new),
         (Resource::Ruleset(old), Resource::Ruleset(new)) => nft::set_ruleset(old, new),

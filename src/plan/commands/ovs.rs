@@ -1,7 +1,9 @@
 //! The commands of `ovs-vsctl`.
 
+use std::collections::BTreeSet;
+
 use crate::model::setting::{At, Setting, Value};
-use crate::model::{BackendName, Bond, Interface, Mirror, Owner, Port, Settings, Switch, Vlan};
+use crate::model::{BackendName, Bond, IfName, Interface, Mirror, MirrorOutput, Owner, Port, Settings, Switch, Vlan};
 
 use super::shell::quote;
 
@@ -18,7 +20,7 @@ impl Vsctl {
     }
 
     /// One transaction of `parts`; none without.
-    fn run(&self, parts: &[String]) -> Vec<String> {
+    pub(super) fn run(&self, parts: &[String]) -> Vec<String> {
         if parts.is_empty() { Vec::new() } else { vec![format!("{} {}", self.0, parts.join(" -- "))] }
     }
 
@@ -146,14 +148,13 @@ impl Vsctl {
     }
 
     pub(super) fn add_mirror(&self, mirror: &Mirror, owner: Option<&Owner>) -> Vec<String> {
-        let mut columns = vec![format!("name={}", string(&mirror.name)), "select_all=true".to_owned()];
-        columns.extend(["output_port=@port".to_owned(), note_output(mirror)]);
+        let mut columns = vec![format!("name={}", string(&mirror.name))];
+        columns.extend(mirror_columns(mirror));
         columns.extend(owner.map(mark));
-        self.with_ids(&[
-            output(mirror),
-            format!("--id=@mirror create mirror {}", columns.join(" ")),
-            format!("add bridge {} mirrors @mirror", quote(mirror.switch.as_str())),
-        ])
+        let mut parts = ports_of(mirror);
+        parts.push(format!("--id=@mirror create mirror {}", columns.join(" ")));
+        parts.push(format!("add bridge {} mirrors @mirror", quote(mirror.switch.as_str())));
+        self.with_ids(&parts)
     }
 
     pub(super) fn delete_mirror(&self, mirror: &Mirror) -> Vec<String> {
@@ -167,26 +168,56 @@ impl Vsctl {
         let record = quote(&new.name);
         let marked: Vec<String> = owner.map(mark).into_iter().collect();
         let mark = set("mirror", &record, &marked);
-        if old.output == new.output {
+        if old == new {
             return self.run(&mark.into_iter().collect::<Vec<_>>());
         }
-        let to = set("mirror", &record, &["output_port=@port".to_owned(), note_output(new)]);
-        self.with_ids(&[Some(output(new)), to, mark].into_iter().flatten().collect::<Vec<_>>())
+        let mut parts = ports_of(new);
+        parts.push(format!(
+            "clear mirror {record} select_src_port select_dst_port select_vlan output_port output_vlan snaplen"
+        ));
+        parts.extend(set("mirror", &record, &mirror_columns(new)));
+        parts.extend(mark);
+        match parts[0].starts_with("--") {
+            true => self.with_ids(&parts),
+            false => self.run(&parts),
+        }
     }
 
     /// The same as `run`, of parts of which the first begins with an option of its own.
-    fn with_ids(&self, parts: &[String]) -> Vec<String> {
+    pub(super) fn with_ids(&self, parts: &[String]) -> Vec<String> {
         vec![format!("{} -- {}", self.0, parts.join(" -- "))]
     }
 }
 
-/// Finds the port that a mirror sends to.
-fn output(mirror: &Mirror) -> String {
-    format!("--id=@port get port {}", quote(mirror.output.as_str()))
+/// Finds the ports that a mirror names, under names of their own.
+fn ports_of(mirror: &Mirror) -> Vec<String> {
+    let ports: BTreeSet<&IfName> = mirror.sources().into_iter().chain(mirror.output_port()).collect();
+    ports.iter().map(|port| format!("--id={} get port {}", id_of(port), quote(port.as_str()))).collect()
 }
 
-fn note_output(mirror: &Mirror) -> String {
-    format!("external_ids:ovsns-output={}", string(mirror.output.as_str()))
+/// A name for the row of a port within one call of ovs-vsctl.
+fn id_of(port: &IfName) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}", u32::from(c)) };
+    format!("@p_{}", port.as_str().chars().map(plain).collect::<String>())
+}
+
+fn mirror_columns(mirror: &Mirror) -> Vec<String> {
+    let joined = |texts: Vec<String>| (!texts.is_empty()).then(|| texts.join(","));
+    let ids = |ports: &BTreeSet<IfName>| joined(ports.iter().map(id_of).collect());
+    let mut columns = vec![format!("select_all={}", mirror.all)];
+    columns.extend(ids(&mirror.ingress).map(|ports| format!("select_src_port={ports}")));
+    columns.extend(ids(&mirror.egress).map(|ports| format!("select_dst_port={ports}")));
+    let vlans = joined(mirror.vlans.iter().map(ToString::to_string).collect());
+    columns.extend(vlans.map(|vlans| format!("select_vlan={vlans}")));
+    match &mirror.output {
+        MirrorOutput::Port(port) => {
+            columns.push(format!("output_port={}", id_of(port)));
+            columns.push(format!("external_ids:ovsns-output={}", string(port.as_str())));
+        }
+        MirrorOutput::Vlan(vlan) => columns.push(format!("output_vlan={vlan}")),
+    }
+    columns.extend(mirror.snaplen.map(|snaplen| format!("snaplen={snaplen}")));
+    columns
 }
 
 /// What a port is made of.
@@ -251,7 +282,7 @@ fn key(table: &str, record: &str, column: &str, key: &str, value: Option<String>
     })
 }
 
-fn mark(owner: &Owner) -> String {
+pub(super) fn mark(owner: &Owner) -> String {
     format!("external_ids:ovsns-owner={}", string(owner.as_str()))
 }
 
