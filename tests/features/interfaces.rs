@@ -9,7 +9,7 @@ super::features! {
         internal_ports_after_a_restart(OpenVswitch) vlans_of_the_host(OpenVswitch) interfaces_of_a_lab(OpenVswitch);
     linux: patches_between_switches() vlans_of_the_host(VlanFiltering, VlanDevice)
         interfaces_of_a_lab(VlanFiltering, VlanDevice);
-    linux_refuses: internal_ports_are_refused();
+    linux_refuses: internal_ports();
 }
 
 /// From one switch to the other, and no more when one end is gone: the other end goes with it.
@@ -65,6 +65,9 @@ fn patches_to_a_linux_bridge(lab: &Lab) {
 
 /// A device of Open vSwitch in a namespace, beside one at the end of a veth pair.
 fn internal_ports(lab: &Lab) {
+    if lab.is_linux() {
+        return internal_ports_are_refused(lab);
+    }
     lab.add_br("sw1", "");
     lab.ok("add-port sw1 ns1 --internal --ip 10.0.0.1/24 --mac 02:00:00:00:00:01 --mtu 1400");
     lab.ok("add-port sw1 ns2 --ip 10.0.0.2/24 --mtu 1400");

@@ -3,13 +3,14 @@
 use super::common::sniffer::Sniffer;
 use super::common::tool;
 use super::common::traffic::{ping_with, pings};
-use super::lab::Lab;
+use super::lab::{Lab, SwitchKind};
 
 super::features! {
     ovs: mirror_of_ports(OpenVswitch) mirror_of_one_direction(OpenVswitch) mirror_of_a_switch(OpenVswitch) mirror_of_vlans(OpenVswitch)
         mirror_into_a_vlan(OpenVswitch) mirror_of_short_frames(OpenVswitch) mirrors_of_a_lab(OpenVswitch)
-        mirrors_lose_their_ports(OpenVswitch);
-    linux: mirror_of_ports(Mirred) mirror_of_one_direction(Mirred) mirrors_of_a_lab(Mirred) mirrors_lose_their_ports(Mirred);
+        mirrors_lose_their_ports(OpenVswitch) mirror_to_another_host(OpenVswitch);
+    linux: mirror_of_ports(Mirred) mirror_of_one_direction(Mirred) mirrors_of_a_lab(Mirred) mirrors_lose_their_ports(Mirred)
+        mirror_to_another_host(Mirred, Erspan);
     linux_refuses: mirror_of_a_switch() mirror_of_vlans() mirror_into_a_vlan() mirror_of_short_frames();
 }
 
@@ -226,4 +227,31 @@ fn mirrors_lose_their_ports(lab: &Lab) {
     drop(capture);
     lab.ok("del-ns monitor");
     assert_eq!(lab.lines("list-mirrors"), Vec::<String>::new());
+}
+
+/// ERSPAN: the port that the copies go out of is a tunnel.
+fn mirror_to_another_host(lab: &Lab) {
+    if lab.kind == SwitchKind::Userspace {
+        // in user space, tunnels leave by the own device of a switch
+        lab.add_br("under", "--ip 192.0.2.1/24");
+        lab.ok("add-port under far --name eth0 --ip 192.0.2.2/24");
+    } else {
+        lab.ok("add-link far host --name eth0 --ip 192.0.2.2/24 --peer-ip 192.0.2.1/24");
+    }
+    assert!(pings("far", "192.0.2.1"));
+    lab.add_br("sw1", "");
+    for number in 1..=3 {
+        lab.ok(&format!("add-port sw1 ns{number} --ip 10.0.0.{number}/24"));
+    }
+    assert!(pings("ns1", "10.0.0.2") && pings("ns2", "10.0.0.3"));
+    lab.ok("add-tunnel sw1 far1 --type erspan --remote 192.0.2.2 --local 192.0.2.1 --key 5");
+    change(lab, "add-mirror sw1 m1 --to far1 --from ns1");
+    let capture = Sniffer::start("far", "eth0", "proto gre and greater 300");
+    ping("ns2", 3, 444);
+    ping("ns1", 2, 333);
+    // a frame of 14 + 20 + 8 + 333 bytes behind 8 of GRE and 8 of ERSPAN type II: the request and the reply, and nothing of the others
+    for _ in 0..2 {
+        let copies = capture.until("gre-proto-0x88be");
+        assert!(copies.iter().all(|line| line.contains("length 391")), "{copies:?}");
+    }
 }
