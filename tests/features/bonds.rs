@@ -15,7 +15,7 @@ super::features! {
         bonds_of_others(OpenVswitch) bonds_of_a_lab(OpenVswitch);
     linux: active_backup_bond(Bond) balance_slb_bond(Bond) balance_tcp_bond_with_lacp(Bond) lacp_without_a_partner(Bond)
         bond_in_a_vlan(Bond, VlanFiltering) bonds_that_cannot_be(Bond) bonds_of_a_lab(Bond);
-    linux_refuses: lacp_in_another_mode_is_refused();
+    linux_refuses: lacp_in_another_mode();
 }
 
 /// What the switches are joined by; the test deletes it in the end.
@@ -306,7 +306,7 @@ fn bonds_of_a_lab(lab: &Lab) {
     pairs.delete();
 }
 
-fn lacp_in_another_mode_is_refused(lab: &Lab) {
+fn lacp_in_another_mode(lab: &Lab) {
     let pairs = Pairs::new();
     lab.add_br("sw1", "");
     let said = lab.refused(1, "add-bond sw1 bond1 a1 a2 --lacp active");
