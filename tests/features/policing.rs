@@ -148,7 +148,7 @@ fn policing_of_a_lab(lab: &Lab) {
     let write = |limits: &str| {
         let text = format!(
             "lab: limited\nswitches: {{ sw1: {{ backend: {}{datapath} }} }}\nnamespaces:\n  \
-             ns{{1-2}}: {{ ports: [ {{ switch: sw1, ip: 10.0.0.+/24{limits} }} ] }}\n",
+             \"ns[1-2]\": {{ ports: [ {{ switch: sw1, ip: 10.0.0.+/24{limits} }} ] }}\n",
             lab.backend()
         );
         std::fs::write(&file, text).unwrap();
