@@ -131,6 +131,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             Resource::Port(port) => port.switch == *name,
             Resource::Mirror(mirror) => mirror.switch == *name,
             Resource::Qos(qos) => qos.switch == *name,
+            Resource::Policing(policing) => policing.switch == *name,
             Resource::FlowExport(export) => export.switch == *name,
             _ => false,
         },
@@ -149,6 +150,7 @@ fn within(scope: &Scope, entry: &Entry) -> bool {
             | Resource::Port(_)
             | Resource::Mirror(_)
             | Resource::Qos(_)
+            | Resource::Policing(_)
             | Resource::FlowExport(_)
             | Resource::Ruleset(_)
             | Resource::Nat(_)

@@ -8,7 +8,7 @@ use crate::model::{Entry, IfName, Key, Kind, Resource, State, SwitchName};
 use super::failure::Failure;
 use super::session::Session;
 
-/// Both states, with what would be left of ports that go: their queues; and mirrors that refer to them lose them, and go themselves where they have
+/// Both states, with what would be left of ports that go: their queues and limits; and mirrors that refer to them lose them, and go themselves where they have
 /// nothing to copy any more, or nowhere to. None where no port goes.
 pub async fn with_dependents(
     session: &Session<'_>,
@@ -23,8 +23,8 @@ pub async fn with_dependents(
     for entry in session.observe(Scope::Kind(Kind::Mirror)).await?.entries() {
         without_ports(entry, &gone, &mut observed, &mut desired);
     }
-    let queues = gone.keys().map(|device| Key::Qos { device: device.clone() });
-    for entry in session.observe(Scope::Keys(queues.collect())).await?.entries() {
+    let of_port = |device: &IfName| [Key::Qos { device: device.clone() }, Key::Policing { device: device.clone() }];
+    for entry in session.observe(Scope::Keys(gone.keys().flat_map(of_port).collect())).await?.entries() {
         if !observed.contains(&entry.key()) {
             observed.insert(entry.clone());
         }

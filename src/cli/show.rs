@@ -157,6 +157,7 @@ fn is_done_by(resource: &Resource, switch: &SwitchName) -> bool {
     match resource {
         Resource::Mirror(mirror) => mirror.switch == *switch,
         Resource::Qos(qos) => qos.switch == *switch,
+        Resource::Policing(policing) => policing.switch == *switch,
         Resource::FlowExport(export) => export.switch == *switch,
         _ => false,
     }

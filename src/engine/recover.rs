@@ -114,6 +114,7 @@ fn may_delete(seen: &Entry, made: Option<&Entry>) -> bool {
         | Resource::Qos(_)
         | Resource::FlowExport(_) => seen.owner == made.owner,
         Resource::Physical(_)
+        | Resource::Policing(_)
         | Resource::Device(_)
         | Resource::Sysctl(_)
         | Resource::Address(_)

@@ -146,6 +146,7 @@ impl<'a> Found<'a> {
             nodad,
             worse: self.worse(&link.b.place, &link.b.name),
             qos: self.qos(port),
+            policed: self.policed(port),
         }
     }
 
@@ -177,6 +178,7 @@ impl<'a> Found<'a> {
             nodad,
             worse: self.worse(&device.place, &device.name),
             qos: self.qos(port),
+            policed: self.policed(port),
             settings: port.settings.clone(),
         }
     }

@@ -34,7 +34,7 @@ pub use format::format;
 pub use mistake::{Mistake, Mistakes};
 pub use parts::{
     Command, Expectation, Expected, Inside, Lab, LabBond, LabLink, LabMirror, LabNat, LabPort, LabQos, LabSwitch,
-    LabTunnel, LabVlan, LinkEnd, Namespace, Partner, Program, Restart, Stp, Trunk, TrunkEnd, Uplink, Worse,
+    LabTunnel, LabVlan, LinkEnd, Namespace, Partner, Policed, Program, Restart, Stp, Trunk, TrunkEnd, Uplink, Worse,
 };
 pub use schema::schema;
 pub use source::{Format, Source, Span};

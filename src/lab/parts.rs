@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::model::{
-    BackendName, Bond, Datapath, Delay, FlowExport, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames,
+    BackendName, Bond, Burst, Datapath, Delay, FlowExport, IfName, Loss, Mac, MirrorOutput, Owner, Place, PortNames,
     Published, QosType, Queue, Rate, Route, Settings, SwitchName, SysctlKey, Tunnel, Vlan, VlanId,
 };
 
@@ -232,6 +232,19 @@ pub struct LabPort {
     pub worse: Worse,
     /// How what it receives is shared among queues.
     pub qos: Option<LabQos>,
+    /// How much of what it sends passes.
+    pub policed: Policed,
+}
+
+/// How much may come in by a port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Policed {
+    /// How much passes at most.
+    pub rate: Option<Rate>,
+    /// How much may come at once.
+    pub burst: Option<Burst>,
+    /// How much broadcast and multicast passes at most.
+    pub storm: Option<Rate>,
 }
 
 /// What is done to packets.

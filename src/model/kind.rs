@@ -33,6 +33,8 @@ pub enum Kind {
     Mirror,
     /// [`Resource::Qos`]
     Qos,
+    /// [`Resource::Policing`]
+    Policing,
     /// [`Resource::FlowExport`]
     FlowExport,
     /// [`Resource::Ruleset`]
@@ -60,6 +62,7 @@ impl fmt::Display for Kind {
             Kind::Impairment => "impairment",
             Kind::Mirror => "mirror",
             Kind::Qos => "qos",
+            Kind::Policing => "policing",
             Kind::FlowExport => "export",
             Kind::Ruleset => "ruleset",
             Kind::Nat => "nat",

@@ -55,6 +55,11 @@ impl Rate {
         Rate(bytes)
     }
 
+    /// In whole thousands of bits a second.
+    pub fn kbits(self) -> u64 {
+        self.0 * 8 / 1000
+    }
+
     /// How many bytes may go at once: what passes in 4 ms, a tick of a slow clock (tc-tbf(8), "burst"), and a packet of 10 KiB at
     /// least.
     pub fn burst(self) -> u32 {
@@ -86,6 +91,11 @@ impl Burst {
     /// An amount in bytes.
     pub const fn from_bytes(bytes: u64) -> Burst {
         Burst(bytes)
+    }
+
+    /// In whole thousands of bits.
+    pub fn kbits(self) -> u64 {
+        self.0 * 8 / 1000
     }
 
     /// How long it takes at `rate`, in ticks: so the kernel keeps it.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Address, BackendName, Device, ExportProtocol, FlowExport, IfName, Impairment, Internal, Kind, Link, Mirror, Nat,
-    Netns, NetnsName, Physical, Place, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName, Sysctl,
-    SysctlKey, Virtual, What,
+    Netns, NetnsName, Physical, Place, Policing, Port, Protocol, Published, Qos, Route, Ruleset, Switch, SwitchName,
+    Sysctl, SysctlKey, Virtual, What,
 };
 
 /// Something that can be on a host. Each kind may depend only on those before it.
@@ -44,6 +44,8 @@ pub enum Resource {
     Mirror(Mirror),
     /// The queues of a port.
     Qos(Qos),
+    /// How much may come in by a port.
+    Policing(Policing),
     /// What a switch tells collectors.
     FlowExport(FlowExport),
     /// What translation and published ports share.
@@ -151,6 +153,11 @@ pub enum Key {
         /// The device on the host.
         device: IfName,
     },
+    /// By the port.
+    Policing {
+        /// The device on the host.
+        device: IfName,
+    },
     /// By switch and protocol.
     FlowExport {
         /// The switch.
@@ -198,6 +205,7 @@ impl Resource {
             Resource::Impairment(i) => Key::Impairment { place: i.place.clone(), device: i.device.clone() },
             Resource::Mirror(mirror) => Key::Mirror { switch: mirror.switch.clone(), name: mirror.name.clone() },
             Resource::Qos(qos) => Key::Qos { device: qos.device.clone() },
+            Resource::Policing(policing) => Key::Policing { device: policing.device.clone() },
             Resource::FlowExport(e) => Key::FlowExport { switch: e.switch.clone(), protocol: e.protocol },
             Resource::Ruleset(_) => Key::Ruleset,
             Resource::Nat(nat) => Key::Nat { switch: nat.switch.clone(), out: nat.out.clone() },
@@ -222,6 +230,7 @@ impl Resource {
             Resource::Impairment(_) => Kind::Impairment,
             Resource::Mirror(_) => Kind::Mirror,
             Resource::Qos(_) => Kind::Qos,
+            Resource::Policing(_) => Kind::Policing,
             Resource::FlowExport(_) => Kind::FlowExport,
             Resource::Ruleset(_) => Kind::Ruleset,
             Resource::Nat(_) => Kind::Nat,
@@ -236,6 +245,7 @@ impl Resource {
             Resource::Port(port) => Some(port.backend),
             Resource::Mirror(mirror) => Some(mirror.backend),
             Resource::Qos(qos) => Some(qos.backend),
+            Resource::Policing(policing) => Some(policing.backend),
             Resource::FlowExport(export) => Some(export.backend),
             _ => None,
         }
@@ -254,6 +264,7 @@ impl Resource {
             (Resource::Address(wanted), Resource::Address(seen)) => Resource::Address(wanted.over(seen)),
             (Resource::Route(wanted), Resource::Route(seen)) => Resource::Route(wanted.over(seen)),
             (Resource::Qos(wanted), Resource::Qos(seen)) => Resource::Qos(wanted.over(seen)),
+            (Resource::Policing(wanted), Resource::Policing(seen)) => Resource::Policing(wanted.over(seen)),
             _ => self.clone(),
         }
     }
@@ -276,6 +287,7 @@ impl Resource {
             }
             (Resource::Mirror(wanted), Resource::Mirror(seen)) => wanted.backend == seen.backend,
             (Resource::Qos(wanted), Resource::Qos(seen)) => wanted.backend == seen.backend,
+            (Resource::Policing(wanted), Resource::Policing(seen)) => wanted.backend == seen.backend,
             // Duplicate address detection is done, or not, when an address is made.
             (Resource::Address(wanted), Resource::Address(seen)) => wanted.nodad == seen.nodad,
             // ip-route(8): a route with another next hop is another route; `replace` would hide whose it was.
@@ -321,6 +333,7 @@ impl Resource {
                 ports.chain([mirror.switch.device()]).map(|device| (Place::Host, device)).collect()
             }
             Resource::Qos(qos) => [qos.switch.device(), qos.device.clone()].map(|device| (Place::Host, device)).into(),
+            Resource::Policing(p) => [p.switch.device(), p.device.clone()].map(|device| (Place::Host, device)).into(),
             Resource::FlowExport(export) => vec![(Place::Host, export.switch.device())],
             Resource::Nat(nat) => vec![(Place::Host, nat.switch.device())],
             Resource::Address(a) => vec![(a.place.clone(), a.device.clone())],
@@ -364,6 +377,7 @@ impl Key {
             Key::Impairment { .. } => Kind::Impairment,
             Key::Mirror { .. } => Kind::Mirror,
             Key::Qos { .. } => Kind::Qos,
+            Key::Policing { .. } => Kind::Policing,
             Key::FlowExport { .. } => Kind::FlowExport,
             Key::Ruleset => Kind::Ruleset,
             Key::Nat { .. } => Kind::Nat,
@@ -396,7 +410,7 @@ impl fmt::Display for Key {
                 located(f, place, device)
             }
             Key::Mirror { switch, name } => write!(f, "{name} of {switch}"),
-            Key::Qos { device } => write!(f, "of {device}"),
+            Key::Qos { device } | Key::Policing { device } => write!(f, "of {device}"),
             Key::FlowExport { switch, protocol } => write!(f, "of {switch} by {protocol}"),
             Key::Ruleset => f.write_str("inet ovsns"),
             Key::Nat { switch, out } => write!(f, "of {switch} out of {out}"),

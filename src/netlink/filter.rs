@@ -1,6 +1,6 @@
-//! Filters at the doors of a device: `tc filter`, as far as it takes to copy what passes there.
+//! Filters at the doors of a device: `tc filter`, as far as it takes to copy what passes there, and to limit it.
 //!
-//! They hang on a `clsact` discipline (tc(8)), select by `u32` (tc-u32(8), which every kernel with `tc` has), and act by tc-mirred(8).
+//! They hang on a `clsact` discipline (tc(8)), select by `u32` (tc-u32(8), which every kernel with `tc` has), and act by tc-mirred(8) and tc-police(8).
 //! After its action each goes on to the next filter, so that several stand side by side. linux/pkt_cls.h has the numbers.
 
 use netlink_packet_core::{
@@ -12,6 +12,7 @@ use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage};
 use nix::errno::Errno;
 
 use super::error::Error;
+use super::police::Police;
 use super::qdisc::{HEADER_LEN, TCA_KIND, TCA_OPTIONS, attribute};
 use super::request::{Netlink, Request};
 
@@ -33,7 +34,7 @@ const TCA_ACT_COOKIE: u16 = 6;
 const TCA_MIRRED_PARMS: u16 = 2;
 const TCA_EGRESS_MIRROR: i32 = 2;
 /// `TC_ACT_UNSPEC`: on to the next filter.
-const GO_ON: i32 = -1;
+pub(super) const GO_ON: i32 = -1;
 /// `ETH_P_ALL`, in the byte order of the network.
 const ANY_PROTOCOL: u32 = 0x0003_u16.to_be() as u32;
 /// `TC_H_CLSACT`, which `clsact` hangs on; also the major number of its doors.
@@ -70,6 +71,8 @@ pub struct Filter {
 pub enum Action {
     /// Sends a copy out of the link of this index; 0 where that is gone.
     Mirror(u32),
+    /// Drops what is too much.
+    Police(Police),
     /// Another one, by its name.
     Other(String),
 }
@@ -117,12 +120,12 @@ pub fn add_mirror(link: u32, hook: Hook, pref: u16, to: u32, cookie: &[u8]) -> R
     parms.extend([references, bindings, TCA_EGRESS_MIRROR].map(i32::to_ne_bytes).concat());
     parms.extend(to.to_ne_bytes());
     let words = format!("filter add dev if{link} {} pref {pref} u32 action mirred", hook.as_str());
-    add(words, (link, hook, pref), &action("mirred", &attribute(TCA_MIRRED_PARMS, &parms), cookie))
+    add(words, (link, hook, pref), &EVERYTHING, &action("mirred", &attribute(TCA_MIRRED_PARMS, &parms), cookie))
         .needing_or(MIRRED, Errno::ENOENT)
 }
 
 /// One action, as a list of actions has it.
-fn action(kind: &str, options: &[u8], cookie: &[u8]) -> Vec<u8> {
+pub(super) fn action(kind: &str, options: &[u8], cookie: &[u8]) -> Vec<u8> {
     let name = [kind.as_bytes(), &[0]].concat();
     let mut parts = attribute(TCA_ACT_KIND, &name);
     parts.extend(attribute(TCA_ACT_OPTIONS, options));
@@ -130,10 +133,14 @@ fn action(kind: &str, options: &[u8], cookie: &[u8]) -> Vec<u8> {
     attribute(1, &parts)
 }
 
-/// A filter of all frames.
-fn add(words: String, (link, hook, pref): (u32, Hook, u16), actions: &[u8]) -> Request {
-    // `struct tc_u32_sel` with one key, which is zero under a mask of zero: everything.
+/// A key that is zero under a mask of zero.
+const EVERYTHING: [u8; 16] = [0; 16];
+
+/// A filter of the frames that one `struct tc_u32_key` selects.
+pub(super) fn add(words: String, (link, hook, pref): (u32, Hook, u16), key: &[u8; 16], actions: &[u8]) -> Request {
+    // `struct tc_u32_sel` with the key behind it.
     let mut selector = [0; 32];
+    selector[16..].copy_from_slice(key);
     (selector[0], selector[2]) = (TC_U32_TERMINAL, 1);
     let options = [attribute(TCA_U32_SEL, &selector), attribute(TCA_U32_ACT, actions)].concat();
     let mut message = message(link, hook.parent());
@@ -238,6 +245,7 @@ fn read_action(action: &[u8]) -> Result<(Action, Vec<u8>), DecodeError> {
         ("mirred", Some(parms)) if parms.len() >= 28 && parms[20..24] == TCA_EGRESS_MIRROR.to_ne_bytes() => {
             Action::Mirror(parse_u32(&parms[24..28])?)
         }
+        ("police", _) => Police::read(&options)?.map_or(Action::Other(kind), Action::Police),
         _ => Action::Other(kind),
     };
     Ok((action, cookie))

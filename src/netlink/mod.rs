@@ -48,6 +48,7 @@ pub mod link;
 mod neighbour;
 mod netns;
 pub mod nsid;
+pub mod police;
 pub mod qdisc;
 mod request;
 pub mod route;

@@ -200,6 +200,12 @@ fn fields(resource: &Resource) -> Vec<Field> {
             Field::new("max-rate", qos.max_rate),
             Field::new("queues", list(qos.queues.iter().map(|(number, queue)| format!("{number}:{queue}")))),
         ],
+        Resource::Policing(policing) => vec![
+            Field::new("on", Some(&policing.switch)).quiet_if(true),
+            Field::new("ingress-rate", policing.rate),
+            Field::new("ingress-burst", policing.burst),
+            Field::new("storm-rate", policing.storm),
+        ],
         Resource::FlowExport(export) => vec![
             Field::new("to", list(&export.targets)),
             Field::new("sampling", export.sampling),

@@ -34,6 +34,9 @@ impl Doomed {
             Resource::Route(route) => self.has(&route.place, route.device.as_ref()),
             Resource::Impairment(impairment) => self.has(&impairment.place, Some(&impairment.device)),
             Resource::Qos(qos) if qos.backend == BackendName::Linux => self.has(&Place::Host, Some(&qos.device)),
+            Resource::Policing(policing) if policing.backend == BackendName::Linux => {
+                self.has(&Place::Host, Some(&policing.device))
+            }
             _ => false,
         }
     }

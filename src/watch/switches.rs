@@ -37,6 +37,8 @@ const WATCHED: [(&str, &[&str]); 7] = [
             "name",
             "error",
             "external_ids",
+            "ingress_policing_burst",
+            "ingress_policing_rate",
             "mac",
             "mac_in_use",
             "mtu_request",

@@ -6,7 +6,8 @@ use ovsns::backend::kernel::Kernel;
 use ovsns::backend::linux_bridge::LinuxBridge;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{
-    BackendName, Entry, Mirror, MirrorOutput, Owner, Port, Qos, Queue, Resource, Settings, Switch, Vlan, VlanMode,
+    BackendName, Entry, Mirror, MirrorOutput, Owner, Policing, Port, Qos, Queue, Resource, Settings, Switch, Vlan,
+    VlanMode,
 };
 use serde_json::Value;
 
@@ -122,6 +123,9 @@ pub fn specimens() -> Vec<Specimen> {
     if has(Feature::Htb) {
         specimens.push(Specimen { below: three_ports(), variants: super::ovs::qos_variants(BackendName::Linux) });
     }
+    if has(Feature::Police) {
+        specimens.push(Specimen { below: three_ports(), variants: super::ovs::policing_variants(BackendName::Linux) });
+    }
     if has(Feature::Mirred) {
         specimens.push(Specimen { below: three_ports(), variants: mirror_variants() });
     }
@@ -192,6 +196,7 @@ pub fn theirs(like: &Entry) -> Option<Entry> {
         Resource::Port(port) => their_port(port),
         Resource::Mirror(mirror) => their_mirror(mirror),
         Resource::Qos(qos) => their_qos(qos),
+        Resource::Policing(policing) => their_policing(policing),
         _ => kernel::theirs(like),
     }
 }
@@ -257,6 +262,20 @@ fn their_qos(qos: &Qos) -> Option<Entry> {
     let queues = queues.filter(|(number, queue)| *number != 0 || *queue != Queue::default()).collect();
     let owner = kernel::owner(&tool::link("host", device)?);
     Some(Entry { resource: Resource::Qos(Qos { queues, ..plain }), owner })
+}
+
+/// `tc filter show`, of whose bursts it has fewer digits than we.
+fn their_policing(policing: &Policing) -> Option<Entry> {
+    let device = policing.device.as_str();
+    let rate = |pref: u16| {
+        let shown = tool::run(&format!("tc filter show dev {device} ingress pref {pref}"));
+        let after = shown.split(" rate ").nth(1)?;
+        Some(after.split_whitespace().next()?.to_lowercase().parse().unwrap())
+    };
+    let (rate, storm) = (rate(Policing::RATE_PREF), rate(Policing::STORM_PREF));
+    let seen = Policing { rate, storm, ..policing.clone() };
+    let owner = kernel::owner(&tool::link("host", device)?);
+    Some(Entry { resource: Resource::Policing(seen), owner }).filter(|_| rate.is_some() || storm.is_some())
 }
 
 /// Of all ports of the switch, the filters with the cookie of the mirror's name.

@@ -7,8 +7,8 @@ use ovsns::backend::kernel::Kernel;
 use ovsns::backend::ovs::Ovs as OvsBackend;
 use ovsns::backend::{Backend, BackendSet};
 use ovsns::model::{
-    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Interface, Mirror, MirrorOutput, Owner, Port, Qos,
-    QosType, Queue, Resource, Settings, Switch, Tunnel, TunnelType, Vlan, VlanMode,
+    BackendName, Datapath, Entry, ExportProtocol, FlowExport, Interface, Mirror, MirrorOutput, Owner, Policing, Port,
+    Qos, QosType, Queue, Resource, Settings, Switch, Tunnel, TunnelType, Vlan, VlanMode,
 };
 use ovsns::ovsdb::client::{Client, Options};
 
@@ -180,6 +180,7 @@ pub fn specimens() -> Vec<Specimen> {
         Specimen { below: two_switches(), variants: port_variants() },
         Specimen { below: two_ports(), variants: mirror_variants() },
         Specimen { below: two_ports(), variants: qos_variants(BackendName::Ovs) },
+        Specimen { below: two_ports(), variants: policing_variants(BackendName::Ovs) },
         Specimen { below: two_switches(), variants: export_variants() },
         Specimen { below: half_a_cable(), variants: patch_variants() },
         Specimen { below: two_switches(), variants: tunnel_variants() },
@@ -243,6 +244,24 @@ pub fn qos_variants(backend: BackendName) -> Vec<Entry> {
         of("20mbit", &[(1, "min=1mbit")]),
         of("10mbit", &[(0, "max=2mbit,priority=3"), (1, burst), (40_000, "max=1mbit")]),
     ]
+}
+
+/// Limits of port veth1 on sw1.
+pub fn policing_variants(backend: BackendName) -> Vec<Entry> {
+    let of = |rate: Option<&str>, burst: Option<&str>, storm: Option<&str>| {
+        let none = Policing::none("sw1".parse().unwrap(), name("veth1"), backend);
+        let rates = [rate, storm].map(|rate| rate.map(|rate| rate.parse().unwrap()));
+        let burst = burst.map(|burst| burst.parse().unwrap());
+        ours(Resource::Policing(Policing { rate: rates[0], burst, storm: rates[1], ..none }))
+    };
+    match backend {
+        BackendName::Ovs => {
+            vec![of(Some("1mbit"), None, None), of(Some("2mbit"), Some("80kbit"), None), of(Some("8kbit"), None, None)]
+        }
+        BackendName::Linux => {
+            vec![of(Some("1mbit"), None, None), of(Some("2mbit"), None, Some("1mbit")), of(None, None, Some("2mbit"))]
+        }
+    }
 }
 
 fn failing() -> Vec<Failing> {
@@ -319,6 +338,7 @@ impl Vsctl {
             Resource::Port(port) => self.their_port(port),
             Resource::Mirror(mirror) => self.their_mirror(mirror),
             Resource::Qos(qos) => self.their_qos(qos),
+            Resource::Policing(policing) => self.their_policing(policing),
             Resource::FlowExport(export) => self.their_export(export),
             _ => kernel::theirs(like),
         }
@@ -430,6 +450,16 @@ impl Vsctl {
         let seen =
             Qos { discipline: QosType::from(found[0].clone()), max_rate: rate(&found[1]), queues, ..qos.clone() };
         Some(Entry { resource: Resource::Qos(seen), owner: found[3].parse().ok() })
+    }
+
+    fn their_policing(&self, policing: &Policing) -> Option<Entry> {
+        let columns = ["ingress_policing_rate", "ingress_policing_burst", "external_ids:ovsns-owner"];
+        let found = self.get("Interface", policing.device.as_str(), &columns)?;
+        let of = |kbit: &String| Some(format!("{kbit}kbit")).filter(|_| kbit != "0");
+        let rate = of(&found[0])?.parse().ok();
+        let burst = of(&found[1]).map(|burst| burst.parse().unwrap());
+        let seen = Policing { rate, burst, ..policing.clone() };
+        Some(Entry { resource: Resource::Policing(seen), owner: found[2].parse().ok() })
     }
 
     fn their_interface(&self, device: &str, kind: &str, peer: &str) -> Interface {

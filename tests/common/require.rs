@@ -56,6 +56,8 @@ pub enum Feature {
     Htb,
     /// The `hfsc` queueing discipline.
     Hfsc,
+    /// Limits by `tc` (`clsact`, `u32` and `act_police`); those of Open vSwitch need it too.
+    Police,
     /// Bonds.
     Bond,
     /// Python's validator of JSON Schema, and its reader of YAML.
@@ -87,6 +89,7 @@ impl Feature {
         Feature::Mirred,
         Feature::Htb,
         Feature::Hfsc,
+        Feature::Police,
         Feature::Bond,
         Feature::JsonSchema,
     ];
@@ -144,6 +147,10 @@ impl Feature {
             }
             Feature::Htb => "tc qdisc add dev lo root htb default 1",
             Feature::Hfsc => "tc qdisc add dev lo root hfsc default 1",
+            Feature::Police => {
+                "tc qdisc add dev lo clsact && tc filter add dev lo ingress u32 match u32 0 0 \
+                 action police rate 1mbit burst 10k conform-exceed drop/continue"
+            }
             Feature::Bond => "ip link add probe type bond",
             Feature::JsonSchema => "python3 -c 'import jsonschema, yaml'",
         }

@@ -45,6 +45,7 @@ mod frames;
 mod interfaces;
 mod mirrors;
 mod openflow;
+mod policing;
 mod qos;
 mod quiet;
 mod stats;

@@ -86,6 +86,7 @@ impl Backend for Kernel {
                 | Kind::Port
                 | Kind::Mirror
                 | Kind::Qos
+                | Kind::Policing
                 | Kind::FlowExport
                 | Kind::Ruleset
                 | Kind::Nat

@@ -2,6 +2,7 @@
 
 pub mod fdb;
 mod mirror;
+mod policing;
 mod qos;
 mod run;
 mod settings;

@@ -12,7 +12,7 @@ use crate::plan::Step;
 
 use super::settings;
 use super::view::{FEW, find, switch, vlan};
-use super::{mirror, qos};
+use super::{mirror, policing, qos};
 
 /// After so long others have their turn.
 const TURN: Duration = Duration::from_millis(3);
@@ -143,6 +143,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             Resource::Port(port) => plug_over(netlink, port),
             Resource::Mirror(wanted) => mirror::create(netlink, wanted),
             Resource::Qos(wanted) => qos::create(netlink, wanted),
+            Resource::Policing(wanted) => policing::create(netlink, wanted),
             _ => Ok(()),
         },
         Step::Delete(entry) => match &entry.resource {
@@ -153,6 +154,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             Resource::Port(port) => unplug(netlink, port),
             Resource::Mirror(gone) => mirror::delete(netlink, gone),
             Resource::Qos(gone) => qos::delete(netlink, gone),
+            Resource::Policing(gone) => policing::delete(netlink, gone),
             _ => Ok(()),
         },
         Step::Modify { before, after } => match (&before.resource, &after.resource) {
@@ -167,6 +169,7 @@ fn one(netlink: &mut Netlink, step: &Step) -> Result<(), Error> {
             (Resource::Port(old), Resource::Port(port)) => plug(netlink, port, &old.settings),
             (Resource::Mirror(old), Resource::Mirror(new)) => mirror::change(netlink, old, new),
             (Resource::Qos(old), Resource::Qos(new)) => qos::change(netlink, old, new),
+            (Resource::Policing(old), Resource::Policing(new)) => policing::change(netlink, old, new),
             _ => Ok(()),
         },
     }

@@ -8,7 +8,7 @@ use crate::netlink::filter::{self, Filter, Hook};
 use crate::netlink::qdisc::{self, Qdisc};
 use crate::netlink::{Error, Netlink};
 
-use super::{mirror, qos};
+use super::{mirror, policing, qos};
 
 /// A port that has a discipline of ours, or doors.
 pub struct Shaped {
@@ -75,6 +75,9 @@ pub fn observe(netlink: &mut Netlink, scope: &Scope) -> Result<Vec<Entry>, Error
     if asked(Kind::Qos) {
         found.extend(qos::all(netlink)?);
     }
+    if asked(Kind::Policing) {
+        found.extend(policing::all(netlink)?);
+    }
     let keys: BTreeSet<&Key> = if let Scope::Keys(keys) = scope { keys.iter().collect() } else { BTreeSet::new() };
     found.retain(|entry| match scope {
         Scope::Keys(_) => keys.contains(&entry.key()),
@@ -89,6 +92,7 @@ fn switch_of(resource: &Resource) -> Option<&SwitchName> {
     match resource {
         Resource::Mirror(mirror) => Some(&mirror.switch),
         Resource::Qos(qos) => Some(&qos.switch),
+        Resource::Policing(policing) => Some(&policing.switch),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use crate::model::{Entry, Key, Kind, Resource, SwitchName};
 
 use super::Ovs;
 use super::read::Found;
-use super::{flow_export, qos};
+use super::{flow_export, policing, qos};
 use crate::backend::{BackendError, Scope};
 
 /// What there is of it within `scope`.
@@ -20,6 +20,9 @@ pub(super) async fn observe(ovs: &Ovs, scope: &Scope) -> Result<Vec<Entry>, Back
     };
     if asked(Kind::Qos) {
         found.extend(qos::read(ovs, None).await?);
+    }
+    if asked(Kind::Policing) {
+        found.extend(policing::read(ovs, None).await?);
     }
     if asked(Kind::FlowExport) {
         found.extend(flow_export::read(ovs, None).await?);
@@ -39,6 +42,10 @@ pub(super) async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Vec<Found>, Backe
     if !queued.is_empty() {
         found.extend(qos::read(ovs, Some(&queued)).await?);
     }
+    let limited = policing::wanted(keys);
+    if !limited.is_empty() {
+        found.extend(policing::read(ovs, Some(&limited)).await?);
+    }
     let telling = flow_export::wanted(keys);
     if !telling.is_empty() {
         let exports = flow_export::read(ovs, Some(&telling)).await?;
@@ -50,6 +57,7 @@ pub(super) async fn of_keys(ovs: &Ovs, keys: &[Key]) -> Result<Vec<Found>, Backe
 fn switch_of(resource: &Resource) -> Option<&SwitchName> {
     match resource {
         Resource::Qos(qos) => Some(&qos.switch),
+        Resource::Policing(policing) => Some(&policing.switch),
         Resource::FlowExport(export) => Some(&export.switch),
         _ => None,
     }

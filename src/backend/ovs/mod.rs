@@ -13,6 +13,7 @@ mod interface;
 mod interfaces;
 mod mirror;
 mod ops;
+mod policing;
 mod qos;
 mod read;
 mod settings;
@@ -123,6 +124,7 @@ impl Backend for Ovs {
                     hint: None,
                 })
             }
+            Resource::Policing(policing) => policing::check(policing),
             Resource::Switch(Switch { settings, .. }) | Resource::Port(Port { settings, .. }) => {
                 match settings.lacking(BackendName::Ovs) {
                     None => Ok(()),

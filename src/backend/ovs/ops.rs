@@ -88,6 +88,7 @@ impl Transaction {
             }
             Resource::Mirror(mirror) => self.create_mirror(entry, mirror, current)?,
             Resource::Qos(qos) => self.create_qos(entry, qos),
+            Resource::Policing(policing) => self.create_policing(policing),
             Resource::FlowExport(export) => self.create_export(entry, export, current)?,
             _ => {}
         }
@@ -235,6 +236,7 @@ impl Transaction {
                 self.push(of_bridge(bridge).with(Mutation::delete("mirrors", found.row)));
             }
             (Resource::Qos(qos), _) => self.delete_qos(qos, found),
+            (Resource::Policing(_), _) => self.delete_policing(found),
             (Resource::FlowExport(export), Some(bridge)) => self.delete_export(export, bridge),
             _ => self.push(Mutate::table_rows("Open_vSwitch").with(Mutation::delete("bridges", found.row))),
         }
@@ -270,6 +272,7 @@ impl Transaction {
                 self.set_mirror(after, new, found, current)?;
             }
             (Resource::Qos(old), Resource::Qos(new)) if old != new => self.set_qos(old, new, found),
+            (Resource::Policing(_), Resource::Policing(new)) => self.set_policing(new, found),
             (Resource::FlowExport(old), Resource::FlowExport(new)) if old != new => self.set_export(new, found),
             _ => {}
         }
@@ -411,6 +414,7 @@ fn table(resource: &Resource) -> &'static str {
         Resource::Switch(_) => "Bridge",
         Resource::Mirror(_) => "Mirror",
         Resource::Qos(_) => "QoS",
+        Resource::Policing(_) => "Interface",
         Resource::FlowExport(export) => export.protocol.table(),
         _ => "Port",
     }

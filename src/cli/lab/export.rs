@@ -127,6 +127,7 @@ fn only(state: &State, wanted: &BTreeSet<Key>) -> State {
         Resource::Impairment(impairment) => place(&impairment.place),
         Resource::Mirror(mirror) => switch(&mirror.switch),
         Resource::Qos(qos) => switch(&qos.switch),
+        Resource::Policing(policing) => switch(&policing.switch),
         Resource::FlowExport(export) => switch(&export.switch),
         Resource::Nat(nat) => switch(&nat.switch),
         Resource::Published(published) => place(&published.netns),

@@ -183,6 +183,7 @@ impl AddPort {
         self.addresses_and_routes(&place, &names.inside, &observed, &mut desired)?;
         let mtu = self.settings.mtu.or_else(|| there.as_ref().and_then(|link| link.b.mtu));
         self.settings.impair(&place, &names.inside, mtu, &mut desired)?;
+        self.settings.limits.put(session, switch, &names.host, &mut observed, &mut desired).await?;
         Ok((observed, desired))
     }
 

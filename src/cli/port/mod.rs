@@ -4,6 +4,7 @@ mod add;
 mod belongings;
 mod delete;
 mod list;
+mod policing;
 mod set;
 mod settings;
 mod take_over;

@@ -21,6 +21,7 @@ Examples:
   ovsns set-port OVS-1 ns1 --delay 20ms --loss 1%     what ns1 sends is late, or never comes
   ovsns set-port OVS-1 ns1 --rate 10mbit              and passes slowly
   ovsns set-port OVS-1 ns1 --no-impair                all is well again
+  ovsns set-port OVS-1 ns1 --ingress-rate 10mbit      the switch drops what ns1 sends beyond that
   ovsns set-port OVS-1 ns1 --tag 5                    in another VLAN")]
 pub struct SetPort {
     /// The switch
@@ -61,6 +62,7 @@ impl SetPort {
         self.port(&device, &mut desired);
         self.check_cut_off(&device, &observed, &desired)?;
         self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
+        self.settings.limits.put(session, &switch, &device, &mut observed, &mut desired).await?;
         match inside {
             Some(inside) => self.of_namespace(&inside, &mut desired)?,
             None => self.of_uplink(session, &switch, &device, &mut desired).await?,

@@ -10,6 +10,8 @@ use crate::model::{
 use crate::cli::failure::Failure;
 use crate::cli::setting::{Given, OfPort};
 
+use super::policing::Limits;
+
 /// Of one direction, since that is what a queueing discipline sees.
 const DEGRADED: &str = "What the target sends gets worse, what it receives does not (0 of one takes it away again)";
 
@@ -49,6 +51,8 @@ pub struct Settings {
     #[arg(long, value_name = "RATE", help_heading = DEGRADED)]
     rate: Option<Rate>,
     #[command(flatten)]
+    pub limits: Limits,
+    #[command(flatten)]
     settings: Given<OfPort>,
 }
 
@@ -56,7 +60,7 @@ impl Settings {
     /// Whether anything at all is asked.
     pub fn is_any(&self) -> bool {
         let port = self.asks_of_port() || self.mac.is_some() || self.mtu.is_some();
-        port || self.asks_of_packets()
+        port || self.asks_of_packets() || self.limits.is_any()
     }
 
     fn asks_of_port(&self) -> bool {

@@ -67,6 +67,7 @@ impl<'n> Build<'n, '_> {
             nodad: of.plain("nodad").unwrap_or(self.defaults.nodad),
             worse: self.worse(place, &names.inside, mtu, of),
             qos: self.qos(&names.host, of),
+            policed: self.policed(&names.host, self.lab.switches[at].backend, of),
             names,
         })
     }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::mistake::Wrong;
 use crate::lab::names::{self, PARTS_MAX};
-use crate::lab::parts::{LabMirror, LabQos};
+use crate::lab::parts::{LabMirror, LabQos, Policed};
 use crate::lab::source::Span;
 use crate::lab::tree::{Node, Text};
 use crate::model::{
-    BackendName, ExportProtocol, FlowExport, IfName, MirrorOutput, Qos, QosType, Queue, SwitchName, check_target,
+    BackendName, ExportProtocol, FlowExport, IfName, MirrorOutput, Policing, Qos, QosType, Queue, SwitchName,
+    check_target,
 };
 
 use super::{Build, Reader};
@@ -81,6 +82,31 @@ impl<'n> Build<'n, '_> {
         let checked = lab.qos(switch, device.clone(), BackendName::Ovs).checked();
         self.found.take(&of.node.span, checked.map_err(|error| Wrong::new(error.to_string())))?;
         Some(lab)
+    }
+
+    /// How much may come in by the port `device` of a switch of this kind.
+    pub(super) fn policed(&mut self, device: &IfName, backend: Option<BackendName>, of: &Reader<'n, '_>) -> Policed {
+        let given =
+            Policed { rate: of.plain("ingress-rate"), burst: of.plain("ingress-burst"), storm: of.plain("storm-rate") };
+        if given.storm.is_some() && backend == Some(BackendName::Ovs) {
+            let wrong = Wrong::new("`storm-rate` means nothing on a switch of backend ovs");
+            let hint = "leave it out, or make the switch with `backend: linux`; a meter and a flow do the same: \
+                        docs/openflow.md";
+            self.found.add(of.span("storm-rate"), wrong.hint(hint));
+        }
+        // The name of the switch and its kind do not matter to the rates.
+        let Ok(switch) = "s".parse() else { return given };
+        match given.policing(switch, device.clone(), BackendName::Linux).checked() {
+            Ok(Policing { rate, burst, storm, .. }) => Policed { rate, burst, storm },
+            Err(error) => {
+                let said = error.to_string();
+                let key = ["ingress-rate", "ingress-burst", "storm-rate"].into_iter().find(|key| {
+                    said.strip_prefix("an ").or(said.strip_prefix("a ")).is_some_and(|said| said.starts_with(key))
+                });
+                self.found.add(of.span(key.unwrap_or("ingress-rate")), Wrong::new(said));
+                Policed::default()
+            }
+        }
     }
 
     fn mirror(&mut self, at: usize, key: &'n Text, of: &Reader<'n, '_>) -> Option<LabMirror> {

@@ -1,7 +1,9 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::{LabMirror, LabQos, Worse};
-use crate::model::{FlowExport, IfName, Impairment, Key, Mirror, Place, Port, Qos, QosType, Resource, Switch};
+use crate::lab::parts::{LabMirror, LabQos, Policed, Worse};
+use crate::model::{
+    FlowExport, IfName, Impairment, Key, Mirror, Place, Policing, Port, Qos, QosType, Resource, Switch,
+};
 
 use super::Found;
 
@@ -45,6 +47,17 @@ impl Found<'_> {
                 Some(LabQos { discipline, max_rate: *max_rate, queues: queues.clone() })
             }
             _ => None,
+        }
+    }
+
+    /// How much may come in by a port.
+    pub(super) fn policed(&self, port: &Port) -> Policed {
+        let found = self.state.get(&Key::Policing { device: port.device.clone() });
+        match found.map(|entry| &entry.resource) {
+            Some(Resource::Policing(Policing { rate, burst, storm, .. })) => {
+                Policed { rate: *rate, burst: *burst, storm: *storm }
+            }
+            _ => Policed::default(),
         }
     }
 

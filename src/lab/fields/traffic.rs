@@ -10,7 +10,14 @@ static PORT: Kind = kind("a port of the switch, or the namespace behind it", "ns
 pub(super) const MIRRORS: Shape = Shape::Map(&MIRROR_NAME, &Shape::Object(&MIRROR));
 
 static QUEUE_NUMBER: Kind = kind("the number of a queue", "0");
-static BURST: Kind = Kind { check: parses::<crate::model::Burst>, ..kind("an amount with its unit", "80kbit") };
+pub(super) static BURST: Kind =
+    Kind { check: parses::<crate::model::Burst>, ..kind("an amount with its unit", "80kbit") };
+
+pub(super) const INGRESS_RATE_DOC: &str =
+    "How much of what the namespace sends the switch takes: what is more is dropped";
+pub(super) const INGRESS_BURST_DOC: &str = "How much of it may come at once, else 8mbit";
+pub(super) const STORM_RATE_DOC: &str =
+    "Linux bridge: how much broadcast and multicast of what the namespace sends it takes";
 
 pub(super) const QOS: Shape = Shape::Object(&OBJECT_QOS);
 

@@ -1,7 +1,7 @@
 //! What is done to the traffic of switches and ports.
 
-use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch};
-use crate::model::{BackendName, FlowExport, IfName, Mirror, Qos, Resource, Switch, SwitchName};
+use crate::lab::parts::{LabMirror, LabPort, LabQos, LabSwitch, Policed};
+use crate::model::{BackendName, FlowExport, IfName, Mirror, Policing, Qos, Resource, Switch, SwitchName};
 
 use super::Making;
 
@@ -17,6 +17,10 @@ impl Making<'_> {
         if let Some(qos) = &lab.qos {
             self.owned(Resource::Qos(qos.qos(switch.name.clone(), lab.device().clone(), switch.backend)));
         }
+        let policing = lab.policed.policing(switch.name.clone(), lab.device().clone(), switch.backend);
+        if !policing.is_none() {
+            self.owned(Resource::Policing(policing));
+        }
     }
 }
 
@@ -31,6 +35,13 @@ impl LabQos {
     pub(in crate::lab) fn qos(&self, switch: SwitchName, device: IfName, backend: BackendName) -> Qos {
         let LabQos { discipline, max_rate, queues } = self.clone();
         Qos { switch, device, backend, discipline, max_rate, queues }
+    }
+}
+
+impl Policed {
+    pub(in crate::lab) fn policing(self, switch: SwitchName, device: IfName, backend: BackendName) -> Policing {
+        let Policed { rate, burst, storm } = self;
+        Policing { switch, device, backend, rate, burst, storm }
     }
 }
 

@@ -17,6 +17,9 @@ impl Entries {
         if let Some(of) = &of.qos {
             self.put("qos", qos(of));
         }
+        self.word("ingress-rate", of.policed.rate);
+        self.word("ingress-burst", of.policed.burst);
+        self.word("storm-rate", of.policed.storm);
     }
 }
 

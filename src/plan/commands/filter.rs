@@ -24,7 +24,7 @@ pub(super) fn delete_mirror(mirror: &Mirror) -> Vec<String> {
 }
 
 /// `replace` leaves those that are there as they are.
-fn open_doors(device: &IfName) -> String {
+pub(super) fn open_doors(device: &IfName) -> String {
     format!("tc qdisc replace dev {} clsact", quote(device.as_str()))
 }
 

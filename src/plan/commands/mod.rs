@@ -7,6 +7,7 @@ mod kernel;
 mod nft;
 mod ovs;
 mod ovs_qos;
+mod police;
 mod qdisc;
 mod shell;
 mod virtuals;
@@ -58,6 +59,10 @@ fn create(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.add_qos(qos, owner),
             BackendName::Linux => class::add(qos),
         },
+        Resource::Policing(policing) => match policing.backend {
+            BackendName::Ovs => vsctl.set_policing(policing),
+            BackendName::Linux => police::add(policing),
+        },
         Resource::FlowExport(export) => vsctl.add_export(export, owner),
         Resource::Impairment(impairment) => qdisc::add(impairment),
         Resource::Physical(_) => Vec::new(),
@@ -91,6 +96,10 @@ fn delete(entry: &Entry, vsctl: &Vsctl) -> Vec<String> {
         Resource::Qos(qos) => match qos.backend {
             BackendName::Ovs => vsctl.delete_qos(qos),
             BackendName::Linux => class::delete(qos),
+        },
+        Resource::Policing(policing) => match policing.backend {
+            BackendName::Ovs => vsctl.delete_policing(policing),
+            BackendName::Linux => police::delete(policing),
         },
         Resource::FlowExport(export) => vsctl.delete_export(export),
         Resource::Impairment(impairment) => vec![qdisc::delete(impairment)],
@@ -128,6 +137,10 @@ fn modify(before: &Entry, after: &Entry, vsctl: &Vsctl) -> Vec<String> {
             BackendName::Ovs => vsctl.set_qos(old, new, after.owner.as_ref()),
             BackendName::Linux if old == new => Vec::new(),
             BackendName::Linux => [class::delete(old), class::add(new)].concat(),
+        },
+        (Resource::Policing(old), Resource::Policing(new)) => match new.backend {
+            BackendName::Ovs => vsctl.set_policing(new),
+            BackendName::Linux => police::set(old, new),
         },
         // A new row takes the place of the old one.
         (_, Resource::FlowExport(export)) => vsctl.add_export(export, after.owner.as_ref()),

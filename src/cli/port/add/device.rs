@@ -60,6 +60,7 @@ impl AddPort {
         }
         desired.insert(Entry { resource: Resource::Port(port), owner });
         self.settings.impair(&Place::Host, &device, seen.mtu, &mut desired)?;
+        self.settings.limits.put(session, switch, &device, &mut observed, &mut desired).await?;
         let up = Device::new(Place::Host, device, true);
         desired.insert(Entry::unmarked(Resource::Device(up)));
         Ok((observed, desired))

@@ -52,6 +52,7 @@ impl AddPort {
         }
         self.addresses_and_routes(&place, &name, &observed, &mut desired)?;
         self.settings.impair(&place, &name, mtu, &mut desired)?;
+        self.settings.limits.put(session, switch, &name, &mut observed, &mut desired).await?;
         Ok((observed, desired))
     }
 
