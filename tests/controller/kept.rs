@@ -105,7 +105,11 @@ impl Kept {
 
     /// Breaks something, and waits until `check`, a command of words, succeeds again. How long that took is printed.
     pub fn heals(&mut self, what: &str, broken: impl FnOnce(), check: impl Fn() -> bool) -> Duration {
-        assert!(check(), "{what}: it is broken before");
+        let deadline = Instant::now() + PATIENCE;
+        while !check() {
+            assert!(Instant::now() < deadline, "{what}: it is broken before");
+            self.hear(Duration::from_millis(100));
+        }
         broken();
         let begin = Instant::now();
         let mut took = None;
