@@ -5,7 +5,9 @@ use clap::Args;
 use crate::backend::Scope;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::model::{Burst, Entry, IfName, Key, Owner, Policing, QuantityError, Rate, Resource, State, Switch};
+use crate::model::{
+    Burst, Datapath, Entry, IfName, Key, Owner, Policing, QuantityError, Rate, Resource, State, Switch,
+};
 
 /// What the switch takes of what comes in by the port.
 const LIMITED: &str = "What the switch takes of what the target sends (`default`: all of it)";
@@ -67,6 +69,14 @@ impl Limits {
         let wanted = self
             .over(there)
             .map_err(|error| Failure::usage(format!("cannot limit what comes in by {device}: {error}")))?;
+        // It takes frames off a device before the kernel's filters see them (measured with Open vSwitch 3.1).
+        if self.ingress_rate.is_some() && wanted.rate.is_some() && switch.datapath == Some(Datapath::Netdev) {
+            session.output.note(&format!(
+                "switch {} forwards in user space, where --ingress-rate takes no effect: a meter and a flow limit there \
+                 (ovsns add-meter, ovsns add-flow)",
+                switch.name
+            ));
+        }
         match wanted.is_none() {
             true => drop(desired.remove(&key)),
             false => desired.insert(Entry { resource: Resource::Policing(wanted), owner }),
