@@ -41,7 +41,7 @@ fn of_options() {
         }
         host.refuses(2, "add-port br0 ns1 --trunks 1,,2", &["--trunks", "VLAN ``"]);
         host.refuses(2, "add-port br0 ns1 --ip fd00::1/64 --mtu 1279", &["fd00::1/64", "--mtu 1279", "1280"]);
-        host.refuses(2, "add-br br1 --stp=maybe", &["maybe", "neither on nor off"]);
+        host.refuses(2, "add-br br1 --stp=maybe", &["maybe", "none of on, off, rstp"]);
         host.refuses(2, "add-br br1 --datapath magic", &["magic", "netdev"]);
         host.refuses(2, "add-br br1 --backend magic", &["magic", "ovs"]);
         host.refuses(2, "list-br --timeout 0", &["--timeout", "0"]);
