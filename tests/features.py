@@ -21,7 +21,8 @@ HEAD = """\
 
 What works where: each row is a test with packets in `tests/features/`, named as the test is. This page is made from the results of
 `make test` by `tests/features.py`, and `make test` fails where it says something else. *yes*: it works there; *refused*: that
-kind of switch has no such thing, and the error says so and what has; –: no test, since there it has no meaning of its own.
+kind of switch has no such thing, and the error says so and what has; –: there is no test of it, or none has run there yet (the virtual
+machine plays a choice of them; with `OVSNS_TEST_ALL=1` all).
 """
 
 
