@@ -5,43 +5,43 @@ use std::fmt;
 /// The kinds of resource, in creation order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// [`Resource::Netns`]
+    /// [`super::Resource::Netns`]
     Netns,
-    /// [`Resource::Physical`]
+    /// [`super::Resource::Physical`]
     Physical,
-    /// [`Resource::Switch`]
+    /// [`super::Resource::Switch`]
     Switch,
-    /// [`Resource::Link`]
+    /// [`super::Resource::Link`]
     Link,
-    /// [`Resource::Virtual`]
+    /// [`super::Resource::Virtual`]
     Virtual,
-    /// [`Resource::Port`]
+    /// [`super::Resource::Port`]
     Port,
-    /// [`Resource::Internal`]
+    /// [`super::Resource::Internal`]
     Internal,
-    /// [`Resource::Device`]
+    /// [`super::Resource::Device`]
     Device,
-    /// [`Resource::Sysctl`]
+    /// [`super::Resource::Sysctl`]
     Sysctl,
-    /// [`Resource::Address`]
+    /// [`super::Resource::Address`]
     Address,
-    /// [`Resource::Route`]
+    /// [`super::Resource::Route`]
     Route,
-    /// [`Resource::Impairment`]
+    /// [`super::Resource::Impairment`]
     Impairment,
-    /// [`Resource::Mirror`]
+    /// [`super::Resource::Mirror`]
     Mirror,
-    /// [`Resource::Qos`]
+    /// [`super::Resource::Qos`]
     Qos,
-    /// [`Resource::Policing`]
+    /// [`super::Resource::Policing`]
     Policing,
-    /// [`Resource::FlowExport`]
+    /// [`super::Resource::FlowExport`]
     FlowExport,
-    /// [`Resource::Ruleset`]
+    /// [`super::Resource::Ruleset`]
     Ruleset,
-    /// [`Resource::Nat`]
+    /// [`super::Resource::Nat`]
     Nat,
-    /// [`Resource::Published`]
+    /// [`super::Resource::Published`]
     Published,
 }
 
