@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::engine::Terms;
-use crate::model::State;
+use crate::model::{Entry, Owner, Resource, State};
 use crate::plan::{Plan, commands};
 
 use super::dependents;
@@ -72,6 +72,12 @@ impl Change {
         }
         None
     }
+}
+
+/// Wants `resource`, of the owner that it has, or of the verbs.
+pub fn want(observed: &State, desired: &mut State, resource: Resource) {
+    let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+    desired.insert(Entry { resource, owner });
 }
 
 /// The way from `observed` to `desired`, and what loses by it: what hangs on ports, and in the table of translation.

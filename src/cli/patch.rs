@@ -5,13 +5,13 @@ use clap::Args;
 use crate::backend::Scope;
 use crate::lab::{Trunk, TrunkEnd};
 use crate::model::{
-    BackendName, Entry, IfName, Key, MTU_MAX, MTU_MIN, Owner, Place, Port, PortNames, Resource, State, Switch,
-    SwitchName, Vlan, VlanId,
+    IfName, Key, MTU_MAX, MTU_MIN, Place, Port, PortNames, Resource, State, Switch, SwitchName, Vlan, VlanId,
 };
 
-use super::change::Change;
+use super::change::{Change, want};
 use super::failure::Failure;
 use super::output::Report;
+use super::port::filter_vlans;
 use super::session::Session;
 
 #[derive(Debug, Args)]
@@ -67,17 +67,9 @@ impl AddPatch {
             session.output.note(&format!("{both} are joined already: without spanning tree frames go round and round"));
         }
         let mut desired = observed.clone();
-        for resource in trunk.resources(&a, &b) {
-            let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
-            desired.insert(Entry { resource, owner });
-        }
-        // A Linux bridge looks at VLAN tags only when it is told to.
-        for (entry, switch) in [(entry_a, a), (entry_b, b)] {
-            if switch.backend == BackendName::Linux && !self.vlan().is_any() {
-                let filtering = Switch { vlan_filtering: Some(true), ..switch };
-                desired.insert(Entry { resource: Resource::Switch(filtering), owner: entry.owner.clone() });
-                observed.insert(entry);
-            }
+        trunk.resources(&a, &b).into_iter().for_each(|resource| want(&observed, &mut desired, resource));
+        for entry in [entry_a, entry_b] {
+            filter_vlans(&self.vlan(), &entry, &mut observed, &mut desired);
         }
         self.change.carry_out(session, &observed, &desired).await
     }

@@ -42,6 +42,22 @@ impl SwitchPort {
     }
 }
 
+#[cfg(test)]
+impl SwitchPort {
+    /// A port of Open vSwitch with this number in OpenFlow, and what its veth pair leads into.
+    pub fn numbered(name: &str, number: u32, inside: Option<End>) -> SwitchPort {
+        let interface = Interface {
+            port: name.to_owned(),
+            name: name.to_owned(),
+            kind: String::new(),
+            ofport: Some(number),
+            netns: None,
+            statistics: BTreeMap::new(),
+        };
+        SwitchPort { name: name.to_owned(), inside, interface: Some(interface) }
+    }
+}
+
 /// The switch `name` with its ports.
 pub async fn of(session: &Session<'_>, name: &SwitchName) -> Result<SwitchPorts, Failure> {
     let (_, switch) = session.switch(name).await?;

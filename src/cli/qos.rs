@@ -6,14 +6,14 @@ use clap::Args;
 use serde_json::json;
 
 use crate::backend::Scope;
-use crate::model::{Entry, Key, Kind, Owner, Qos, QosType, Queue, Rate, Resource, State, SwitchName};
+use crate::model::{Entry, Key, Kind, Qos, QosType, Queue, Rate, Resource, State, SwitchName};
 use crate::plan::describe;
 
-use super::change::Change;
+use super::change::{Change, want};
 use super::failure::Failure;
 use super::output::Report;
 use super::port;
-use super::session::Session;
+use super::session::{Session, seen};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -71,11 +71,13 @@ impl SetQos {
             queues,
         };
         let wanted = wanted.checked().map_err(|error| Failure::usage(format!("cannot queue at {device}: {error}")))?;
-        let key = Key::Qos { device };
-        let observed = session.observe(Scope::Keys(vec![key.clone()])).await?;
-        let owner = observed.get(&key).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
+        if let Some(speed) = seen::speed(&device).filter(|speed| self.max_rate > *speed) {
+            let what = format!("cannot queue at {device}: a max-rate of {} is more than its link has", self.max_rate);
+            return Err(Failure::usage(what).hint(format!("that is {speed}: --max-rate {speed} at most")));
+        }
+        let observed = session.observe(Scope::Keys(vec![Key::Qos { device }])).await?;
         let mut desired = observed.clone();
-        desired.insert(Entry { resource: Resource::Qos(wanted), owner });
+        want(&observed, &mut desired, Resource::Qos(wanted));
         self.change.carry_out(session, &observed, &desired).await
     }
 }

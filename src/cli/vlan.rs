@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::backend::Scope;
 use crate::model::{
-    Address, BackendName, DEFAULT_PVID, Entry, IfName, Interface, Internal, Key, Kind, MTU_MAX, MTU_MIN, Mac, Owner,
-    Place, Port, PortNames, Resource, State, Switch, SwitchName, Virtual, Vlan, VlanId, What,
+    Address, BackendName, DEFAULT_PVID, Entry, IfName, Interface, Internal, Key, Kind, MTU_MAX, MTU_MIN, Mac, Place,
+    Port, PortNames, Resource, State, Switch, SwitchName, Virtual, Vlan, VlanId, What,
 };
 
-use super::change::Change;
+use super::change::{Change, want};
 use super::failure::Failure;
 use super::inside::standing_on;
 use super::output::Report;
@@ -64,16 +64,8 @@ impl AddVlan {
             observed.insert(entry.clone());
         }
         let mut desired = observed.clone();
-        for resource in made {
-            let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
-            desired.insert(Entry { resource, owner });
-        }
-        if switch.backend == BackendName::Linux {
-            let plain = Switch::new(switch.name.clone(), switch.backend);
-            let filtering = Switch { vlan_filtering: Some(true), ..plain };
-            desired.insert(Entry { resource: Resource::Switch(filtering), owner: entry.owner.clone() });
-            observed.insert(entry);
-        }
+        made.into_iter().for_each(|resource| want(&observed, &mut desired, resource));
+        port::filter_vlans(&self.tagged(), &entry, &mut observed, &mut desired);
         for ip in &self.ip {
             let wanted = Address::new(Place::Host, name.clone(), *ip, false);
             place::check_address(&wanted, &desired)?;
@@ -83,6 +75,11 @@ impl AddVlan {
             }
         }
         self.change.carry_out(session, &observed, &desired).await
+    }
+
+    /// What a port of the host in this VLAN would be.
+    fn tagged(&self) -> Vlan {
+        Vlan { tag: Some(self.vlan), ..Vlan::default() }
     }
 
     /// The name of the device by which the host takes part, or is to.

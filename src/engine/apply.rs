@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, BackendError, Batch, Direction, Fault, Scope};
-use crate::model::{BackendName, Entry, IfName, Kind, Place, Resource, State, Switch};
+use crate::model::{IfName, Kind, Place, State};
 use crate::plan::{Doomed, Plan, Step};
 
 use super::confirm::Confirmation;
@@ -163,7 +163,7 @@ impl Engine {
     /// What is left to do of `plan`.
     pub(super) async fn missing(&self, plan: &Plan) -> Result<Plan, EngineError> {
         let observed = self.look_at(plan).await?;
-        let mut missing = Plan::between(&observed, &expected(plan));
+        let mut missing = Plan::between(&observed, &plan.promises());
         // A device goes with what brought it, and its settings with it; one that is there under its name is another's.
         let stays = |kind: Kind| matches!(kind, Kind::Device | Kind::Sysctl);
         missing.steps.retain(|step| !matches!(step, Step::Delete(entry) if stays(entry.resource.kind())));
@@ -297,21 +297,4 @@ impl Failed {
 
 fn is_silent(error: &BackendError) -> bool {
     matches!(error.fault, Fault::Deadline(..) | Fault::Unreachable)
-}
-
-/// How what the plan touches has to be in the end. The MTU of a Linux bridge follows its ports, unless it was set (`br_mtu_auto_adjust`,
-/// net/bridge/br_if.c): where the plan does not change it, it may be another one by then.
-fn expected(plan: &Plan) -> State {
-    let mut end = plan.end();
-    for step in &plan.steps {
-        let Step::Modify { before, after } = step else { continue };
-        if let (Resource::Switch(old), Resource::Switch(new)) = (&before.resource, &after.resource)
-            && new.backend == BackendName::Linux
-            && old.mtu == new.mtu
-        {
-            let open = Resource::Switch(Switch { mtu: None, ..new.clone() });
-            end.insert(Entry { resource: open, owner: after.owner.clone() });
-        }
-    }
-    end
 }

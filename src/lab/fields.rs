@@ -104,6 +104,13 @@ const LOSS_DOC: &str = "How many packets are lost";
 const RATE_DOC: &str = "How much passes at most";
 const NODAD_DOC: &str = "IPv6 addresses can be used at once, without duplicate address detection";
 
+// What every port can say of its VLANs.
+const MANY_VLANS: Shape = Shape::OneOrMany(&Shape::Text(&VLANS));
+const TAG: Field = field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port");
+const TRUNKS: Field = field("trunks", MANY_VLANS, "The VLANs that pass with their tags: makes it a trunk port");
+const VLAN_MODE: Field = field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain");
+const CVLANS: Field = field("cvlans", MANY_VLANS, "Of a dot1q-tunnel port: the VLANs of customers that pass, else all");
+
 /// The whole file.
 pub(super) static LAB: Object = Object {
     name: "lab",
@@ -232,12 +239,10 @@ static TUNNEL: Object = Object {
             Shape::Words(&["ingress", "egress"]),
             "Of erspan: which way the mirrored frames went (type III)",
         ),
-        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
-        field(
-            "trunks",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "The VLANs that pass with their tags: makes it a trunk port",
-        ),
+        TAG,
+        TRUNKS,
+        VLAN_MODE,
+        CVLANS,
         field("mtu", MTU, "Linux bridge: the MTU of its device, in bytes, else what fits"),
     ],
 };
@@ -246,21 +251,7 @@ static UPLINK: Object = Object {
     name: "uplink",
     doc: "A device of the host that is a port of a switch",
     settings: Some(Holder::Port),
-    fields: &[
-        required("device", Shape::Text(&DEVICE), "The device"),
-        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
-        field(
-            "trunks",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "The VLANs that pass with their tags: makes it a trunk port",
-        ),
-        field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain"),
-        field(
-            "cvlans",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "Of a dot1q-tunnel port: the VLANs of customers that pass, else all",
-        ),
-    ],
+    fields: &[required("device", Shape::Text(&DEVICE), "The device"), TAG, TRUNKS, VLAN_MODE, CVLANS],
 };
 
 static NAMESPACE: Object = Object {
@@ -284,18 +275,10 @@ static PORT: Object = Object {
         required("switch", Shape::Text(&SWITCH_NAME), "The switch"),
         field("ip", NETS, "Addresses of the device inside; + counts up over the names of a range"),
         field("gw", Shape::OneOrMany(&Shape::Text(&IP)), "Gateways of default routes"),
-        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
-        field(
-            "trunks",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "The VLANs that pass with their tags: makes it a trunk port",
-        ),
-        field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain"),
-        field(
-            "cvlans",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "Of a dot1q-tunnel port: the VLANs of customers that pass, else all",
-        ),
+        TAG,
+        TRUNKS,
+        VLAN_MODE,
+        CVLANS,
         field("mac", Shape::Text(&MAC), "The Ethernet address of the device inside; + counts up"),
         field("mtu", MTU, "The MTU of both ends, in bytes"),
         field("name", Shape::Text(&DEVICE), "The name of the device inside, else eth1-NAMESPACE"),

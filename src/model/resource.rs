@@ -269,6 +269,14 @@ impl Resource {
         }
     }
 
+    /// What a change from `before` promises of this resource: all that does not go its own way meanwhile.
+    pub fn promised(&self, before: &Resource) -> Resource {
+        match (self, before) {
+            (Resource::Switch(after), Resource::Switch(before)) => Resource::Switch(after.promised(before)),
+            _ => self.clone(),
+        }
+    }
+
     /// Whether one `Modify` turns `observed` into this resource. If not, it is deleted and made again.
     pub fn can_follow(&self, observed: &Resource) -> bool {
         match (self, observed) {

@@ -50,8 +50,8 @@ pub enum Side {
     Lacks {
         /// Why not.
         reason: &'static str,
-        /// What could do it.
-        hint: &'static str,
+        /// What could do it; `None`: a switch of the other kind.
+        hint: Option<&'static str>,
     },
 }
 
@@ -296,15 +296,17 @@ impl Settings {
         Settings { said, whole: self.whole }
     }
 
-    /// The first of these that a kind of switch lacks, or has not in this range: what, why, and what could do it.
-    pub fn lacking(&self, backend: BackendName) -> Option<(String, String, String)> {
+    /// The first of these that a kind of switch lacks, or has not in this range: what, why, and what could do it, unless that is a
+    /// switch of the other kind.
+    pub fn lacking(&self, backend: BackendName) -> Option<(String, String, Option<String>)> {
         self.iter().find_map(|(setting, value)| match (setting.side(backend), value) {
             (Side::Lacks { reason, hint }, _) => {
-                Some((setting.name.to_owned(), (*reason).to_owned(), (*hint).to_owned()))
+                Some((setting.name.to_owned(), (*reason).to_owned(), hint.map(str::to_owned)))
             }
             (Side::Has { range: Some((min, max)), .. }, Value::Number(number)) if !(min..=max).contains(&number) => {
                 let reason = format!("there it is {min} to {max}");
-                Some((format!("{} {number}", setting.name), reason, format!("write a number from {min} to {max}")))
+                let hint = format!("write a number from {min} to {max}");
+                Some((format!("{} {number}", setting.name), reason, Some(hint)))
             }
             _ => None,
         })

@@ -18,10 +18,8 @@ const fn within(default: &'static str, min: u64, max: u64) -> Side {
     Side::Has { default: Some(default), range: Some((min, max)), follows: false }
 }
 
-const OVS_CAN: &str = "Open vSwitch can: --backend ovs";
-const NO_RSTP: Side =
-    Side::Lacks { reason: "the bridge of the kernel does not speak RSTP", hint: "Open vSwitch does: --backend ovs" };
-const NO_OPENFLOW: Side = Side::Lacks { reason: "the bridge of the kernel does not speak OpenFlow", hint: OVS_CAN };
+const NO_RSTP: Side = Side::Lacks { reason: "the bridge of the kernel does not speak RSTP", hint: None };
+const NO_OPENFLOW: Side = Side::Lacks { reason: "the bridge of the kernel does not speak OpenFlow", hint: None };
 
 const fn of_switch(name: &'static str, values: Values, ovs: Side, linux: Side, doc: &'static str) -> Setting {
     Setting { name, holder: Holder::Switch, doc, values, ovs, linux }
@@ -101,7 +99,7 @@ pub(super) static SETTINGS: [Setting; 20] = [
         Values::Words(&["802.1Q", "802.1ad"]),
         Side::Lacks {
             reason: "the tag of an outer VLAN is a matter of each port",
-            hint: "ports that carry customers' tags in an outer VLAN: --vlan-mode dot1q-tunnel --tag VLAN",
+            hint: Some("ports into an outer VLAN have the vlan-mode dot1q-tunnel, and the VLAN as tag"),
         },
         has("802.1Q"),
         "The tags that the switch looks at: those of customers, or the outer ones of providers (QinQ)",

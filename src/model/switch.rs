@@ -130,6 +130,13 @@ impl Switch {
         self.mtu.filter(|mtu| *mtu == MTU_DEFAULT).map(|mtu| mtu - 1)
     }
 
+    /// What a change from `before` promises: the MTU of a Linux bridge that is not set follows its ports (`br_mtu_auto_adjust`,
+    /// net/bridge/br_if.c), and may be another one by the end.
+    pub(super) fn promised(&self, before: &Switch) -> Switch {
+        let follows = self.backend == BackendName::Linux && self.mtu == before.mtu;
+        Switch { mtu: self.mtu.filter(|_| !follows), ..self.clone() }
+    }
+
     /// This switch, with what it leaves open taken from `observed`.
     pub(super) fn over(&self, observed: &Switch) -> Switch {
         Switch {

@@ -109,6 +109,18 @@ impl Plan {
         state
     }
 
+    /// What has to hold of what the plan touches in the end: as [`Self::end`], but for what it leaves to itself.
+    pub fn promises(&self) -> State {
+        let mut state = self.end();
+        for step in &self.steps {
+            if let Step::Modify { before, after } = step {
+                let resource = after.resource.promised(&before.resource);
+                state.insert(Entry { resource, owner: after.owner.clone() });
+            }
+        }
+        state
+    }
+
     /// The keys that the plan touches, each once.
     pub fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.steps.iter().map(Step::key).collect();

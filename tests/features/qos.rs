@@ -41,6 +41,9 @@ fn limited_ports(lab: &Lab) {
         lab.refused(2, "set-qos sw1 ns1 --max-rate 5mbit --queue 1:min=3mbit,max=2mbit")
             .contains("its max-rate of 2mbit")
     );
+    // what a veth pair says of its link
+    let said = lab.refused(2, "set-qos sw1 ns1 --max-rate 11gbit");
+    assert!(said.contains("more than its link has") && said.contains("10gbit"), "{said}");
 }
 
 fn limited_ports_by_hfsc(lab: &Lab) {

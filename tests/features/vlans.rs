@@ -155,6 +155,6 @@ fn mistakes_are_told(lab: &Lab) {
         assert!(said.contains("--vlan-protocol 802.1ad"), "{said}");
     } else {
         let said = lab.refused(1, "set-br sw1 --vlan-protocol 802.1ad");
-        assert!(said.contains("--vlan-mode dot1q-tunnel"), "{said}");
+        assert!(said.contains("have the vlan-mode dot1q-tunnel, and the VLAN as tag"), "{said}");
     }
 }

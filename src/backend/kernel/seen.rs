@@ -9,7 +9,7 @@ use netlink_packet_route::neighbour::NeighbourState;
 use serde::Serialize;
 
 use crate::backend::BackendError;
-use crate::model::{IfName, Mac, Place};
+use crate::model::{IfName, Mac, Place, Rate};
 use crate::netlink::link::OperState;
 use crate::netlink::{Error, Link, Netlink};
 
@@ -242,6 +242,17 @@ pub fn uplink(name: &IfName) -> Result<Option<Uplink>, BackendError> {
         }))
     };
     look().map_err(|error| failed(format!("cannot look at {name}"), error))
+}
+
+/// How fast the link of a device of the host is (`/sys/class/net/DEVICE/speed`, in Mbit/s); `None` where it does not tell, as while it is
+/// down, and of a tap, which tells 10 Mbit/s whatever it does (`tun_default_link_ksettings`, drivers/net/tun.c).
+pub fn speed(name: &IfName) -> Option<Rate> {
+    let file = |file: &str| format!("/sys/class/net/{name}/{file}");
+    if std::fs::exists(file("tun_flags")).unwrap_or(true) {
+        return None;
+    }
+    let megabits: u64 = std::fs::read_to_string(file("speed")).ok()?.trim().parse().ok()?;
+    Some(Rate::from_bytes(megabits * 1_000_000 / 8))
 }
 
 /// The kinds of devices that a device below gives its packets to by the same hook as to a switch (`rx_handler`, linux/netdevice.h).

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::model::{BackendName, Entry, IfName, Mirror, MirrorOutput, Owner, Resource, SwitchName};
 use crate::netlink::filter::{self, Action, Filter, Hook};
+use crate::netlink::qdisc::Qdisc;
 use crate::netlink::{Error, Netlink};
 
 use super::run::link_of;
@@ -17,9 +18,9 @@ type Tap<'a> = (&'a IfName, Hook);
 const HOOKS: [Hook; 2] = [Hook::Ingress, Hook::Egress];
 
 /// The mirrors of all bridges. One that sends to a device that is gone is none.
-pub fn all(netlink: &mut Netlink) -> Result<Vec<Entry>, Error> {
+pub fn all(netlink: &mut Netlink, listed: &[Qdisc]) -> Result<Vec<Entry>, Error> {
     let mut found: BTreeMap<(SwitchName, String, u32), Mirror> = BTreeMap::new();
-    for Shaped { device, index, switch, .. } in shaped(netlink, has_doors)? {
+    for Shaped { device, index, switch, .. } in shaped(netlink, listed, has_doors)? {
         for filter in
             HOOKS.map(|hook| netlink.filters(index, hook)).into_iter().collect::<Result<Vec<_>, _>>()?.concat()
         {
@@ -72,7 +73,8 @@ fn prefs(hook: Hook) -> RangeInclusive<u16> {
 
 /// Makes it. What of it is there already will do.
 pub fn create(netlink: &mut Netlink, wanted: &Mirror) -> Result<(), Error> {
-    let there = all(netlink)?.into_iter().filter_map(|entry| match entry.resource {
+    let listed = netlink.qdiscs()?;
+    let there = all(netlink, &listed)?.into_iter().filter_map(|entry| match entry.resource {
         Resource::Mirror(mirror) if mirror.switch == wanted.switch && mirror.name == wanted.name => Some(mirror),
         _ => None,
     });

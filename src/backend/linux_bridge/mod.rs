@@ -120,7 +120,8 @@ fn has_settings(whose: &str, settings: &Settings) -> Result<(), Unsupported> {
     match settings.lacking(BackendName::Linux) {
         None => Ok(()),
         Some((setting, reason, hint)) => {
-            Err(Unsupported { what: format!("{setting} of {whose}"), backend: "linux", reason, hint: Some(hint) })
+            let hint = hint.or_else(|| Some("Open vSwitch can: --backend ovs".to_owned()));
+            Err(Unsupported { what: format!("{setting} of {whose}"), backend: "linux", reason, hint })
         }
     }
 }

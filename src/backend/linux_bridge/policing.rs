@@ -4,6 +4,7 @@
 use crate::model::{BackendName, Burst, Entry, Owner, Policing, Rate, Resource};
 use crate::netlink::filter::{self, Action, Filter, Hook};
 use crate::netlink::police::{self, Frames, Police};
+use crate::netlink::qdisc::Qdisc;
 use crate::netlink::{Error, Netlink};
 
 use super::run::link_of;
@@ -15,9 +16,9 @@ fn is_ours(filter: &Filter) -> bool {
 }
 
 /// The limits of the ports of all bridges. They bear the mark of their device.
-pub fn all(netlink: &mut Netlink) -> Result<Vec<Entry>, Error> {
+pub fn all(netlink: &mut Netlink, listed: &[Qdisc]) -> Result<Vec<Entry>, Error> {
     let mut found = Vec::new();
-    for Shaped { device, index, switch, alias } in shaped(netlink, has_doors)? {
+    for Shaped { device, index, switch, alias } in shaped(netlink, listed, has_doors)? {
         let mut policing = Policing::none(switch, device, BackendName::Linux);
         for filter in netlink.filters(index, Hook::Ingress)?.iter().filter(|filter| is_ours(filter)) {
             let Action::Police(police) = &filter.action else { continue };

@@ -19,9 +19,9 @@ fn is_ours(qdisc: &Qdisc) -> bool {
 }
 
 /// The queues of the ports of all bridges. They bear the mark of their device.
-pub fn all(netlink: &mut Netlink) -> Result<Vec<Entry>, Error> {
+pub fn all(netlink: &mut Netlink, listed: &[Qdisc]) -> Result<Vec<Entry>, Error> {
     let mut found = Vec::new();
-    for Shaped { device, index, switch, alias } in shaped(netlink, is_ours)? {
+    for Shaped { device, index, switch, alias } in shaped(netlink, listed, is_ours)? {
         let classes = netlink.classes(index)?;
         let Some(whole) = classes.iter().find(|class| class.id == WHOLE) else { continue };
         let plain = Qos {

@@ -24,10 +24,9 @@ pub fn has_doors(qdisc: &Qdisc) -> bool {
     qdisc.kind == qdisc::Kind::Other("clsact".to_owned())
 }
 
-/// The ports of bridges that have a discipline of a kind. One listing of disciplines tells of all devices; only those are asked for.
-pub fn shaped(netlink: &mut Netlink, wanted: impl Fn(&Qdisc) -> bool) -> Result<Vec<Shaped>, Error> {
-    let indexes: BTreeSet<u32> =
-        netlink.qdiscs()?.iter().filter(|qdisc| wanted(qdisc)).map(|qdisc| qdisc.link).collect();
+/// The ports of bridges that have a discipline of a kind among `listed`: one listing tells of all devices, and only those are asked for.
+pub fn shaped(netlink: &mut Netlink, listed: &[Qdisc], wanted: impl Fn(&Qdisc) -> bool) -> Result<Vec<Shaped>, Error> {
+    let indexes: BTreeSet<u32> = listed.iter().filter(|qdisc| wanted(qdisc)).map(|qdisc| qdisc.link).collect();
     let mut found = Vec::new();
     for index in indexes {
         let Some(link) = netlink.link(index)? else { continue };
@@ -68,15 +67,16 @@ pub fn observe(netlink: &mut Netlink, scope: &Scope) -> Result<Vec<Entry>, Error
         Scope::Switch(_) | Scope::Owner(_) | Scope::All => true,
         Scope::Place(_) | Scope::Within(..) | Scope::Ruleset => false,
     };
+    type All = fn(&mut Netlink, &[Qdisc]) -> Result<Vec<Entry>, Error>;
+    let kinds: [(Kind, All); 3] = [(Kind::Mirror, mirror::all), (Kind::Qos, qos::all), (Kind::Policing, policing::all)];
+    let kinds: Vec<All> = kinds.into_iter().filter(|(kind, _)| asked(*kind)).map(|(_, all)| all).collect();
+    if kinds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listed = netlink.qdiscs()?;
     let mut found = Vec::new();
-    if asked(Kind::Mirror) {
-        found.extend(mirror::all(netlink)?);
-    }
-    if asked(Kind::Qos) {
-        found.extend(qos::all(netlink)?);
-    }
-    if asked(Kind::Policing) {
-        found.extend(policing::all(netlink)?);
+    for all in kinds {
+        found.extend(all(netlink, &listed)?);
     }
     let keys: BTreeSet<&Key> = if let Scope::Keys(keys) = scope { keys.iter().collect() } else { BTreeSet::new() };
     found.retain(|entry| match scope {

@@ -130,7 +130,8 @@ impl Backend for Ovs {
                     None => Ok(()),
                     Some((setting, reason, hint)) => {
                         let what = format!("{setting} of {}", entry.key());
-                        Err(Unsupported { what, backend: "ovs", reason, hint: Some(hint) })
+                        let hint = hint.or_else(|| Some("the Linux bridge can: --backend linux".to_owned()));
+                        Err(Unsupported { what, backend: "ovs", reason, hint })
                     }
                 }
             }

@@ -3,14 +3,15 @@
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::cli::change::Change;
+use crate::cli::change::{Change, want};
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
+use crate::cli::port::{VlanOptions, filter_vlans};
 use crate::cli::session::Session;
 use crate::cli::setting::{Given, OfPort};
 use crate::model::{
-    BackendName, Bond, BondMode, Device, Entry, IfName, Interface, Key, Lacp, LacpTime, Owner, Place, Port, Resource,
-    State, Switch, SwitchName, Virtual, Vlan, VlanId, What,
+    BackendName, Bond, BondMode, Device, Entry, IfName, Interface, Key, Lacp, LacpTime, Place, Port, Resource, State,
+    Switch, SwitchName, Virtual, What,
 };
 
 use super::{check_devices, tell};
@@ -22,7 +23,7 @@ away, and gives its devices back. With LACP, a line on stderr says so where nobo
 
 Examples:
   ovsns add-bond br1 bond0 eth1 eth2                             one carries all, the other waits
-  ovsns add-bond br1 bond0 eth1 eth2 --mode balance-slb          both carry; the other end need not know
+  ovsns add-bond br1 bond0 eth1 eth2 --mode balance-slb          both carry; on Open vSwitch the other end need not know
   ovsns add-bond br1 bond0 eth1 eth2 --mode balance-tcp --lacp-time fast")]
 pub struct AddBond {
     /// The switch
@@ -41,12 +42,8 @@ pub struct AddBond {
     /// How often the other end is asked to tell of itself: slow (30 s), fast (1 s) [default: slow]
     #[arg(long, value_name = "HOW")]
     lacp_time: Option<LacpTime>,
-    /// The VLAN of untagged frames: makes it an access port
-    #[arg(long, value_name = "VLAN")]
-    tag: Option<VlanId>,
-    /// The VLANs that pass with their tags: makes it a trunk port
-    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
-    trunks: Vec<VlanId>,
+    #[command(flatten)]
+    vlan: VlanOptions,
     #[command(flatten)]
     settings: Given<OfPort>,
     /// Do not fail if the switch has the bond; set what differs from what is asked for here
@@ -60,6 +57,7 @@ impl AddBond {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let bond = Bond::asked(self.devices.clone(), self.mode, self.lacp, self.lacp_time)
             .map_err(|error| Failure::usage(format!("cannot make bond {}: {error}", self.name)))?;
+        let vlan = self.vlan.check()?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         let mut observed = self.there(session, &switch).await?;
@@ -71,24 +69,20 @@ impl AddBond {
         let mut desired = observed.clone();
         let port = match observed.get(&self.port_key()).map(|entry| &entry.resource) {
             // What is not asked for stays.
-            Some(Resource::Port(there)) if self.vlan().is_any() => there.clone(),
-            _ => Port { vlan: self.vlan(), ..Port::new(switch.name.clone(), self.name.clone(), switch.backend) },
+            Some(Resource::Port(there)) if vlan.is_any() => there.clone(),
+            _ => Port { vlan: vlan.clone(), ..Port::new(switch.name.clone(), self.name.clone(), switch.backend) },
         };
         let port = Port { settings: self.settings.over(&port.settings, port.backend), ..port };
         match switch.backend {
             BackendName::Ovs => {
                 let interface = Interface::Bond(bond.clone());
-                put(&observed, &mut desired, Resource::Port(Port { interface, ..port }));
+                want(&observed, &mut desired, Resource::Port(Port { interface, ..port }));
             }
             BackendName::Linux => {
                 let device = Virtual::new(self.name.clone(), What::Bond(bond.clone()));
-                put(&observed, &mut desired, Resource::Virtual(device));
-                put(&observed, &mut desired, Resource::Port(port));
-                if !self.vlan().is_any() {
-                    observed.insert(switch_entry.clone());
-                    let filtering = Switch { vlan_filtering: Some(true), ..switch.clone() };
-                    desired.insert(Entry { resource: Resource::Switch(filtering), owner: switch_entry.owner.clone() });
-                }
+                want(&observed, &mut desired, Resource::Virtual(device));
+                want(&observed, &mut desired, Resource::Port(port));
+                filter_vlans(&vlan, &switch_entry, &mut observed, &mut desired);
             }
         }
         for device in &bond.devices {
@@ -100,10 +94,6 @@ impl AddBond {
             tell(session, switch.backend, &self.name, &bond, &desired).await?;
         }
         Ok(report)
-    }
-
-    fn vlan(&self) -> Vlan {
-        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect(), ..Vlan::default() }
     }
 
     fn port_key(&self) -> Key {
@@ -159,10 +149,4 @@ fn is_bond_device(found: &State, made: &Key) -> bool {
 
 fn device_key(name: &IfName) -> Key {
     Key::Device { place: Place::Host, name: name.clone() }
-}
-
-/// Wants `resource`, of the owner that it has, or of the verbs.
-fn put(observed: &State, desired: &mut State, resource: Resource) {
-    let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
-    desired.insert(Entry { resource, owner });
 }

@@ -72,23 +72,11 @@ pub fn explain_delete(switch: &str, entry: &Entry) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::cli::ports::SwitchPort;
-    use crate::cli::session::Interface;
     use crate::model::{BackendName, Switch};
 
     #[test]
     fn a_line_of_the_table_is_read() {
-        let port = |name: &str, number| SwitchPort {
-            name: name.to_owned(),
-            inside: None,
-            interface: Some(Interface {
-                port: name.to_owned(),
-                name: name.to_owned(),
-                kind: String::new(),
-                ofport: Some(number),
-                netns: None,
-                statistics: Default::default(),
-            }),
-        };
+        let port = |name, number| SwitchPort::numbered(name, number, None);
         let ports = SwitchPorts {
             switch: Switch::new("br1".parse().unwrap(), BackendName::Ovs),
             protocols: Vec::new(),

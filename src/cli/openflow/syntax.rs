@@ -182,22 +182,13 @@ pub fn items(text: &str) -> Vec<(&str, &str)> {
 mod tests {
     use super::*;
     use crate::cli::ports::SwitchPort;
-    use crate::cli::session::Interface;
     use crate::model::{BackendName, End, Switch};
 
     /// A switch with `veth-ns1` and `veth-ns2` of two namespaces, `veth-web` of a container, `eth0`, and two ports of `ns4`.
     fn ports() -> SwitchPorts {
-        let port = |(name, place, number): (&str, &str, u32)| SwitchPort {
-            name: name.to_owned(),
-            inside: (!place.is_empty()).then(|| End::new(place.parse().unwrap(), "eth1".parse().unwrap())),
-            interface: Some(Interface {
-                port: name.to_owned(),
-                name: name.to_owned(),
-                kind: String::new(),
-                ofport: Some(number),
-                netns: None,
-                statistics: Default::default(),
-            }),
+        let port = |(name, place, number): (&str, &str, u32)| {
+            let inside = (!place.is_empty()).then(|| End::new(place.parse().unwrap(), "eth1".parse().unwrap()));
+            SwitchPort::numbered(name, number, inside)
         };
         let of = [
             ("br1", "", 65534),

@@ -24,6 +24,7 @@ use crate::cli::place;
 use crate::cli::session::{self, Session, seen};
 
 use super::settings::Settings;
+use super::vlan::filter_vlans;
 use super::{address, addresses, gateway, host_ends, links, port_of};
 
 #[derive(Debug, Args)]
@@ -121,7 +122,7 @@ impl AddPort {
                 }
             }
         };
-        self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
+        filter_vlans(&self.settings.vlan(), &switch_entry, &mut observed, &mut desired);
         let within = (self.take_over && !self.yes).then_some(self.confirm);
         self.change.carry_out_unless(session, &observed, &desired, within).await
     }

@@ -9,6 +9,7 @@ mod set;
 mod settings;
 mod take_over;
 mod uplink;
+mod vlan;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ pub use list::{ListPorts, PortToBr};
 pub use set::SetPort;
 pub use take_over::give_back;
 pub use uplink::{check_member, check_plain};
+pub use vlan::{VlanOptions, filter_vlans};
 
 pub use crate::model::device_address as address;
 

@@ -9,6 +9,7 @@ use crate::model::{
 
 use super::delete::{find, only_one};
 use super::settings::{Settings, check_impaired_uplink, impairment_key};
+use super::vlan::filter_vlans;
 use super::{device_of, no_port, port_of};
 use crate::cli::change::Change;
 use crate::cli::failure::Failure;
@@ -61,7 +62,7 @@ impl SetPort {
         let mut desired = observed.clone();
         self.port(&device, &mut desired);
         self.check_cut_off(&device, &observed, &desired)?;
-        self.settings.filter_vlans(&switch_entry, &switch, &mut observed, &mut desired);
+        filter_vlans(&self.settings.vlan(), &switch_entry, &mut observed, &mut desired);
         self.settings.limits.put(session, &switch, &device, &mut observed, &mut desired).await?;
         match inside {
             Some(inside) => self.of_namespace(&inside, &mut desired)?,

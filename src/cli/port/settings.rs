@@ -4,13 +4,14 @@ use clap::Args;
 
 use crate::model::{
     BackendName, Delay, Entry, IfName, Impairment, Key, Loss, MTU_MAX, MTU_MIN, Mac, Place, Port, Rate, Resource,
-    State, Switch, Vlan, VlanId,
+    State, Switch, Vlan,
 };
 
 use crate::cli::failure::Failure;
 use crate::cli::setting::{Given, OfPort};
 
 use super::policing::Limits;
+use super::vlan::VlanOptions;
 
 /// Of one direction, since that is what a queueing discipline sees.
 const DEGRADED: &str = "What the target sends gets worse, what it receives does not (0 of one takes it away again)";
@@ -23,18 +24,8 @@ pub struct Settings {
     /// The MTU of both ends, in bytes
     #[arg(long, value_parser = clap::value_parser!(u32).range(i64::from(MTU_MIN)..=i64::from(MTU_MAX)))]
     pub mtu: Option<u32>,
-    /// The VLAN of untagged frames: makes it an access port
-    #[arg(long, value_name = "VLAN")]
-    tag: Option<VlanId>,
-    /// The VLANs that pass with their tags: makes it a trunk port
-    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
-    trunks: Vec<VlanId>,
-    /// access, trunk, native-tagged, native-untagged or dot1q-tunnel, where it does not follow from the tag and the trunks
-    #[arg(long, value_name = "MODE")]
-    vlan_mode: Option<String>,
-    /// Of a dot1q-tunnel port: the VLANs of customers that pass, else all
-    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
-    cvlans: Vec<VlanId>,
+    #[command(flatten)]
+    vlan: VlanOptions,
     /// external_ids:iface-id of the OVS Interface, the port's name for controllers
     #[arg(long, value_name = "ID")]
     iface_id: Option<String>,
@@ -64,8 +55,7 @@ impl Settings {
     }
 
     fn asks_of_port(&self) -> bool {
-        let vlan = self.tag.is_some() || !self.trunks.is_empty() || self.vlan_mode.is_some() || !self.cvlans.is_empty();
-        vlan || self.iface_id.is_some() || self.settings.is_any()
+        self.vlan.is_any() || self.iface_id.is_some() || self.settings.is_any()
     }
 
     /// Whether delay, jitter, loss or rate are asked for.
@@ -81,31 +71,12 @@ impl Settings {
 
     /// What is asked of VLANs, as far as it makes sense; see [`Self::check_vlan`].
     pub fn vlan(&self) -> Vlan {
-        self.check_vlan().unwrap_or_default()
+        self.vlan.vlan()
     }
 
     /// What is asked of VLANs.
     pub fn check_vlan(&self) -> Result<Vlan, Failure> {
-        let (trunks, cvlans) = (self.trunks.iter().copied().collect(), self.cvlans.iter().copied().collect());
-        let vlan = Vlan { tag: self.tag, trunks, mode: None, cvlans };
-        match &self.vlan_mode {
-            Some(mode) => vlan.with_mode(mode).map_err(|why| {
-                Failure::usage(format!("cannot set the VLAN mode: {why}"))
-                    .hint("as in --vlan-mode native-tagged --tag 10 --trunks 20,30")
-            }),
-            None if !self.cvlans.is_empty() => Err(Failure::usage("--cvlans is for a port into an outer VLAN")
-                .hint("say so: --vlan-mode dot1q-tunnel --tag VLAN")),
-            None => Ok(vlan),
-        }
-    }
-
-    /// A Linux bridge looks at VLAN tags only when it is told to.
-    pub fn filter_vlans(&self, entry: &Entry, switch: &Switch, observed: &mut State, desired: &mut State) {
-        if switch.backend == BackendName::Linux && !self.vlan().is_any() {
-            observed.insert(entry.clone());
-            let filtering = Switch { vlan_filtering: Some(true), ..switch.clone() };
-            desired.insert(Entry { resource: Resource::Switch(filtering), owner: entry.owner.clone() });
-        }
+        self.vlan.check()
     }
 
     /// `port`, with what is asked of it; what is not asked stays.

@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use clap::Args;
 
 use crate::backend::Scope;
-use crate::cli::change::Change;
+use crate::cli::change::{Change, want};
 use crate::cli::failure::Failure;
 use crate::cli::output::Report;
+use crate::cli::port::{VlanOptions, filter_vlans};
 use crate::cli::session::Session;
 use crate::cli::setting::{Given, OfPort};
 use crate::model::{
-    BackendName, Direction, Entry, Erspan, IfName, Interface, Key, MTU_MAX, MTU_MIN, Owner, Place, Port, Remote,
-    Resource, State, Switch, SwitchName, Tos, Tunnel, TunnelKey, TunnelType, Virtual, Vlan, VlanId, What,
+    BackendName, Direction, Erspan, IfName, Interface, Key, MTU_MAX, MTU_MIN, Place, Port, Remote, Resource, State,
+    Switch, SwitchName, Tos, Tunnel, TunnelKey, TunnelType, Virtual, What,
 };
 
 use super::{Underlay, check_collisions, tunnels};
@@ -64,12 +65,8 @@ pub struct AddTunnel {
     /// Of erspan: which way the mirrored frames went, ingress or egress (type III)
     #[arg(long, value_name = "WAY", conflicts_with = "erspan_index")]
     erspan_direction: Option<Direction>,
-    /// The VLAN of untagged frames: makes it an access port
-    #[arg(long, value_name = "VLAN")]
-    tag: Option<VlanId>,
-    /// The VLANs that pass with their tags: makes it a trunk port
-    #[arg(long, value_name = "VLAN,…", value_delimiter = ',')]
-    trunks: Vec<VlanId>,
+    #[command(flatten)]
+    vlan: VlanOptions,
     #[command(flatten)]
     settings: Given<OfPort>,
     /// Linux bridge: the MTU of the device, in bytes [default: what fits]
@@ -85,34 +82,31 @@ pub struct AddTunnel {
 impl AddTunnel {
     pub async fn run(&self, session: &Session<'_>) -> Result<Report, Failure> {
         let tunnel = self.tunnel()?;
+        let vlan = self.vlan.check()?;
         let _lock = session.begin(&self.change).await?;
         let (switch_entry, switch) = session.switch(&self.switch).await?;
         self.check_mtu(&switch)?;
         let mut observed = self.there(session, &switch).await?;
-        let underlay = Underlay::of(&self.name, &tunnel, &self.vlan())?;
+        let underlay = Underlay::of(&self.name, &tunnel, &vlan)?;
         check_collisions(&self.name, &tunnel, &tunnels(session).await?)?;
         let mtu = self.fitting(underlay.fits)?;
         let mut desired = observed.clone();
         let plain = Port::new(switch.name.clone(), self.name.clone(), switch.backend);
         let port = match observed.get(&Key::Port { device: self.name.clone() }).map(|entry| &entry.resource) {
             // What is not asked for stays.
-            Some(Resource::Port(there)) if self.vlan().is_any() => there.clone(),
-            _ => Port { vlan: self.vlan(), ..plain },
+            Some(Resource::Port(there)) if vlan.is_any() => there.clone(),
+            _ => Port { vlan: vlan.clone(), ..plain },
         };
         let port = Port { settings: self.settings.over(&port.settings, port.backend), ..port };
         match switch.backend {
             BackendName::Ovs => {
-                put(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port }))
+                want(&observed, &mut desired, port_of(Port { interface: Interface::Tunnel(tunnel), ..port }))
             }
             BackendName::Linux => {
                 let device = Virtual { mtu, ..Virtual::new(self.name.clone(), What::Tunnel(tunnel)) };
-                put(&observed, &mut desired, Resource::Virtual(device));
-                put(&observed, &mut desired, port_of(port));
-                if !self.vlan().is_any() {
-                    observed.insert(switch_entry.clone());
-                    let filtering = Switch { vlan_filtering: Some(true), ..switch.clone() };
-                    desired.insert(Entry { resource: Resource::Switch(filtering), owner: switch_entry.owner.clone() });
-                }
+                want(&observed, &mut desired, Resource::Virtual(device));
+                want(&observed, &mut desired, port_of(port));
+                filter_vlans(&vlan, &switch_entry, &mut observed, &mut desired);
             }
         }
         let report = self.change.carry_out(session, &observed, &desired).await?;
@@ -143,10 +137,6 @@ impl AddTunnel {
         };
         tunnel.check().map_err(|error| Failure::usage(format!("cannot make tunnel {}: {error}", self.name)))?;
         Ok(tunnel.normalised())
-    }
-
-    fn vlan(&self) -> Vlan {
-        Vlan { tag: self.tag, trunks: self.trunks.iter().copied().collect(), ..Vlan::default() }
     }
 
     fn check_mtu(&self, switch: &Switch) -> Result<(), Failure> {
@@ -201,10 +191,4 @@ impl AddTunnel {
 
 fn port_of(port: Port) -> Resource {
     Resource::Port(port)
-}
-
-/// Wants `resource`, of the owner that it has, or of the verbs.
-fn put(observed: &State, desired: &mut State, resource: Resource) {
-    let owner = observed.get(&resource.key()).map_or_else(|| Some(Owner::verbs()), |entry| entry.owner.clone());
-    desired.insert(Entry { resource, owner });
 }

@@ -117,6 +117,9 @@ impl<'n, 'i> Reader<'n, 'i> {
                 Some((backend, (what, reason, hint))) => {
                     let wrong =
                         Wrong::new(format!("`{what}` cannot be said on a switch of backend {backend}: {reason}"));
+                    let other = if backend == BackendName::Ovs { BackendName::Linux } else { BackendName::Ovs };
+                    let hint =
+                        hint.unwrap_or_else(|| format!("leave it out, or make the switch with `backend: {other}`"));
                     found.add(self.span(setting.name), wrong.hint(hint));
                 }
                 None => settings.set(setting, value),

@@ -1,6 +1,6 @@
 //! The fields of bonds.
 
-use super::{Holder, MANY_DEVICES, Object, Shape, VLAN, VLAN_MODES, VLANS, default, field, required};
+use super::{CVLANS, Holder, MANY_DEVICES, Object, Shape, TAG, TRUNKS, VLAN_MODE, default, field, required};
 
 pub static BOND: Object = Object {
     name: "bond",
@@ -24,17 +24,9 @@ pub static BOND: Object = Object {
             Shape::Words(&["slow", "fast"]),
             "How often the other end is asked to tell of itself, else slow",
         ),
-        field("tag", Shape::Text(&VLAN), "The VLAN of untagged frames: makes it an access port"),
-        field(
-            "trunks",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "The VLANs that pass with their tags: makes it a trunk port",
-        ),
-        field("vlan-mode", VLAN_MODES, "What the tag means, where it is not plain"),
-        field(
-            "cvlans",
-            Shape::OneOrMany(&Shape::Text(&VLANS)),
-            "Of a dot1q-tunnel port: the VLANs of customers that pass, else all",
-        ),
+        TAG,
+        TRUNKS,
+        VLAN_MODE,
+        CVLANS,
     ],
 };
